@@ -1,0 +1,63 @@
+"""Blocks to blocks and events: one idea a file.
+
+A stage is a frozen set of parameters; ``start`` derives its coefficients and makes a run, which holds all
+state and is thrown away at the end. Runs never see arrival times, never do I/O and never log. Every run is
+*cut invariant*: however the same samples are cut into blocks, the concatenated output has the same bits,
+and everything that the samples pushed so far determine has been put out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from eccentra.events import Event
+from eccentra.samples import Block, StreamInfo
+from eccentra.stages.live import LiveState
+
+__all__ = ["BlockRun", "BlockStage", "EventRun", "EventStage", "LiveState"]
+
+
+class BlockRun(Protocol):
+    """State of a stage that turns blocks into blocks."""
+
+    @property
+    def info(self) -> StreamInfo:
+        """What comes out."""
+        ...
+
+    def push(self, block: Block) -> Sequence[Block]:
+        """Take samples, give the samples they determine."""
+        ...
+
+
+class BlockStage(Protocol):
+    """Parameters of a stage that turns blocks into blocks."""
+
+    def start(self, info: StreamInfo) -> BlockRun:
+        """Begin a run on the stream ``info``."""
+        ...
+
+
+class EventRun(Protocol):
+    """State of a stage that turns aligned rows into events."""
+
+    def push(self, block: Block) -> Sequence[Event]:
+        """Take aligned rows, give the events they decide."""
+        ...
+
+    def finish(self) -> Sequence[Event]:
+        """Decide what is still open: nothing more will come."""
+        ...
+
+    def live(self) -> LiveState:
+        """What a screen shows now."""
+        ...
+
+
+class EventStage(Protocol):
+    """Parameters of a stage that turns aligned rows into events."""
+
+    def start(self, info: StreamInfo) -> EventRun:
+        """Begin a run on aligned rows described by ``info``."""
+        ...
