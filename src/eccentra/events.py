@@ -184,7 +184,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event_type"):
     t_us: int
 
 
-class SessionStarted(_Event, tag="session.started"):
+class SessionStarted(_Event, frozen=True, kw_only=True, tag="session.started"):
     """A session began."""
 
     exercise: str
@@ -192,7 +192,7 @@ class SessionStarted(_Event, tag="session.started"):
     software: str
 
 
-class SessionEnded(_Event, tag="session.ended"):
+class SessionEnded(_Event, frozen=True, kw_only=True, tag="session.ended"):
     """A session ended: ``stop`` by command, ``idle`` after 20 min, ``interrupted``, ``end`` of the input."""
 
     why: Literal["stop", "idle", "interrupted", "end"]
@@ -200,19 +200,19 @@ class SessionEnded(_Event, tag="session.ended"):
     reps: int
 
 
-class ExerciseChanged(_Event, tag="session.exercise_changed"):
+class ExerciseChanged(_Event, frozen=True, kw_only=True, tag="session.exercise_changed"):
     """Another exercise from here on; an open set was closed."""
 
     exercise: str
 
 
-class SetStarted(_Event, tag="set.started"):
+class SetStarted(_Event, frozen=True, kw_only=True, tag="set.started"):
     """The first repetition of a set was counted; ``t_us`` is where that repetition starts."""
 
     set_index: int
 
 
-class SetCompleted(_Event, tag="set.completed"):
+class SetCompleted(_Event, frozen=True, kw_only=True, tag="set.completed"):
     """A set is over. ``end_us`` is the end of its last repetition; totals are over counted repetitions."""
 
     set_index: int
@@ -225,20 +225,20 @@ class SetCompleted(_Event, tag="set.completed"):
     flags: tuple[Flag, ...] = ()
 
 
-class RepCounted(_Event, tag="rep.counted"):
+class RepCounted(_Event, frozen=True, kw_only=True, tag="rep.counted"):
     """The live count went up; the numbers follow in ``rep.completed``, a mistake in ``rep.amended``."""
 
     set_index: int
     index: int
 
 
-class RepCompleted(_Event, tag="rep.completed"):
+class RepCompleted(_Event, frozen=True, kw_only=True, tag="rep.completed"):
     """A repetition is decided; ``t_us`` is its end."""
 
     rep: Repetition
 
 
-class RepRejected(_Event, tag="rep.rejected"):
+class RepRejected(_Event, frozen=True, kw_only=True, tag="rep.rejected"):
     """A movement was looked at and not counted; ``set_index`` is ``None`` outside sets."""
 
     start_us: int
@@ -248,7 +248,7 @@ class RepRejected(_Event, tag="rep.rejected"):
     set_index: int | None = None
 
 
-class RepAmended(_Event, tag="rep.amended"):
+class RepAmended(_Event, frozen=True, kw_only=True, tag="rep.amended"):
     """A correction of an earlier repetition; ``counted: false`` takes it back.
 
     The repetitions after it keep their ``index``; readers that renumber do so themselves.
@@ -260,34 +260,34 @@ class RepAmended(_Event, tag="rep.amended"):
     reason: Reason | None = None
 
 
-class PhaseChanged(_Event, tag="phase.changed"):
+class PhaseChanged(_Event, frozen=True, kw_only=True, tag="phase.changed"):
     """The live phase changed; final phase times come with the repetition."""
 
     phase: Literal["rest", "eccentric", "isometric", "concentric", "return"]
     set_index: int
 
 
-class CalibrationDone(_Event, tag="calibration.done"):
+class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done"):
     """The tracked angle got its zero or its axis; ``residual_deg`` says how well."""
 
     what: str
     residual_deg: float | None = None
 
 
-class SensorConnected(_Event, tag="sensor.connected"):
+class SensorConnected(_Event, frozen=True, kw_only=True, tag="sensor.connected"):
     """A sensor's connection was made."""
 
     sensor: str
 
 
-class SensorLost(_Event, tag="sensor.lost"):
+class SensorLost(_Event, frozen=True, kw_only=True, tag="sensor.lost"):
     """A sensor's connection was lost, or nothing came for 500 ms (``silent``)."""
 
     sensor: str
     why: str
 
 
-class SensorGap(_Event, tag="sensor.gap"):
+class SensorGap(_Event, frozen=True, kw_only=True, tag="sensor.gap"):
     """Samples are missing from ``start_us`` to ``end_us`` (last sample before, first sample after)."""
 
     sensor: str
@@ -295,7 +295,7 @@ class SensorGap(_Event, tag="sensor.gap"):
     end_us: int
 
 
-class SensorMalformed(_Event, tag="sensor.malformed"):
+class SensorMalformed(_Event, frozen=True, kw_only=True, tag="sensor.malformed"):
     """A packet did not follow its protocol; ``count`` is the running total of this sensor."""
 
     sensor: str
@@ -304,13 +304,13 @@ class SensorMalformed(_Event, tag="sensor.malformed"):
     count: int
 
 
-class SensorRestarted(_Event, tag="sensor.restarted"):
+class SensorRestarted(_Event, frozen=True, kw_only=True, tag="sensor.restarted"):
     """A sensor's clock started again; its time is mapped anew."""
 
     sensor: str
 
 
-class SensorBattery(_Event, tag="sensor.battery"):
+class SensorBattery(_Event, frozen=True, kw_only=True, tag="sensor.battery"):
     """A sensor said something about its battery."""
 
     sensor: str
@@ -319,14 +319,14 @@ class SensorBattery(_Event, tag="sensor.battery"):
     unit: str | None = None
 
 
-class Tared(_Event, tag="tare.done"):
+class Tared(_Event, frozen=True, kw_only=True, tag="tare.done"):
     """The zero of a force sensor was set; ``offset_n`` is subtracted from now on."""
 
     sensor: str
     offset_n: float
 
 
-class QualityNoted(_Event, tag="quality.noted"):
+class QualityNoted(_Event, frozen=True, kw_only=True, tag="quality.noted"):
     """A circumstance that touches results until further notice."""
 
     flag: Flag

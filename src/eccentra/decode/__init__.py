@@ -37,7 +37,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a sensor said that is no sample: ``battery_low``, ``battery_v``, ``firmware``, ``result`` ..."""
+    """Something a sensor said that is no sample: ``battery_low``, ``firmware``, ``result`` ..."""
 
     kind: str
     value: float | str | int | None = None
