@@ -1,0 +1,141 @@
+"""Which way is up, in the sensor's frame.
+
+With a gyroscope: VQF without magnetometer (Laidig and Seel, Information Fusion 91:187, 2023), the most
+accurate published filter for this, which also estimates the gyroscope's bias at rest. Heading is neither
+needed nor used: every joint axis of the catalogue is close to horizontal, so an angle is a difference of
+two inclinations, which gravity corrects.
+
+With an accelerometer alone: the low-passed specific force, which is up only while the sensor is not being
+accelerated; the rate columns are then NaN.
+
+After a break in time the filter starts anew (the sensor may have turned meanwhile) and keeps its bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from vqf import VQF
+
+from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
+from eccentra.stages.lowpass import LowPass, LowPassRun
+
+__all__ = ["COLUMNS", "Orientation"]
+
+_AXES = ("x", "y", "z")
+COLUMNS = tuple(f"{what}_{axis}" for what in ("up", "rate", "acc") for axis in _AXES)
+_UNITS = ("1",) * 3 + ("rad/s",) * 3 + ("m/s2",) * 3
+
+
+class Orientation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters.
+
+    Attributes
+    ----------
+    tau_acc_s
+        Time constant of VQF's accelerometer correction; its authors' default, 3 s.
+    tilt_cutoff_hz
+        Low-pass of an accelerometer without gyroscope: above the 1 Hz of quick repetitions, below the
+        shocks of handling.
+    """
+
+    tau_acc_s: float = 3.0
+    tilt_cutoff_hz: float = 2.5
+
+    def start(self, info: StreamInfo) -> _FusedRun | _TiltRun:
+        """Begin a run on a resampled inertial stream."""
+        return _FusedRun(self, info) if info.column("gyr_x") is not None else _TiltRun(self, info)
+
+
+def _output_info(info: StreamInfo) -> StreamInfo:
+    return msgspec.structs.replace(info, kind="orientation", channels=(*COLUMNS, "gap"), units=(*_UNITS, "1"))
+
+
+class _FusedRun:
+    """Accelerometer and gyroscope."""
+
+    def __init__(self, stage: Orientation, info: StreamInfo) -> None:
+        self.info = _output_info(info)
+        self._tau = stage.tau_acc_s
+        self._step = round(NS_PER_S / info.rate_hz)
+        self._filter = self._new()
+        self._last: int | None = None
+
+    def _new(self) -> VQF:
+        return VQF(self._step / NS_PER_S, tauAcc=self._tau)
+
+    def push(self, block: Block) -> Sequence[Block]:
+        """Rows of up (unit vector), rate (rad/s, bias removed), specific force (m/s²) and gap mark."""
+        t = block.t
+        if self._last is not None and t[0] - self._last != self._step:
+            self._restart()
+        self._last = int(t[-1])
+        if t[-1] - t[0] == (len(t) - 1) * self._step:
+            return (self._piece(block),)
+        out = []
+        cuts = (np.flatnonzero(np.diff(t) != self._step) + 1).tolist()
+        for i, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(t)], strict=True)):
+            if i:
+                self._restart()
+            out.append(self._piece(Block(block.stream, t[a:b], block.x[a:b])))
+        return out
+
+    def _restart(self) -> None:
+        bias, sigma = self._filter.getBiasEstimate()
+        self._filter = self._new()
+        self._filter.setBiasEstimate(np.ascontiguousarray(bias), float(sigma))
+
+    def _piece(self, block: Block) -> Block:
+        acc = np.ascontiguousarray(block.x[:, 0:3])
+        gyr = np.ascontiguousarray(block.x[:, 3:6])
+        result = self._filter.updateBatch(gyr, acc)
+        qw, qx, qy, qz = result["quat6D"].T
+        out: Floats = np.empty((len(acc), 10))
+        # third row of the rotation matrix sensor -> earth = earth's vertical seen by the sensor
+        out[:, 0] = 2.0 * (qx * qz - qw * qy)
+        out[:, 1] = 2.0 * (qy * qz + qw * qx)
+        out[:, 2] = 1.0 - 2.0 * (qx * qx + qy * qy)
+        out[:, 3:6] = gyr - result["bias"]
+        out[:, 6:9] = acc
+        out[:, 9] = block.x[:, 6]
+        return Block(block.stream, block.t, out)
+
+
+class _TiltRun:
+    """Accelerometer alone."""
+
+    def __init__(self, stage: Orientation, info: StreamInfo) -> None:
+        self.info = _output_info(info)
+        self._acc_info = msgspec.structs.replace(info, channels=info.channels[:3], units=info.units[:3])
+        self._lowpass = LowPass(cutoff_hz=stage.tilt_cutoff_hz)
+        self._step = round(NS_PER_S / info.rate_hz)
+        self._filter: LowPassRun = self._lowpass.start(self._acc_info)
+        self._last: int | None = None
+
+    def push(self, block: Block) -> Sequence[Block]:
+        """Rows as of the fused run, the rate NaN."""
+        t = block.t
+        starts = [0, *(np.flatnonzero(np.diff(t) != self._step) + 1).tolist()]
+        out = []
+        for a, b in zip(starts, [*starts[1:], len(t)], strict=True):
+            if self._last is not None and int(t[a]) - self._last != self._step:
+                self._filter = self._lowpass.start(self._acc_info)
+            self._last = int(t[b - 1])
+            out.append(self._piece(Block(block.stream, t[a:b], block.x[a:b])))
+        return out
+
+    def _piece(self, block: Block) -> Block:
+        acc = np.ascontiguousarray(block.x[:, :3])
+        (smooth,) = self._filter.push(Block(block.stream, block.t, acc))
+        v = smooth.x
+        norm = np.sqrt(v[:, 0] * v[:, 0] + v[:, 1] * v[:, 1] + v[:, 2] * v[:, 2])
+        # free fall has no up; such rows are not measured
+        norm[norm < 1e-3] = np.nan
+        out: Floats = np.empty((len(v), 10))
+        out[:, 0:3] = v / norm[:, None]
+        out[:, 3:6] = np.nan
+        out[:, 6:9] = acc
+        out[:, 9] = block.x[:, 3]
+        return Block(block.stream, block.t, out)

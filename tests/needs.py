@@ -1,0 +1,37 @@
+"""What single tests need beyond Python: found, or skipped loudly; with ECCENTRA_REQUIRE=all a skip is a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def missing(what: str, how: str) -> NoReturn:
+    """Skip, or fail when everything is required, saying how to get what is missing."""
+    message = f"{what} not found: {how}"
+    if os.environ.get("ECCENTRA_REQUIRE") == "all":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def need_data(folder: str = "") -> Path:
+    """Folder of the shared recordings, or skip."""
+    root = Path(os.environ.get("ECCENTRA_TEST_DATA", ROOT.parent / "shared" / "data"))
+    path = root / folder
+    if not path.is_dir():
+        missing(f"recordings {path}", "set ECCENTRA_TEST_DATA to the folder with the public recordings")
+    return path
+
+
+def need_program(name: str, install: str) -> str:
+    """Path of a program, or skip."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        missing(name, install)
+    return found
