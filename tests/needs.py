@@ -1,4 +1,4 @@
-"""What single tests need beyond Python: found, or skipped loudly; with ECCENTRA_REQUIRE=all a skip is a failure."""
+"""What single tests need beyond Python: found, or skipped loudly (a failure with ECCENTRA_REQUIRE=all)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""Exercises: ``pipelines/*.toml`` to :class:`Exercise`.
+
+The file says what is needed and with which numbers; how it is done is the stage named by ``[stage] kind``,
+a module of :mod:`eccentra.stages`. An unknown key is an error, so that a typing mistake cannot silently
+leave a threshold at another value.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from eccentra.datafolder import data_files, find_data_file
+from eccentra.errors import ExerciseError
+from eccentra.stages import EventStage
+from eccentra.stages.orientation import Orientation
+from eccentra.stages.resample import Resample
+
+__all__ = ["Example", "Exercise", "exercise_ids", "load_exercise", "parse_exercise"]
+
+_SCHEMA = 1
+_FOLDER = "pipelines"
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A simulated recording and what must come out of it; the test suite runs every one."""
+
+    scenario: dict[str, Any]
+    expect: dict[str, Any]
+    seed: int = 1
+
+
+class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One exercise.
+
+    Attributes
+    ----------
+    id
+        The file's stem.
+    needs
+        Sensor sets, best first; each a list of placements, ``force`` or ``imu`` (any placement). One of them
+        must be there.
+    stage
+        ``kind`` and parameters of the stage that finds repetitions.
+    resample, orientation
+        Parameters of the stages before it.
+    """
+
+    schema: int
+    id: str
+    name: str
+    summary: str
+    category: str
+    needs: tuple[tuple[str, ...], ...]
+    stage: dict[str, Any]
+    resample: Resample = Resample()
+    orientation: Orientation = Orientation()
+    example: tuple[Example, ...] = ()
+
+    def event_stage(self) -> EventStage:
+        """The stage that finds repetitions, with this exercise's parameters."""
+        return _event_stage(self.stage, self.id)
+
+    def missing(self, have: set[str]) -> str | None:
+        """What is missing when only ``have`` is there (placements, ``force``, ``imu``), or ``None``."""
+        if any(set(kit) <= have for kit in self.needs):
+            return None
+        return " or ".join(" + ".join(kit) for kit in self.needs)
+
+
+def exercise_ids() -> list[str]:
+    """Ids of all exercises that can be found, sorted."""
+    return sorted({path.stem for path in data_files(_FOLDER)})
+
+
+def load_exercise(name: str | Path) -> Exercise:
+    """Exercise by id, or from a TOML file given by its path.
+
+    Raises
+    ------
+    ExerciseError
+        When there is none, or the file is not valid; names file and key.
+    """
+    text = str(name)
+    path = Path(text) if text.endswith(".toml") else find_data_file(_FOLDER, text)
+    if path is None:
+        known = ", ".join(exercise_ids())
+        raise ExerciseError(text, f"no such exercise; known are {known} (or give a .toml file)")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExerciseError(path, f"cannot be read: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExerciseError(path, f"is not TOML: {error}") from None
+    exercise = parse_exercise(raw, path)
+    if exercise.id != path.stem:
+        raise ExerciseError(path, f"is {exercise.id!r}, expected the file's name {path.stem!r}", where="id")
+    return exercise
+
+
+def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
+    """Exercise from decoded TOML or from a session file's header; ``source`` is named in errors."""
+    try:
+        exercise = msgspec.convert(raw, Exercise)
+    except msgspec.ValidationError as error:
+        raise _explained(source, error) from None
+    if exercise.schema != _SCHEMA:
+        found = f"is {exercise.schema}, this version reads {_SCHEMA}"
+        raise ExerciseError(source, found, where="schema")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", exercise.id):
+        raise ExerciseError(source, f"is {exercise.id!r}, expected lower-case words joined by -", where="id")
+    _event_stage(exercise.stage, source)
+    return exercise
+
+
+def _explained(source: str | Path, error: msgspec.ValidationError, prefix: str = "") -> ExerciseError:
+    problem, _, where = str(error).partition(" - at `$")
+    path = f"{prefix}{where.rstrip('`')}".strip(".")
+    return ExerciseError(source, problem, where=path or None)
+
+
+def _event_stage(table: dict[str, Any], source: str | Path) -> EventStage:
+    parameters = dict(table)
+    kind = parameters.pop("kind", None)
+    if not isinstance(kind, str) or not re.fullmatch(r"[a-z_]+", kind):
+        raise ExerciseError(source, f"is {kind!r}, expected the name of a stage", where="stage.kind")
+    module = f"eccentra.stages.{kind}"
+    stage = getattr(importlib.import_module(module), "Stage", None) if _exists(module) else None
+    if stage is None:
+        raise ExerciseError(
+            source, f"is {kind!r}, no stage of that name finds repetitions", where="stage.kind"
+        )
+    try:
+        made: EventStage = msgspec.convert(parameters, stage)
+    except msgspec.ValidationError as error:
+        raise _explained(source, error, "stage") from None
+    return made
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

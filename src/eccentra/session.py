@@ -1,0 +1,414 @@
+"""The loop: inputs in, numbered events out. Live, replay, recovery and tests all come through here.
+
+:meth:`Session.feed` is the only door. :meth:`Session.feed_many` takes many inputs at once and puts packets
+of one sensor together before they reach the stages, which is what makes replay fast; it gives the same
+events in the same order, because stages are cut invariant and everything that is not samples is handled at
+its own place in the order of inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from eccentra.decode import Frame, Notice
+from eccentra.errors import DecodeError, InputError
+from eccentra.events import (
+    Event,
+    ExerciseChanged,
+    Flag,
+    Numbered,
+    QualityNoted,
+    RepAmended,
+    RepCompleted,
+    RepCounted,
+    SensorBattery,
+    SensorConnected,
+    SensorLost,
+    SensorMalformed,
+    SensorRestarted,
+    SessionEnded,
+    SessionStarted,
+    SetCompleted,
+    Tared,
+)
+from eccentra.exercises import Exercise
+from eccentra.inputs import ClockPair, Command, Connected, Input, Lost, Packet, Prescribed, Resumed, Tick
+from eccentra.pipeline import Pipeline
+from eccentra.profiles import SensorSetup
+from eccentra.samples import NS_PER_S, Block, Floats, Times
+from eccentra.stages import LiveState
+from eccentra.walltime import rfc3339
+
+__all__ = ["Header", "LinkHealth", "Session", "Settings"]
+
+_SILENT_NS = NS_PER_S // 2
+_TARE_NS = NS_PER_S
+# A bound on memory while packets are put together; far above what arrives between two ticks.
+_MOST_WAITING = 1 << 14
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for a whole session beside sensors and exercise.
+
+    Attributes
+    ----------
+    body_mass_kg
+        Body mass, when known.
+    idle_end_s
+        A session without a repetition for so long ends by itself; ``None`` for recordings made elsewhere.
+    """
+
+    body_mass_kg: float | None = None
+    idle_end_s: float | None = 1200.0
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything besides its inputs that a session's result depends on."""
+
+    session: str
+    exercise: Exercise
+    sensors: tuple[SensorSetup, ...]
+    software: str
+    settings: Settings = Settings()
+
+
+class LinkHealth(msgspec.Struct, kw_only=True):
+    """How one sensor's data arrive; for screens, never recorded."""
+
+    packets: int = 0
+    samples: int = 0
+    malformed: int = 0
+    missing_s: float = 0.0
+    connected: bool = False
+    silent: bool = False
+    residual_ms: float | None = None
+    battery_low: bool = False
+    last_arrival_ns: int | None = None
+
+
+class _Sensor:
+    """State of one sensor's connection."""
+
+    def __init__(self, setup: SensorSetup) -> None:
+        self.setup = setup
+        self.info = setup.info()
+        self.health = LinkHealth()
+        self.tare: float = 0.0
+        self.recent: deque[tuple[Times, Floats]] = deque()
+        self.connect()
+
+    def connect(self) -> None:
+        """Decoder and clock are made anew for every connection."""
+        self.decoder = self.setup.start_decoder()
+        self.clock = self.setup.start_clock()
+
+    def remember(self, t: Times, x: Floats) -> None:
+        """Keep the last second as it came, for taring."""
+        self.recent.append((t, x))
+        while len(self.recent) > 1 and self.recent[1][0][0] <= t[-1] - _TARE_NS:
+            self.recent.popleft()
+
+    def level(self) -> float | None:
+        """Mean of the last second; the same for any cut (exact summation)."""
+        if not self.recent:
+            return None
+        since = int(self.recent[-1][0][-1]) - _TARE_NS
+        values = [v for t, x in self.recent for v in x[t > since, 0].tolist()]
+        return math.fsum(values) / len(values)
+
+
+class Session:
+    """One session.
+
+    Parameters
+    ----------
+    header
+        Sensors, exercise and settings.
+
+    Raises
+    ------
+    InputError
+        When the exercise cannot be measured with these sensors.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.exercise = header.exercise
+        self.ended = False
+        self.prescription: dict[str, Any] | None = None
+        self._sensors = {setup.sensor: _Sensor(setup) for setup in header.sensors}
+        if len(self._sensors) != len(header.sensors):
+            raise InputError(header.session, "two sensors have the same id; give each its own")
+        self._pipeline = self._start(header.exercise, 1)
+        self._waiting: dict[str, list[tuple[Times, Floats]]] = {}
+        self._waiting_samples = 0
+        self._last: dict[str, int] = {}
+        self._deadline: int | None = None
+        self._absent: set[str] = set()
+        self._pair: tuple[int, int] | None = None
+        self._seq = 0
+        self._sets = 0
+        self._reps = 0
+        self._last_activity: int | None = None
+        self._now = 0
+        self._out: list[Numbered] = []
+
+    def feed(self, item: Input) -> list[Numbered]:
+        """Take one input, give the events it decides."""
+        self._take(item)
+        self._flush()
+        return self._hand_out()
+
+    def feed_many(self, items: Iterable[Input]) -> list[Numbered]:
+        """Take inputs in order, give the events they decide: the same as one :meth:`feed` each."""
+        for item in items:
+            self._take(item)
+        self._flush()
+        return self._hand_out()
+
+    def finish(self) -> list[Numbered]:
+        """The input is at its end: decide what is open and close the session."""
+        if not self.ended:
+            self._flush()
+            self._end("end")
+        return self._hand_out()
+
+    def live(self) -> LiveState:
+        """What a screen shows now."""
+        state = self._pipeline.live()
+        return msgspec.structs.replace(state, session_reps=self._reps)
+
+    def health(self) -> dict[str, LinkHealth]:
+        """How each sensor's data arrive."""
+        for name, sensor in self._sensors.items():
+            sensor.health.silent = name in self._absent
+            residual = sensor.clock.residual_ns
+            sensor.health.residual_ms = None if residual is None else residual / 1e6
+        return {name: sensor.health for name, sensor in self._sensors.items()}
+
+    # -- inputs ---------------------------------------------------------------------------------------
+
+    def _take(self, item: Input) -> None:
+        if self.ended:
+            return
+        if self._seq == 0:
+            self._begin(item)
+        now = item.arrival_ns
+        self._now = max(self._now, now)
+        if self._deadline is not None and now > self._deadline:
+            self._find_silent(now)
+        if isinstance(item, Packet):
+            self._packet(item)
+        else:
+            self._flush()
+            self._control(item)
+
+    def _begin(self, item: Input) -> None:
+        self._last_activity = item.arrival_ns
+        if isinstance(item, ClockPair):
+            self._pair = (item.wall_ns, item.arrival_ns)
+        self._put(
+            SessionStarted(
+                t_us=item.arrival_ns // 1000,
+                exercise=self.exercise.id,
+                sensors={name: sensor.setup.profile.id for name, sensor in self._sensors.items()},
+                software=self.header.software,
+            )
+        )
+        # a sensor that never says anything is declared silent like one that stopped
+        self._last = dict.fromkeys(self._sensors, item.arrival_ns)
+        self._deadline = item.arrival_ns + _SILENT_NS
+
+    def _packet(self, item: Packet) -> None:
+        sensor = self._sensors.get(item.sensor)
+        if sensor is None:
+            self._flush()
+            self._put(self._malformed(item, "unknown_sensor", "no such sensor in this session", 1))
+            return
+        self._last[item.sensor] = item.arrival_ns
+        if item.sensor in self._absent:
+            self._flush()
+            self._absent.discard(item.sensor)
+            self._pipeline.present(item.sensor)
+            self._set_deadline()
+        sensor.health.packets += 1
+        sensor.health.last_arrival_ns = item.arrival_ns
+        try:
+            decoded = sensor.decoder.feed(item.channel, item.data)
+        except DecodeError as error:
+            sensor.health.malformed += 1
+            self._flush()
+            self._put(self._malformed(item, error.reason, str(error), sensor.health.malformed))
+            return
+        for part in decoded:
+            if isinstance(part, Frame):
+                self._frame(item, sensor, part)
+            else:
+                self._notice(item, sensor, part)
+
+    def _malformed(self, item: Packet, reason: str, detail: str, count: int) -> SensorMalformed:
+        return SensorMalformed(
+            t_us=item.arrival_ns // 1000, sensor=item.sensor, reason=reason, detail=detail, count=count
+        )
+
+    def _frame(self, item: Packet, sensor: _Sensor, frame: Frame) -> None:
+        epoch = sensor.clock.epoch
+        t = sensor.clock.map(item.arrival_ns, frame)
+        if sensor.clock.epoch != epoch:
+            self._flush()
+            self._put(SensorRestarted(t_us=item.arrival_ns // 1000, sensor=item.sensor))
+        x = frame.x
+        if sensor.info.kind == "force":
+            sensor.remember(t, x)
+            if sensor.tare:
+                x = x - sensor.tare
+        sensor.health.samples += len(t)
+        self._waiting.setdefault(item.sensor, []).append((t, x))
+        self._waiting_samples += len(t)
+        if self._waiting_samples >= _MOST_WAITING:
+            self._flush()
+
+    def _notice(self, item: Packet, sensor: _Sensor, notice: Notice) -> None:
+        self._flush()
+        if notice.kind == "battery_low":
+            sensor.health.battery_low = True
+            self._put(SensorBattery(t_us=item.arrival_ns // 1000, sensor=item.sensor, low=True))
+        elif notice.kind == "battery_v" and isinstance(notice.value, float):
+            self._put(
+                SensorBattery(
+                    t_us=item.arrival_ns // 1000, sensor=item.sensor, low=False, value=notice.value, unit="V"
+                )
+            )
+        elif notice.kind.startswith("lost"):
+            self._put(
+                QualityNoted(
+                    t_us=item.arrival_ns // 1000,
+                    flag=Flag.GAP_INSIDE,
+                    sensor=item.sensor,
+                    detail=f"{notice.kind}: {notice.value}",
+                )
+            )
+
+    def _control(self, item: Input) -> None:
+        t_us = item.arrival_ns // 1000
+        match item:
+            case Tick():
+                self._check_idle(item.arrival_ns)
+            case ClockPair():
+                self._pair = (item.wall_ns, item.arrival_ns)
+            case Connected():
+                sensor = self._sensors.get(item.sensor)
+                if sensor is not None:
+                    sensor.connect()
+                    sensor.health.connected = True
+                    self._put(SensorConnected(t_us=t_us, sensor=item.sensor))
+            case Lost():
+                if item.sensor in self._sensors:
+                    self._sensors[item.sensor].health.connected = False
+                    self._put(SensorLost(t_us=t_us, sensor=item.sensor, why=item.why))
+            case Command():
+                self._command(item)
+            case Prescribed():
+                self.prescription = item.prescription
+            case Resumed() | Packet():
+                pass
+
+    def _command(self, item: Command) -> None:
+        t_us = item.arrival_ns // 1000
+        if item.verb == "stop":
+            self._end("stop")
+        elif item.verb == "tare":
+            for name in [item.args["sensor"]] if "sensor" in item.args else list(self._sensors):
+                self._tare(str(name), t_us)
+        elif item.verb == "exercise":
+            exercise = msgspec.convert(item.args["exercise"], Exercise)
+            self._emit(self._pipeline.finish())
+            self.exercise = exercise
+            self._pipeline = self._start(exercise, self._sets + 1)
+            for name in self._absent:
+                self._emit(self._pipeline.absent(name))
+            self._put(ExerciseChanged(t_us=t_us, exercise=exercise.id))
+
+    def _tare(self, name: str, t_us: int) -> None:
+        sensor = self._sensors.get(name)
+        level = sensor.level() if sensor is not None else None
+        if sensor is None or level is None or sensor.info.kind != "force":
+            return
+        sensor.tare = level
+        self._put(Tared(t_us=t_us, sensor=name, offset_n=level))
+
+    # -- time-outs --------------------------------------------------------------------------------------
+
+    def _set_deadline(self) -> None:
+        present = [t for name, t in self._last.items() if name not in self._absent]
+        self._deadline = min(present) + _SILENT_NS if present else None
+
+    def _find_silent(self, now: int) -> None:
+        silent = [n for n, t in self._last.items() if n not in self._absent and now - t > _SILENT_NS]
+        if silent:
+            self._flush()
+        for name in silent:
+            self._absent.add(name)
+            self._emit(self._pipeline.absent(name))
+            self._put(SensorLost(t_us=now // 1000, sensor=name, why="silent"))
+        self._set_deadline()
+
+    def _check_idle(self, now: int) -> None:
+        limit = self.header.settings.idle_end_s
+        if limit is None or self._last_activity is None:
+            return
+        if now - self._last_activity > limit * NS_PER_S:
+            self._end("idle")
+
+    def _end(self, why: Any) -> None:
+        self._emit(self._pipeline.finish())
+        self._put(SessionEnded(t_us=self._now // 1000, why=why, sets=self._sets, reps=self._reps))
+        self.ended = True
+
+    # -- stages -----------------------------------------------------------------------------------------
+
+    def _start(self, exercise: Exercise, first_set: int) -> Pipeline:
+        infos = [sensor.info for sensor in self._sensors.values()]
+        return Pipeline(exercise, infos, first_set=first_set)
+
+    def _flush(self) -> None:
+        if not self._waiting_samples:
+            return
+        waiting, self._waiting, self._waiting_samples = self._waiting, {}, 0
+        for name, pieces in waiting.items():
+            if len(pieces) == 1:
+                t, x = pieces[0]
+            else:
+                t = np.concatenate([t for t, _ in pieces])
+                x = np.concatenate([x for _, x in pieces])
+            if len(t):
+                self._emit(self._pipeline.push(Block(name, t, x)))
+
+    # -- events -----------------------------------------------------------------------------------------
+
+    def _emit(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._put(event)
+
+    def _put(self, event: Event) -> None:
+        if isinstance(event, RepCompleted):
+            self._reps += 1
+        elif isinstance(event, RepAmended):
+            self._reps += 1 if event.counted else -1
+        elif isinstance(event, SetCompleted):
+            self._sets = event.set_index
+        if isinstance(event, RepCounted | RepCompleted):
+            self._last_activity = max(self._last_activity or 0, event.t_us * 1000)
+        self._seq += 1
+        time = None if self._pair is None else rfc3339(self._pair[0] + event.t_us * 1000 - self._pair[1])
+        self._out.append(Numbered(session=self.header.session, seq=self._seq, time=time, event=event))
+
+    def _hand_out(self) -> list[Numbered]:
+        out, self._out = self._out, []
+        return out

@@ -1,0 +1,17 @@
+"""Settings of the suite: property tests are the same on every run, so that CI cannot flicker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile(
+    "eccentra", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", max_examples=1000, deadline=None, derandomize=False)
+settings.load_profile(os.environ.get("ECCENTRA_HYPOTHESIS", "eccentra"))
