@@ -1,0 +1,188 @@
+"""Sets: which repetitions belong together, their numbers, and their totals.
+
+Every event stage keeps one :class:`SetBook`. It numbers repetitions, opens a set with its first counted
+repetition, closes it ``set_gap_ns`` after the end of the last one, and adds up what its counted repetitions
+say. It knows nothing about how repetitions are found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from eccentra.events import (
+    Event,
+    Flag,
+    Metric,
+    Reason,
+    RepAmended,
+    RepCompleted,
+    RepCounted,
+    Repetition,
+    RepRejected,
+    SetCompleted,
+    SetStarted,
+)
+
+__all__ = ["SetBook", "asymmetry", "total"]
+
+Totals = Callable[[Sequence[Repetition]], dict[str, Metric]]
+
+
+def total(reps: Sequence[Repetition], name: str, unit: str, method: str) -> Metric:
+    """Sum of one metric over repetitions; flagged when one of them is flagged or missing.
+
+    The sum is over the repetitions that have the number; it is ``None`` when none has.
+    """
+    found = [rep.metrics[name] for rep in reps if name in rep.metrics]
+    values = [metric.value for metric in found if metric.value is not None]
+    reason = next((metric.reason for metric in found if metric.reason is not None), None)
+    if not values:
+        return Metric(value=None, unit=unit, method=method, quality="missing", reason=reason)
+    touched = len(values) < len(reps) or any(metric.quality != "ok" for metric in found)
+    return Metric(
+        value=math.fsum(values),
+        unit=unit,
+        method=method,
+        quality="flagged" if touched else "ok",
+        reason=(reason or Flag.GAP_INSIDE) if touched else None,
+    )
+
+
+def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
+    """Difference of the sides' mean peak force, in percent of the stronger side (``asym_max``).
+
+    Positive: the left side is the weaker one. It is computed from valid repetitions with both sides and
+    needs ``least`` of them: single repetitions of a symmetric person read 9 % on average.
+    """
+    pairs = [(r.force_left, r.force_right) for r in reps if r.valid]
+    peaks = [(a.peak_n, b.peak_n) for a, b in pairs if a is not None and b is not None]
+    if len(peaks) < least:
+        reason = Flag.FEW_REPETITIONS if peaks else Flag.FORCE_MISSING
+        return Metric(value=None, unit="%", method="asym_max", quality="missing", reason=reason)
+    left = math.fsum(a for a, _ in peaks) / len(peaks)
+    right = math.fsum(b for _, b in peaks) / len(peaks)
+    stronger = max(left, right)
+    if stronger <= 0.0:
+        return Metric(value=None, unit="%", method="asym_max", quality="missing", reason=Flag.FORCE_MISSING)
+    return Metric(value=100.0 * (right - left) / stronger, unit="%", method="asym_max")
+
+
+class SetBook:
+    """The sets of one run of an exercise.
+
+    Parameters
+    ----------
+    first_set
+        Index of the first set.
+    set_gap_us
+        A set ends so long after its last repetition's end.
+    totals
+        Makes the metrics of a set from its completed, counted repetitions.
+    """
+
+    def __init__(self, first_set: int, set_gap_us: int, totals: Totals) -> None:
+        self.set_index = first_set - 1
+        self.open = False
+        self.live_reps = 0
+        self._gap_us = set_gap_us
+        self._totals = totals
+        self._next = 1
+        self._counted: dict[int, int] = {}
+        self._reps: dict[int, Repetition] = {}
+        self._last_us = 0
+        self._start_us = 0
+
+    @property
+    def reps(self) -> list[Repetition]:
+        """Completed repetitions of the open set that still count."""
+        return [self._reps[index] for index in sorted(self._reps)]
+
+    def count(self, start_us: int, t_us: int) -> tuple[int, list[Event]]:
+        """A repetition that started at ``start_us`` is counted; the live count goes up at ``t_us``.
+
+        Returns
+        -------
+        index
+            Its index, to be used when it completes or is taken back.
+        events
+            ``set.started`` before the first one, and ``rep.counted``. When the open set's gap had passed
+            before this repetition started, the set is completed first.
+        """
+        events: list[Event] = []
+        if self.open and start_us - self._last_us > self._gap_us and not self._pending():
+            events += self._close(t_us)
+        if not self.open:
+            self.open, self.set_index, self._next, self.live_reps = True, self.set_index + 1, 1, 0
+            self._counted, self._reps = {}, {}
+            self._start_us = start_us
+            events.append(SetStarted(t_us=start_us, set_index=self.set_index))
+        index, self._next = self._next, self._next + 1
+        self._counted[index] = start_us
+        self.live_reps += 1
+        self._last_us = max(self._last_us, t_us)
+        events.append(RepCounted(t_us=t_us, set_index=self.set_index, index=index))
+        return index, events
+
+    def complete(self, rep: Repetition) -> list[Event]:
+        """The numbers of a counted repetition are final."""
+        self._reps[rep.index] = rep
+        self._last_us = max(self._last_us, rep.end_us)
+        return [RepCompleted(t_us=rep.end_us, rep=rep)]
+
+    def amend(self, index: int, t_us: int, reason: Reason) -> list[Event]:
+        """Take a repetition of the open set back."""
+        if index not in self._counted:
+            return []
+        del self._counted[index]
+        self._reps.pop(index, None)
+        self.live_reps -= 1
+        return [RepAmended(t_us=t_us, set_index=self.set_index, index=index, counted=False, reason=reason)]
+
+    def reject(self, start_us: int, end_us: int, decided_us: int, reason: Reason) -> list[Event]:
+        """A movement was looked at and not counted."""
+        return [
+            RepRejected(
+                t_us=end_us,
+                start_us=start_us,
+                end_us=end_us,
+                decided_us=decided_us,
+                reason=reason,
+                set_index=self.set_index if self.open else None,
+            )
+        ]
+
+    def extend(self, t_us: int) -> None:
+        """The exercise goes on at ``t_us`` without a new repetition: the set's gap starts there."""
+        self._last_us = max(self._last_us, t_us)
+
+    def tick(self, now_us: int) -> list[Event]:
+        """Close the open set when its gap has passed. Do not call it while a repetition may be going on."""
+        if self.open and not self._pending() and now_us - self._last_us > self._gap_us:
+            return self._close(now_us)
+        return []
+
+    def finish(self, now_us: int) -> list[Event]:
+        """Nothing more will come."""
+        return self._close(now_us) if self.open else []
+
+    def _pending(self) -> bool:
+        return len(self._reps) < len(self._counted)
+
+    def _close(self, now_us: int) -> list[Event]:
+        reps = self.reps
+        self.open = False
+        flags = tuple(dict.fromkeys(flag for rep in reps for flag in rep.flags))
+        return [
+            SetCompleted(
+                t_us=reps[-1].end_us if reps else self._last_us,
+                set_index=self.set_index,
+                start_us=min((rep.start_us for rep in reps), default=self._start_us),
+                end_us=max((rep.end_us for rep in reps), default=self._last_us),
+                decided_us=now_us,
+                reps_counted=len(reps),
+                reps_valid=sum(rep.valid for rep in reps),
+                metrics=self._totals(reps),
+                flags=flags,
+            )
+        ]
