@@ -1,0 +1,71 @@
+"""Simulated athletes, sensors and faults with exact truth: for demo, tests and benchmarks.
+
+>>> from eccentra.simulate import nordic_session, simulate
+>>> simulation = simulate(nordic_session(seed=1), seed=1)
+>>> len(simulation.truth.reps) > 0
+True
+
+A :class:`Scenario` is data: an athlete, a timeline of moves, worn sensors and faults. The results are
+simulated mechanics, not evidence about people.
+"""
+
+from __future__ import annotations
+
+from eccentra.simulate.athlete import Athlete
+from eccentra.simulate.cyclic import CyclicSet, PickUp
+from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
+from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remount
+from eccentra.simulate.kits import KITS
+from eccentra.simulate.link import Clock, Link
+from eccentra.simulate.measure import Signal
+from eccentra.simulate.nordic import NordicRep, NordicSet, Stop
+from eccentra.simulate.scenario import Move, Scenario, load_scenario, scenario_from
+from eccentra.simulate.sensors import ForceErrors, ImuErrors, Limb, Mounting, SensorSpec
+from eccentra.simulate.sessions import nordic_session
+from eccentra.simulate.simulation import Simulation, simulate
+from eccentra.simulate.truth import TrueBreak, TrueForce, TrueMovement, TruePhase, TrueRep, TrueSet, Truth
+
+__all__ = [
+    "KITS",
+    "Athlete",
+    "Clock",
+    "ClockJump",
+    "CyclicSet",
+    "Disconnect",
+    "Dropout",
+    "Fault",
+    "Fidget",
+    "ForceErrors",
+    "GetUp",
+    "Hold",
+    "ImuErrors",
+    "KneelDown",
+    "LieDown",
+    "Limb",
+    "Link",
+    "Mounting",
+    "Move",
+    "NordicRep",
+    "NordicSet",
+    "PickUp",
+    "Remount",
+    "Scenario",
+    "SensorSpec",
+    "Signal",
+    "Simulation",
+    "SitBack",
+    "Stop",
+    "StrapWork",
+    "TrueBreak",
+    "TrueForce",
+    "TrueMovement",
+    "TruePhase",
+    "TrueRep",
+    "TrueSet",
+    "Truth",
+    "Walk",
+    "load_scenario",
+    "nordic_session",
+    "scenario_from",
+    "simulate",
+]

@@ -1,0 +1,267 @@
+"""Random but plausible sessions from a seed; every range stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eccentra.simulate.athlete import Athlete
+from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, Route, SitBack, StrapWork, Walk
+from eccentra.simulate.faults import Fault
+from eccentra.simulate.kits import KITS
+from eccentra.simulate.link import Clock, Link
+from eccentra.simulate.nordic import NordicRep, NordicSet, Stop
+from eccentra.simulate.scenario import Move, Scenario
+from eccentra.simulate.sensors import ForceErrors, ImuErrors, Mounting, SensorSpec
+from eccentra.simulate.strokes import Shape
+
+__all__ = ["nordic_session", "random_sensors"]
+
+_ROUTES: tuple[Route, ...] = ("front", "back", "squat", "hands")
+
+
+class _Draw:
+    """Short words for drawing."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def between(self, low: float, high: float) -> float:
+        return round(float(self.rng.uniform(low, high)), 4)
+
+    def often(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def whole(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high + 1))
+
+    def vector(self, size: float, centre: float = 0.0) -> tuple[float, float, float]:
+        a, b, c = (centre + size * self.rng.uniform(-1, 1, 3)).tolist()
+        return a, b, c
+
+
+def nordic_session(
+    seed: int,
+    *,
+    kit: str = "thigh+shank",
+    sets: int | None = None,
+    reps: int | None = None,
+    rest_s: tuple[float, float] = (30.0, 75.0),
+    faults: Sequence[Fault] = (),
+) -> Scenario:
+    """A session of Nordic curls with everything around them.
+
+    Parameters
+    ----------
+    seed
+        Decides everything drawn.
+    kit
+        Ready-made set of sensors; mounting, errors, clocks and links are drawn anew.
+    sets, reps
+        Fixed numbers instead of 1 to 3 sets of 3 to 8 repetitions.
+    rest_s
+        Range of the rest between sets.
+    faults
+        Handed on.
+    """
+    draw = _Draw(np.random.default_rng([seed, 7]))
+    athlete = Athlete(
+        mass_kg=draw.between(55, 100),
+        height_m=draw.between(1.58, 1.95),
+        lever_m=draw.between(0.36, 0.44),
+        left_share=draw.between(0.42, 0.58),
+        sway_deg=draw.between(0.15, 0.5),
+    )
+    # Two of three athletes break, most of them near a lean of 34 degrees (Soga 2021, Sconce 2021).
+    break_lean = None if draw.often(0.35) else float(np.clip(34 + 8 * draw.rng.standard_normal(), 18, 62))
+    style = _style(draw)
+    timeline: list[Move] = [Hold(seconds=draw.between(2, 6))]
+    if draw.often(0.8):
+        timeline.append(_walk(draw, 5, 15))
+        timeline.append(Hold(seconds=draw.between(0.5, 3)))
+    count = sets or draw.whole(1, 3)
+    for k in range(count):
+        timeline += _into_position(draw)
+        timeline.append(
+            NordicSet(reps=tuple(_rep(draw, style, break_lean, i) for i in range(reps or draw.whole(3, 8))))
+        )
+        last = k == count - 1
+        timeline += _rest(draw, draw.between(*((5.0, 25.0) if last else rest_s)))
+    return Scenario(
+        name=f"nordic session {seed}",
+        athlete=athlete,
+        timeline=tuple(timeline),
+        sensors=random_sensors(kit, seed),
+        faults=tuple(faults),
+    )
+
+
+def _walk(draw: _Draw, low: float, high: float) -> Walk:
+    return Walk(
+        seconds=draw.between(low, high),
+        cadence_hz=draw.between(0.8, 1.05),
+        swing_deg=draw.between(20, 28),
+        speed_m_s=draw.between(0.9, 1.5),
+        turns=draw.whole(0, 3),
+    )
+
+
+def _into_position(draw: _Draw) -> list[Move]:
+    out: list[Move] = [
+        KneelDown(
+            route=_ROUTES[draw.whole(0, 3)], seconds=draw.between(2.0, 4.5), depth_deg=draw.between(40, 75)
+        ),
+        Hold(seconds=draw.between(0.3, 2)),
+    ]
+    if draw.often(0.85):
+        out.append(
+            StrapWork(
+                seconds=draw.between(4, 10),
+                lean_deg=draw.between(-25, -3),
+                tug_n=draw.between(5, 40),
+                strap_n=draw.between(4, 20),
+            )
+        )
+    if draw.often(0.6):
+        out.append(Fidget(seconds=draw.between(2, 6), size_deg=draw.between(4, 11)))
+    if draw.often(0.25):
+        out.append(SitBack(lean_deg=draw.between(-65, -35), seconds=draw.between(1, 6)))
+    out.append(Hold(seconds=draw.between(1.5, 4)))
+    return out
+
+
+def _rest(draw: _Draw, seconds: float) -> list[Move]:
+    """Off the knees (or resting on the heels) for about ``seconds``; ends standing."""
+    out: list[Move] = []
+    if draw.often(0.4):
+        stay = min(draw.between(3, 12), 0.3 * seconds)
+        out.append(SitBack(lean_deg=draw.between(-65, -40), seconds=stay))
+        seconds -= stay + 2.7
+    out.append(GetUp(route=_ROUTES[draw.whole(0, 3)], seconds=draw.between(1.8, 4)))
+    seconds -= 3.0
+    if draw.often(0.75):
+        way = max(3.0, draw.between(0.3, 0.6) * seconds)
+        out += [Hold(seconds=draw.between(0.3, 2)), _walk(draw, way, way + 1)]
+        seconds -= way
+    if draw.often(0.4):
+        out.append(Fidget(seconds=draw.between(2, 5), size_deg=draw.between(4, 12)))
+        seconds -= 4
+    out.append(Hold(seconds=max(seconds, 1.0)))
+    return out
+
+
+class _Style:
+    """How one athlete does all repetitions."""
+
+    shape: Shape
+    descent_s: float
+    end_lean_deg: float
+    return_s: float
+    two_stage: bool
+    active: bool
+    hip_deg: float
+
+
+def _style(draw: _Draw) -> _Style:
+    style = _Style()
+    style.shape = "min_jerk" if draw.often(0.5) else "ramped"
+    style.descent_s = draw.between(2, 8)
+    style.end_lean_deg = draw.between(80, 90)
+    style.return_s = draw.between(0.6, 2.0)
+    style.two_stage = draw.often(0.35)
+    style.active = draw.often(0.1)
+    style.hip_deg = draw.between(0, 18)
+    return style
+
+
+def _rep(draw: _Draw, style: _Style, break_lean: float | None, number: int) -> NordicRep:
+    descent = float(np.clip(style.descent_s * draw.between(0.82, 1.18), 2.0, 8.0))
+    partial = None
+    if draw.often(0.08):
+        # Clearly counted, or clearly too small to be counted: between them people would differ as well.
+        partial = draw.between(0.38, 0.6) if draw.often(0.6) else draw.between(0.12, 0.16)
+    breaks = break_lean is not None and partial is None and draw.often(0.9)
+    stops: tuple[Stop, ...] = ()
+    if draw.often(0.1) and partial is None and (not breaks or (break_lean or 0) > 28):
+        at = draw.between(0.3, 0.7) if not breaks else draw.between(0.2, 0.25)
+        # Stops are clearly shorter or longer than the half second that makes a phase.
+        stops = (Stop(at=at, seconds=draw.between(0.1, 0.3) if draw.often(0.5) else draw.between(0.8, 1.6)),)
+        descent = max(descent, 4.0)
+    fatigue = min(0.6 * number, 4.0)
+    active = style.active or partial is not None
+    lean = None if not breaks or break_lean is None else max(break_lean + draw.between(-4, 4) - fatigue, 15.0)
+    return NordicRep(
+        shape=style.shape,
+        descent_s=descent if partial is None else max(1.0, descent * partial * 1.2),
+        end_lean_deg=float(np.clip(style.end_lean_deg + draw.between(-3, 3), 78, 91)),
+        partial=partial,
+        stops=stops,
+        break_lean_deg=lean,
+        residual=draw.between(0.2, 0.75),
+        decay_s=draw.between(0.1, 0.35),
+        catch_lean_deg=draw.between(58, 76),
+        back="active" if active and not breaks else "hands",
+        turn_s=draw.between(0.05, 0.3) if active and not breaks else _lying(draw),
+        return_s=style.return_s * draw.between(0.85, 1.15) * (1.3 if active else 1.0),
+        return_shape="min_jerk" if draw.often(0.7) else "ramped",
+        push_lean_deg=draw.between(35, 60) if style.two_stage else None,
+        push_pause_s=draw.between(0.05, 0.3),
+        end_rest_lean_deg=draw.between(-3, 4) if draw.often(0.9) else draw.between(-45, -20),
+        pause_s=draw.between(0.3, 4.0),
+        hip_flexion_deg=style.hip_deg * draw.between(0.6, 1.4),
+        shank_shift_deg=draw.between(-2, 3),
+        tremor_deg=draw.between(0, 0.12),
+        tremor_hz=draw.between(6, 10),
+        pretension_n=draw.between(5, 45),
+    )
+
+
+def _lying(draw: _Draw) -> float:
+    return 0.0 if draw.often(0.25) else draw.between(0.2, 4.0)
+
+
+def random_sensors(kit: str, seed: int) -> tuple[SensorSpec, ...]:
+    """The sensors of a kit with mounting, errors, clock and link drawn within what is usual."""
+    if kit not in KITS:
+        raise ValueError(f"kit is {kit!r}, expected one of {', '.join(sorted(KITS))}")
+    draw = _Draw(np.random.default_rng([seed, 8]))
+    out = []
+    for base in KITS[kit]:
+        clock = Clock(
+            drift_ppm=draw.between(-40, 40), start_s=draw.between(0, 4000), phase_s=draw.between(0, 0.02)
+        )
+        link = Link(
+            interval_ms=float(draw.rng.choice([7.5, 11.25, 15, 22.5, 30])),
+            latency_ms=draw.between(1, 5),
+            jitter_ms=draw.between(0.3, 3),
+            retry=draw.between(0, 0.05),
+            stall=draw.between(0, 0.001),
+        )
+        mounting = Mounting(
+            twist_deg=draw.between(-180, 180),
+            tilt_deg=draw.between(-12, 12),
+            upside_down=draw.often(0.5),
+            face_in=draw.often(0.5),
+        )
+        imu = ImuErrors(
+            gyr_bias=draw.vector(0.02),
+            gyr_walk=draw.between(0, 3e-5),
+            gyr_noise=draw.between(0.001, 0.004),
+            gyr_range=17.45,
+            acc_bias=draw.vector(0.2),
+            acc_scale=draw.vector(0.01, 1.0),
+            acc_noise=draw.between(0.01, 0.06),
+            acc_range=78.5,
+            acc_step=0.0024,
+        )
+        force = ForceErrors(
+            offset_n=draw.between(-12, 12),
+            drift_n_per_min=draw.between(-0.3, 0.3),
+            gain=draw.between(0.995, 1.005),
+            noise_n=draw.between(0.2, 1.0),
+        )
+        table = {name: getattr(base, name) for name in base.__struct_fields__}
+        table.update(clock=clock, link=link, mounting=mounting, imu=imu, force=force)
+        out.append(SensorSpec(**table))
+    return tuple(out)
