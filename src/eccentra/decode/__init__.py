@@ -1,8 +1,12 @@
-"""Packets to frames: sans-IO, one protocol a file.
+"""Packets to frames and back: sans-IO, one protocol a file.
 
 A decoder is made anew for every connection. It never opens a socket, reads a clock or logs. It gets one
 packet at a time and answers with frames (samples, raw device ticks) and notices (battery, command
 answers), or raises :class:`~eccentra.errors.DecodeError`, after which it is ready for the next packet.
+
+A protocol is a module here whose name is the ``[decoder] kind`` of device profiles. It holds the struct
+``Parameters`` (what the profile's ``[decoder]`` table may say), which makes decoders and, as their exact
+inverse, encoders for simulated sensors.
 """
 
 from __future__ import annotations
@@ -14,7 +18,10 @@ import msgspec
 
 from eccentra.samples import Floats, Times
 
-__all__ = ["Decoder", "Frame", "Notice"]
+__all__ = ["CHANNEL", "Decoder", "DecoderParameters", "Encoder", "Frame", "Notice"]
+
+CHANNEL = "data"
+"""Name of the channel that carries samples; profiles say which characteristic it is."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +44,13 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a sensor said that is no sample: ``battery_low``, ``firmware``, ``result`` ..."""
+    """Something a sensor said that is no sample.
+
+    ``battery_low``; ``battery_v``, ``battery_pct``; ``firmware``, ``device_id``, ``product``, ``serial``;
+    ``result`` (status of a command); ``answer`` (bytes as hex, meaning unknown); ``lost_samples`` (number of
+    samples of a packet that carried no number); ``lost_part`` (a packet was given up, its second half never
+    came).
+    """
 
     kind: str
     value: float | str | int | None = None
@@ -54,4 +67,42 @@ class Decoder(Protocol):
         DecodeError
             When the bytes do not follow the protocol; the decoder stays usable.
         """
+        ...
+
+    def expect(self, written: bytes) -> None:
+        """Remember a command that was just written to the sensor, to understand the answer to it."""
+        ...
+
+
+class Encoder(Protocol):
+    """The inverse of a decoder: one packet's samples to the bytes a sensor would send."""
+
+    @property
+    def samples_per_packet(self) -> int:
+        """Most samples that one call of :meth:`encode` takes; sensors fill their packets."""
+        ...
+
+    def encode(self, device_ns: Times, x: Floats) -> list[tuple[str, bytes]]:
+        """Bytes of one packet of samples, as (channel, data); several when it has to be split.
+
+        Parameters
+        ----------
+        device_ns
+            Time of each sample on the device's own clock, ns since its epoch, int64, shape (n,). Rounded to
+            the device's ticks and wrapped like its counter.
+        x
+            Values, float64, shape (n, channels), SI. Rounded to what the wire can carry.
+        """
+        ...
+
+
+class DecoderParameters(Protocol):
+    """What ``Parameters`` of a protocol's module offers."""
+
+    def start(self, *, channels: tuple[str, ...], rate_hz: float) -> Decoder:
+        """A decoder for a new connection that streams ``channels`` at ``rate_hz``."""
+        ...
+
+    def start_encoder(self, *, channels: tuple[str, ...], rate_hz: float, mtu: int) -> Encoder:
+        """An encoder whose packets fit an ATT MTU of ``mtu`` bytes (3 of them are protocol)."""
         ...

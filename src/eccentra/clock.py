@@ -1,0 +1,418 @@
+"""Device ticks to session time.
+
+Three clocks are kept apart: *ticks* of the device (they wrap, drift and start again), *arrival* on the host
+(late by up to a connection interval and more), and *session time*. Arrival is never sample time: it only
+bounds it. Of the differences arrival minus device time the smallest are those of packets that waited
+least, so the line below all of them (lower envelope, window 60 s) is the device's clock on the session's
+time line, up to a constant delay below one connection interval. Its slope is the drift of a crystal and
+bounded by ``drift_ppm``.
+
+Everything is causal: a packet is mapped when it arrives and never again. When a later packet shows that the
+line lies lower, the mapping approaches it by at most 5 ms a second, so sample times always increase.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from itertools import pairwise
+from math import inf
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from eccentra.decode import Frame
+from eccentra.samples import NS_PER_S, Times
+
+__all__ = ["ClockMap", "ClockSpec", "Unwrapper"]
+
+_SLEW = 5e-3
+_CRYSTAL_PPM = 200.0
+_BIN_NS = 2 * NS_PER_S
+_BINS = 30
+# Over a span of this length the noise of an envelope (a few ms) and the drift of an ordinary crystal weigh
+# the same; a shorter span says little about the slope, so that it is drawn towards zero.
+_TRUST_NS = 30.0 * NS_PER_S
+# Samples that seem to come from further ahead than any map can be wrong: the device clock started again.
+_AHEAD_NS = 2 * NS_PER_S
+# Packets can be held up, by a weak link or a stopped process, and then come in a burst.
+_HELD_UP_NS = 30 * NS_PER_S
+# Counters and nominal rates say nothing about time in which nothing was sent.
+_HELD_UP_COUNTED_NS = NS_PER_S
+# Held-up packets drain within a bin. Packets that stay late by so much are none: the device's clock stood
+# still. A nominal rate falls behind with each lost packet, unseen, so there less is borne.
+_STAYS_LATE_NS = NS_PER_S
+_STAYS_LATE_NOMINAL_NS = NS_PER_S // 10
+# Until bins have closed, the uncertainty is the longest connection interval sensors commonly ask for.
+_UNKNOWN_RESIDUAL_NS = 50_000_000
+_MIN_BINS = 3
+# One packet never spans more.
+_MAX_PACKET_NS = 10 * NS_PER_S
+
+Kind = Literal["per_sample", "first_of_packet", "counter", "nominal", "identity"]
+_NONE = np.empty(0, dtype=np.int64)
+_ZERO = np.zeros(1, dtype=np.int64)
+
+
+class ClockSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Table ``[clock]`` of device profiles.
+
+    Attributes
+    ----------
+    kind
+        ``per_sample``: each sample carries the device's time. ``first_of_packet``: one time a packet, the
+        others follow at the nominal rate. ``counter``: each sample carries a running number. ``nominal``:
+        nothing, samples are taken to come at the nominal rate and loss cannot be seen. ``identity``: ticks
+        are session time in ns.
+    tick_s, bits
+        Length of a tick and width of the field that holds it, for kinds that have them.
+    epoch
+        When the device's clock starts at zero: with each ``start`` command, at ``boot``, or it is the
+        ``host``'s own.
+    drift_ppm
+        How far the device's clock or rate may be off.
+    """
+
+    kind: Kind
+    tick_s: float | None = None
+    bits: Literal[8, 16, 24, 32, 64] | None = None
+    epoch: Literal["start", "boot", "host"] = "boot"
+    drift_ppm: float = _CRYSTAL_PPM
+
+    def __post_init__(self) -> None:
+        stamped = self.kind in ("per_sample", "first_of_packet")
+        if (self.tick_s is not None) != stamped:
+            raise ValueError(f"tick_s is {'missing' if stamped else 'not allowed'} for kind {self.kind!r}")
+        if (self.bits is not None) != (stamped or self.kind == "counter"):
+            raise ValueError(f"bits is {'missing' if self.bits is None else 'not allowed'} for {self.kind!r}")
+        if self.tick_s is not None and not 1e-9 <= self.tick_s <= 1.0:
+            raise ValueError(f"tick_s is {self.tick_s}, expected 1e-9 to 1")
+        if not 0 < self.drift_ppm <= 100_000:
+            raise ValueError(f"drift_ppm is {self.drift_ppm}, expected above 0 and at most 100000")
+
+    @property
+    def loss_observable(self) -> bool:
+        """Whether lost samples leave a trace in the sensor's own times or numbers."""
+        return self.kind != "nominal"
+
+    def start(self, rate_hz: float) -> ClockMap:
+        """A map for a new connection to a sensor with the nominal rate ``rate_hz``."""
+        return _Identity() if self.kind == "identity" else _Envelope(self, rate_hz)
+
+
+class ClockMap(Protocol):
+    """What every map offers.
+
+    Attributes
+    ----------
+    epoch
+        Counts how often the device's clock started again within this connection.
+    refused
+        Counts packets without a place in time: repeated, or going backwards within themselves.
+    lost
+        Samples known to be missing from a running number; 0 for other kinds, which show gaps in time.
+    """
+
+    epoch: int
+    refused: int
+    lost: int
+
+    @property
+    def residual_ns(self) -> int:
+        """Uncertainty of the alignment to session time, as far as it can be seen from the host."""
+        ...
+
+    def map(self, arrival_ns: int, frame: Frame) -> Times:
+        """Session time of each sample, int64 ns, shape (n,), strictly increasing also from call to call.
+
+        Empty when the packet is refused (see ``refused``); its samples are then to be dropped.
+        """
+        ...
+
+
+class Unwrapper:
+    """A counter of ``bits`` bits that wraps, as one that does not.
+
+    ``ticks`` counts from the first value seen. A counter that seems to have gone forward by almost its
+    whole period may have been started again instead; only arrival times can tell, so that is for the
+    caller to judge, with :attr:`period`.
+    """
+
+    __slots__ = ("_last", "mask", "period", "ticks")
+
+    def __init__(self, bits: int) -> None:
+        self.period = 1 << bits
+        self.mask = self.period - 1
+        self.ticks = 0
+        self._last = 0
+
+    def restart(self, raw: int) -> None:
+        """``raw`` is the new zero."""
+        self._last = raw
+        self.ticks = 0
+
+    def step(self, raw: int) -> int:
+        """Ticks from the last value to ``raw``, 0 to ``period`` - 1, without moving."""
+        return (raw - self._last) & self.mask
+
+    def advance(self, raw: int, wraps: int = 0) -> int:
+        """Move to ``raw``, with ``wraps`` whole periods unseen in between; gives ``ticks``."""
+        self.ticks += ((raw - self._last) & self.mask) + wraps * self.period
+        self._last = raw
+        return self.ticks
+
+
+class _Identity:
+    """Ticks are session time: rows of a file."""
+
+    residual_ns = 0
+
+    def __init__(self) -> None:
+        self.epoch = self.refused = self.lost = 0
+        self._raw: int | None = None
+        self._last: int | None = None
+
+    def map(self, arrival_ns: int, frame: Frame) -> Times:
+        """The ticks; equal ones are set 1 ns apart, a packet that goes backwards is refused."""
+        t = frame.ticks
+        if t is None:
+            raise ValueError("frames of kind 'identity' carry ticks")
+        raw = t.tolist()
+        before = self._raw if self._raw is not None else raw[0] - 1
+        smooth = True
+        for now in raw:
+            if now <= before:
+                if now < before:
+                    self.refused += 1
+                    return _NONE
+                smooth = False
+            before = now
+        if not smooth or (self._last is not None and raw[0] <= self._last):
+            t = _increasing(t, self._last)
+        self._raw, self._last = raw[-1], int(t[-1])
+        return t
+
+
+class _Placed(NamedTuple):
+    """A packet on the device's own clock: first tick; time of each sample after it, and its two ends, ns."""
+
+    raw: int
+    within: Times
+    start: int
+    end: int
+
+
+class _Envelope:
+    """An offset between device and session time that follows the lower envelope slowly."""
+
+    def __init__(self, spec: ClockSpec, rate_hz: float) -> None:
+        self.epoch = self.refused = self.lost = 0
+        self._kind = spec.kind
+        counted = spec.kind in ("counter", "nominal")
+        tick_ns = NS_PER_S / Fraction(str(rate_hz)) if counted else Fraction(str(spec.tick_s)) * NS_PER_S
+        self._num, self._den = tick_ns.numerator, tick_ns.denominator
+        self._counter = Unwrapper(spec.bits or 64)
+        self._period_ns = self._counter.period * self._num // self._den
+        self._ahead = min(_AHEAD_NS, self._period_ns // 4)
+        self._held_up = _HELD_UP_COUNTED_NS if counted else _HELD_UP_NS
+        self._stays_late = _STAYS_LATE_NOMINAL_NS if spec.kind == "nominal" else _STAYS_LATE_NS
+        # What a rate may be off is no correction; the drift of an ordinary crystal fits into the limit.
+        self._slew = _SLEW + max(0.0, spec.drift_ppm - _CRYSTAL_PPM) * 1e-6
+        self._drift_ppm = spec.drift_ppm
+        self._next_number = 0
+        self._last_number = 0
+        self._offsets = (_NONE, 0, 0)
+        self._line: _Line | None = None
+        self._zero = 0  # session time of device time 0, as its first packet had it
+        self._device = 0
+        self._offset = 0
+        self._last: int | None = None
+
+    @property
+    def residual_ns(self) -> int:
+        """Spread of the envelope, and what the mapping still lags behind it."""
+        if self._line is None:
+            return _UNKNOWN_RESIDUAL_NS
+        behind = abs(self._zero + self._line.at(self._device) - self._offset)
+        spread = self._line.spread
+        return max(_UNKNOWN_RESIDUAL_NS, behind) if spread is None else round(spread) + behind
+
+    def map(self, arrival_ns: int, frame: Frame) -> Times:
+        """See :class:`ClockMap`."""
+        placed = self._stamped(frame) if self._kind == "first_of_packet" else self._each(frame)
+        if placed is None or not self._follow(arrival_ns, placed):
+            self.refused += 1
+            return _NONE
+        base = self._device + self._offset
+        t: Times = placed.within + base
+        if self._last is not None and base + placed.start <= self._last:
+            t = _increasing(t, self._last)
+            self._last = int(t[-1])
+        else:
+            self._last = base + placed.end
+        return t
+
+    def _stamped(self, frame: Frame) -> _Placed | None:
+        """One stamp a packet; decoders give the same array of offsets again and again."""
+        if frame.ticks is None or frame.offset_ns is None:
+            raise ValueError("frames of kind 'first_of_packet' carry ticks and offset_ns")
+        within, start, end = self._offsets
+        if frame.offset_ns is not within:
+            within = frame.offset_ns
+            start, end = int(within[0]), int(within[-1])
+            if end - start > _MAX_PACKET_NS or (within[1:] <= within[:-1]).any():
+                return None
+            self._offsets = (within, start, end)
+        return _Placed(frame.ticks.item(0), within, start, end)
+
+    def _each(self, frame: Frame) -> _Placed | None:
+        """One tick or number a sample, or none at all."""
+        n = len(frame.x)
+        if frame.ticks is None:
+            first, ticks = self._next_number, list(range(n))
+            self._next_number += n
+        else:
+            first = frame.ticks.item(0)
+            if n == 1:
+                return _Placed(first, _ZERO, 0, 0)
+            ticks = [(raw - first) & self._counter.mask for raw in frame.ticks.tolist()]
+        times = [k * self._num // self._den for k in ticks]
+        if times[-1] > _MAX_PACKET_NS or sorted(ticks) != ticks:
+            return None
+        within = np.array(times, dtype=np.int64)
+        if len(set(ticks)) < n:
+            within = _increasing(within, None)
+        return _Placed(first, within, 0, int(within[-1]))
+
+    def _follow(self, arrival_ns: int, placed: _Placed) -> bool:
+        """Move to a packet of the same epoch, or begin a new one; false when it is a repetition."""
+        line, counter = self._line, self._counter
+        if line is None:
+            self._begin(arrival_ns, placed)
+            return True
+        step = counter.step(placed.raw)
+        if step == 0:
+            return False
+        device = (counter.ticks + step) * self._num // self._den
+        lag = arrival_ns - self._zero - placed.end - device
+        late = lag - line.at(device)
+        wraps = 0
+        if late > self._period_ns - self._ahead:
+            wraps = (late + self._ahead) // self._period_ns
+            device += wraps * self._period_ns
+            lag -= wraps * self._period_ns
+            late -= wraps * self._period_ns
+        above = line.add(arrival_ns, device, lag) if -self._ahead <= late <= self._held_up else inf
+        if above is not None and above > self._stays_late:
+            self.epoch += 1
+            self._begin(arrival_ns, placed)
+            return True
+        if self._kind == "counter":
+            self._count_lost(step + wraps * counter.period, placed)
+        counter.advance(placed.raw, wraps)
+        most = int(self._slew * (device - self._device))
+        self._device = device
+        wanted = self._zero + line.at(device) - self._offset
+        self._offset += min(max(wanted, -most), most)
+        return True
+
+    def _begin(self, arrival_ns: int, placed: _Placed) -> None:
+        """Begin an epoch: its first packet is taken to have waited for nothing."""
+        self._counter.restart(placed.raw)
+        self._line = _Line(self._drift_ppm, arrival_ns)
+        self._device = 0
+        self._zero = self._offset = arrival_ns - placed.end
+        if self._last is not None:
+            self._offset = max(self._offset, self._last + 1 - placed.start)
+        self._count_lost(0, placed)
+
+    def _count_lost(self, step: int, placed: _Placed) -> None:
+        """Numbers missing between the last packet and this one, and inside this one."""
+        if self._kind == "counter":
+            numbers = round((placed.end - placed.start) * self._den / self._num)
+            self.lost += max(0, step - self._last_number - 1) if step else 0
+            self.lost += numbers + 1 - len(placed.within)
+            self._last_number = numbers
+
+
+class _Line:
+    """The lower envelope of points (device time, lateness) that come one by one, both in ns.
+
+    Of each bin of 2 s the lowest point is kept. Through the window of kept points goes the line that lies
+    below all of them and as high as possible at their middle: the edge of their lower convex hull there. Its
+    slope is drawn towards zero as long as the window is short.
+    """
+
+    __slots__ = ("_bins", "_ends", "_least", "_max_slope", "_trust", "level", "slope", "spread")
+
+    def __init__(self, drift_ppm: float, arrival_ns: int) -> None:
+        self.level = 0.0
+        self.slope = 0.0
+        self.spread: float | None = None
+        self._max_slope = drift_ppm * 1e-6
+        self._trust = _TRUST_NS * _CRYSTAL_PPM / drift_ppm
+        self._bins: deque[tuple[int, int]] = deque(maxlen=_BINS)
+        self._least = (0, 0)
+        self._ends = arrival_ns + _BIN_NS
+
+    def at(self, device: int) -> int:
+        """Height of the line, ns."""
+        return round(self.level + self.slope * device)
+
+    def add(self, arrival_ns: int, device: int, lag: int) -> float | None:
+        """Take a point; when it closes a bin, give by how much that bin's lowest point lay above the line."""
+        above: float | None = None
+        if arrival_ns >= self._ends:
+            x, y = self._least
+            above = y - (self.level + self.slope * x)
+            self._bins.append(self._least)
+            self._fit(device)
+            self._least = (device, lag)
+            self._ends = arrival_ns + _BIN_NS
+        elif lag < self._least[1]:
+            self._least = (device, lag)
+        under = lag - (self.level + self.slope * device)
+        if under < 0:
+            self.level += under
+        return above
+
+    def _fit(self, device: int) -> None:
+        bins = self._bins
+        while bins[0][0] < device - _BINS * _BIN_NS and len(bins) > 1:
+            bins.popleft()
+        span = bins[-1][0] - bins[0][0]
+        if len(bins) >= _MIN_BINS:
+            slope = _hull_slope(bins) * (span * span / (span * span + self._trust * self._trust))
+            self.slope = min(max(slope, -self._max_slope), self._max_slope)
+        heights = sorted(y - self.slope * x for x, y in bins)
+        self.level = heights[0]
+        if len(bins) >= _MIN_BINS:
+            # the upper quartile: one bin full of held-up packets says nothing about the alignment
+            self.spread = heights[3 * len(heights) // 4] - heights[0]
+
+
+def _hull_slope(points: deque[tuple[int, int]]) -> float:
+    """Slope of the edge of the lower convex hull above which the middle of the points lies."""
+    hull: list[tuple[int, int]] = []
+    for x, y in points:
+        while len(hull) >= 2:
+            (x0, y0), (x1, y1) = hull[-2], hull[-1]
+            if (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0):
+                break
+            hull.pop()
+        hull.append((x, y))
+    middle = sum(x for x, _ in points) // len(points)
+    for (x0, y0), (x1, y1) in pairwise(hull):
+        if x1 >= middle:
+            return (y1 - y0) / (x1 - x0)
+    return 0.0
+
+
+def _increasing(t: Times, last: int | None) -> Times:
+    """The times, each moved to at least 1 ns after the one before it."""
+    index = np.arange(len(t), dtype=np.int64)
+    moved: Times = np.maximum.accumulate(t - index)
+    if last is not None:
+        moved = np.maximum(moved, last + 1)
+    return moved + index
