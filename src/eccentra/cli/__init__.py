@@ -1,0 +1,52 @@
+"""The command line: one file a command.
+
+Only typer is imported here and in the command files; what a command needs is imported when it runs, so that
+``eccentra --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from eccentra import __version__
+from eccentra.cli import analyze, demo, replay
+from eccentra.cli.common import INTENDED_USE, guarded
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="eccentra",
+    help="Counts, times and measures eccentric exercise from motion and force sensors, and publishes it over "
+    f"MQTT.\n\n{INTENDED_USE}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eccentra {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _command in (demo.demo, analyze.analyze, replay.replay):
+    app.command(epilog=INTENDED_USE)(guarded(_command))
+
+
+def main() -> None:
+    """Entry point of the program."""
+    app()

@@ -1,0 +1,92 @@
+"""The simulated athletes of ``eccentra demo``: short sessions in which something happens soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from eccentra.errors import InputError
+from eccentra.simulate import (
+    KITS,
+    CyclicSet,
+    Fidget,
+    GetUp,
+    Hold,
+    KneelDown,
+    Move,
+    NordicRep,
+    NordicSet,
+    Scenario,
+    StrapWork,
+)
+
+__all__ = ["EXERCISES", "scene"]
+
+_SETS = 2
+_REPS = 4
+# Longer than the 20 s without a movement that end a set.
+_REST_S = 24.0
+
+
+def scene(exercise: str, kit: str | None, seed: int) -> Scenario:
+    """A session of about two minutes, the first repetition some 15 s after its start.
+
+    Parameters
+    ----------
+    exercise
+        Key of :data:`EXERCISES`.
+    kit
+        Name of a ready-made set of sensors; ``None`` takes the one that shows most.
+    seed
+        Draws tempo and break-points.
+
+    Raises
+    ------
+    InputError
+        No simulated athlete does this exercise, or there is no such kit.
+    """
+    if exercise not in EXERCISES:
+        raise InputError(exercise, f"the demo simulates {' and '.join(EXERCISES)} only; choose one of them")
+    if kit is not None and kit not in KITS:
+        raise InputError(f"--kit {kit}", f"no such set of sensors; known are {', '.join(KITS)}")
+    return EXERCISES[exercise](kit, Random(seed))
+
+
+def _nordic(kit: str | None, draw: Random) -> Scenario:
+    timeline: list[Move] = [Hold(seconds=1.0)]
+    for number in range(_SETS):
+        timeline += [KneelDown(seconds=2.5), Hold(seconds=1.0), StrapWork(seconds=3.0), Hold(seconds=2.0)]
+        timeline.append(NordicSet(reps=tuple(_nordic_rep(draw, number, i) for i in range(_REPS))))
+        timeline += [GetUp(seconds=2.5), Hold(seconds=_REST_S)]
+    return Scenario(name="demo", timeline=tuple(timeline), kit=kit or "thigh+shank+force")
+
+
+def _nordic_rep(draw: Random, set_number: int, number: int) -> NordicRep:
+    # The second set shows fatigue: control is lost, and the last repetition stops half-way.
+    tired = set_number == 1
+    last = tired and number == _REPS - 1
+    return NordicRep(
+        descent_s=draw.uniform(2.8, 4.5) * (0.6 if last else 1.0),
+        partial=0.5 if last else None,
+        break_lean_deg=draw.uniform(30, 40) if tired and not last else None,
+        back="active" if last else "hands",
+        turn_s=0.1 if last else draw.uniform(0.3, 1.0),
+        return_s=draw.uniform(1.0, 1.6),
+        pause_s=draw.uniform(0.8, 1.8),
+        pretension_n=draw.uniform(10, 30),
+    )
+
+
+def _generic(kit: str | None, draw: Random) -> Scenario:
+    timeline: list[Move] = [Hold(seconds=2.0)]
+    for _ in range(_SETS):
+        timeline += [
+            CyclicSet(reps=8),
+            Hold(seconds=_REST_S / 2),
+            Fidget(seconds=2.0),
+            Hold(seconds=_REST_S / 2),
+        ]
+    return Scenario(name="demo", exercise="generic", timeline=tuple(timeline), kit=kit or "wrist")
+
+
+EXERCISES: dict[str, Callable[[str | None, Random], Scenario]] = {"nordic-curl": _nordic, "generic": _generic}
