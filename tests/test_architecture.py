@@ -30,7 +30,21 @@ FLOORS = [
     ({"samples", "errors", "events", "inputs", "walltime", "datafolder"}, 0),
     ({"decode", "clock", "profiles", "stages", "exercises"}, 1),
     ({"pipeline", "session", "recording", "plan"}, 2),
-    ({"simulate", "mqtt", "store", "csvfile", "csvcheck", "analysis", "link", "report", "export"}, 3),
+    (
+        {
+            "simulate",
+            "mqtt",
+            "store",
+            "csvfile",
+            "csvcheck",
+            "csvinputs",
+            "analysis",
+            "link",
+            "report",
+            "export",
+        },
+        3,
+    ),
     ({"station", "hub", "web", "view"}, 4),
     ({"cli"}, 5),
 ]

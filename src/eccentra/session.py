@@ -87,7 +87,7 @@ class LinkHealth(msgspec.Struct, kw_only=True):
     missing_s: float = 0.0
     connected: bool = False
     silent: bool = False
-    residual_ms: float | None = None
+    residual_ms: float = 0.0
     battery_low: bool = False
     last_arrival_ns: int | None = None
 
@@ -188,8 +188,7 @@ class Session:
         """How each sensor's data arrive."""
         for name, sensor in self._sensors.items():
             sensor.health.silent = name in self._absent
-            residual = sensor.clock.residual_ns
-            sensor.health.residual_ms = None if residual is None else residual / 1e6
+            sensor.health.residual_ms = sensor.clock.residual_ns / 1e6
         return {name: sensor.health for name, sensor in self._sensors.items()}
 
     # -- inputs ---------------------------------------------------------------------------------------
@@ -260,6 +259,12 @@ class Session:
     def _frame(self, item: Packet, sensor: _Sensor, frame: Frame) -> None:
         epoch = sensor.clock.epoch
         t = sensor.clock.map(item.arrival_ns, frame)
+        if not len(t):
+            sensor.health.malformed += 1
+            self._flush()
+            detail = "its time stamps repeat or go backwards, so its samples have no place"
+            self._put(self._malformed(item, "no_place_in_time", detail, sensor.health.malformed))
+            return
         if sensor.clock.epoch != epoch:
             self._flush()
             self._put(SensorRestarted(t_us=item.arrival_ns // 1000, sensor=item.sensor))
