@@ -15,6 +15,7 @@ from eccentra.simulate.athlete import Athlete
 from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remount
+from eccentra.simulate.generic import PATTERNS, Pattern, generic_session
 from eccentra.simulate.kits import KITS
 from eccentra.simulate.link import Clock, Link
 from eccentra.simulate.measure import Signal
@@ -27,6 +28,7 @@ from eccentra.simulate.truth import TrueBreak, TrueForce, TrueMovement, TruePhas
 
 __all__ = [
     "KITS",
+    "PATTERNS",
     "Athlete",
     "Clock",
     "ClockJump",
@@ -47,6 +49,7 @@ __all__ = [
     "Move",
     "NordicRep",
     "NordicSet",
+    "Pattern",
     "PickUp",
     "Remount",
     "Scenario",
@@ -64,6 +67,7 @@ __all__ = [
     "TrueSet",
     "Truth",
     "Walk",
+    "generic_session",
     "load_scenario",
     "nordic_session",
     "scenario_from",

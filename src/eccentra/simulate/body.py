@@ -117,9 +117,14 @@ class Pen:
         self._overlays.append((channel, start, course))
 
     def shake(self, start: int, size: float, frequency_hz: float = 16.0, decay_s: float = 0.06) -> None:
-        """Let soft tissue ring after an impact of ``size`` m/s² at sample ``start``."""
-        t = np.arange(self.steps(5 * decay_s)) * DT
-        self.overlay("shock", start, size * np.exp(-t / decay_s) * np.sin(2 * np.pi * frequency_hz * t))
+        """Let soft tissue ring after an impact, up to ``size`` m/s², from sample ``start`` on.
+
+        The derivative of a speed that comes and goes, so that no speed is left.
+        """
+        t = np.arange(self.steps(8 * decay_s)) * DT
+        speed = t * np.exp(-t / decay_s) * np.sin(2 * np.pi * frequency_hz * t)
+        ringing = np.gradient(speed, DT)
+        self.overlay("shock", start, size * ringing / np.abs(ringing).max())
 
     def finish(self) -> Course:
         """Join all pieces, add overlays and sway."""
@@ -135,10 +140,10 @@ class Pen:
         return out
 
     def _sway(self) -> Floats:
-        """Slow random motion of unit SD: tones of 0.08 to 0.7 Hz, the low ones larger."""
+        """Slow random motion of unit SD: tones of 0.05 to 0.45 Hz, the low ones larger."""
         out = np.zeros(self.n)
         t = np.arange(self.n) * DT
-        tones = self.rng.uniform(0.08, 0.7, 5)
+        tones = self.rng.uniform(0.05, 0.45, 5)
         weights = 1.0 / tones
         weights /= np.sqrt(0.5 * np.dot(weights, weights))
         for tone, weight in zip(tones, weights, strict=True):

@@ -24,12 +24,14 @@ class Disconnect(
 ):
     """The connection is lost at ``at_s`` and made again ``away_s`` later.
 
-    With ``restart`` the sensor's clock starts at zero again.
+    The host notices after ``noticed_s`` (link supervision). With ``restart`` the sensor's clock starts at
+    zero again.
     """
 
     sensor: str
     at_s: float
     away_s: float = 3.0
+    noticed_s: float = 0.7
     restart: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Random but plausible sessions from a seed; every range stands here."""
+"""Random but plausible sessions of Nordic curls from a seed; every range stands here."""
 
 from __future__ import annotations
 
@@ -7,38 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from eccentra.simulate.athlete import Athlete
+from eccentra.simulate.draw import Draw, random_sensors
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, Route, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import Fault
-from eccentra.simulate.kits import KITS
-from eccentra.simulate.link import Clock, Link
 from eccentra.simulate.nordic import NordicRep, NordicSet, Stop
 from eccentra.simulate.scenario import Move, Scenario
-from eccentra.simulate.sensors import ForceErrors, ImuErrors, Mounting, SensorSpec
 from eccentra.simulate.strokes import Shape
 
-__all__ = ["nordic_session", "random_sensors"]
+__all__ = ["nordic_session"]
 
 _ROUTES: tuple[Route, ...] = ("front", "back", "squat", "hands")
-
-
-class _Draw:
-    """Short words for drawing."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-
-    def between(self, low: float, high: float) -> float:
-        return round(float(self.rng.uniform(low, high)), 4)
-
-    def often(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
-
-    def whole(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def vector(self, size: float, centre: float = 0.0) -> tuple[float, float, float]:
-        a, b, c = (centre + size * self.rng.uniform(-1, 1, 3)).tolist()
-        return a, b, c
 
 
 def nordic_session(
@@ -65,13 +43,13 @@ def nordic_session(
     faults
         Handed on.
     """
-    draw = _Draw(np.random.default_rng([seed, 7]))
+    draw = Draw(np.random.default_rng([seed, 7]))
     athlete = Athlete(
         mass_kg=draw.between(55, 100),
         height_m=draw.between(1.58, 1.95),
         lever_m=draw.between(0.36, 0.44),
         left_share=draw.between(0.42, 0.58),
-        sway_deg=draw.between(0.15, 0.5),
+        sway_deg=draw.between(0.1, 0.4),
     )
     # Two of three athletes break, most of them near a lean of 34 degrees (Soga 2021, Sconce 2021).
     break_lean = None if draw.often(0.35) else float(np.clip(34 + 8 * draw.rng.standard_normal(), 18, 62))
@@ -97,7 +75,7 @@ def nordic_session(
     )
 
 
-def _walk(draw: _Draw, low: float, high: float) -> Walk:
+def _walk(draw: Draw, low: float, high: float) -> Walk:
     return Walk(
         seconds=draw.between(low, high),
         cadence_hz=draw.between(0.8, 1.05),
@@ -107,7 +85,7 @@ def _walk(draw: _Draw, low: float, high: float) -> Walk:
     )
 
 
-def _into_position(draw: _Draw) -> list[Move]:
+def _into_position(draw: Draw) -> list[Move]:
     out: list[Move] = [
         KneelDown(
             route=_ROUTES[draw.whole(0, 3)], seconds=draw.between(2.0, 4.5), depth_deg=draw.between(40, 75)
@@ -131,7 +109,7 @@ def _into_position(draw: _Draw) -> list[Move]:
     return out
 
 
-def _rest(draw: _Draw, seconds: float) -> list[Move]:
+def _rest(draw: Draw, seconds: float) -> list[Move]:
     """Off the knees (or resting on the heels) for about ``seconds``; ends standing."""
     out: list[Move] = []
     if draw.often(0.4):
@@ -163,7 +141,7 @@ class _Style:
     hip_deg: float
 
 
-def _style(draw: _Draw) -> _Style:
+def _style(draw: Draw) -> _Style:
     style = _Style()
     style.shape = "min_jerk" if draw.often(0.5) else "ramped"
     style.descent_s = draw.between(2, 8)
@@ -175,7 +153,7 @@ def _style(draw: _Draw) -> _Style:
     return style
 
 
-def _rep(draw: _Draw, style: _Style, break_lean: float | None, number: int) -> NordicRep:
+def _rep(draw: Draw, style: _Style, break_lean: float | None, number: int) -> NordicRep:
     descent = float(np.clip(style.descent_s * draw.between(0.82, 1.18), 2.0, 8.0))
     partial = None
     if draw.often(0.08):
@@ -217,51 +195,5 @@ def _rep(draw: _Draw, style: _Style, break_lean: float | None, number: int) -> N
     )
 
 
-def _lying(draw: _Draw) -> float:
+def _lying(draw: Draw) -> float:
     return 0.0 if draw.often(0.25) else draw.between(0.2, 4.0)
-
-
-def random_sensors(kit: str, seed: int) -> tuple[SensorSpec, ...]:
-    """The sensors of a kit with mounting, errors, clock and link drawn within what is usual."""
-    if kit not in KITS:
-        raise ValueError(f"kit is {kit!r}, expected one of {', '.join(sorted(KITS))}")
-    draw = _Draw(np.random.default_rng([seed, 8]))
-    out = []
-    for base in KITS[kit]:
-        clock = Clock(
-            drift_ppm=draw.between(-40, 40), start_s=draw.between(0, 4000), phase_s=draw.between(0, 0.02)
-        )
-        link = Link(
-            interval_ms=float(draw.rng.choice([7.5, 11.25, 15, 22.5, 30])),
-            latency_ms=draw.between(1, 5),
-            jitter_ms=draw.between(0.3, 3),
-            retry=draw.between(0, 0.05),
-            stall=draw.between(0, 0.001),
-        )
-        mounting = Mounting(
-            twist_deg=draw.between(-180, 180),
-            tilt_deg=draw.between(-12, 12),
-            upside_down=draw.often(0.5),
-            face_in=draw.often(0.5),
-        )
-        imu = ImuErrors(
-            gyr_bias=draw.vector(0.02),
-            gyr_walk=draw.between(0, 3e-5),
-            gyr_noise=draw.between(0.001, 0.004),
-            gyr_range=17.45,
-            acc_bias=draw.vector(0.2),
-            acc_scale=draw.vector(0.01, 1.0),
-            acc_noise=draw.between(0.01, 0.06),
-            acc_range=78.5,
-            acc_step=0.0024,
-        )
-        force = ForceErrors(
-            offset_n=draw.between(-12, 12),
-            drift_n_per_min=draw.between(-0.3, 0.3),
-            gain=draw.between(0.995, 1.005),
-            noise_n=draw.between(0.2, 1.0),
-        )
-        table = {name: getattr(base, name) for name in base.__struct_fields__}
-        table.update(clock=clock, link=link, mounting=mounting, imu=imu, force=force)
-        out.append(SensorSpec(**table))
-    return tuple(out)

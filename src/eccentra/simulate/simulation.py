@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from eccentra.inputs import Input
+from eccentra.profiles import SensorSetup
 from eccentra.samples import Floats
-from eccentra.simulate.athlete import Athlete
 from eccentra.simulate.body import DT, Course, Pen, RawRep
+from eccentra.simulate.delivery import deliver, setup_of
 from eccentra.simulate.measure import Signal, measure
 from eccentra.simulate.scenario import Scenario
 from eccentra.simulate.sensors import ideal_force
@@ -40,6 +42,18 @@ class Simulation:
         self.truth = truth
         self.course = course
         self.signals = signals
+
+    @property
+    def setups(self) -> tuple[SensorSetup, ...]:
+        """What a session has to be told about the sensors."""
+        return tuple(setup_of(sensor) for sensor in self.scenario.worn)
+
+    def inputs(self) -> list[Input]:
+        """What a session would have got, in order of arrival; session time starts with the simulation.
+
+        Every packet arrives after its last sample was taken.
+        """
+        return deliver(list(self.signals.values()), self.scenario.faults, self.truth.duration_s, self.seed)
 
     def write_csv(self, folder: Path) -> dict[str, Path]:
         """One file a sensor, as ``analyze`` reads them; gives the path by sensor id."""
@@ -90,11 +104,12 @@ def _truth(pen: Pen, course: Course, scenario: Scenario) -> Truth:
             movements.append(TrueMovement(what="small", start_s=first * DT, end_s=last * DT))
             continue
         reps = sets.setdefault(raw.set_index, [])
-        reps.append(_rep(raw, len(reps) + 1, course, scenario.athlete, forces))
+        # a set in which nothing counts is none: sets are numbered as they are found
+        place = (len(sets), len(reps) + 1)
+        reps.append(_rep(raw, place, course, forces))
     return Truth(
         duration_s=(pen.n - 1) * DT,
         exercise=scenario.exercise,
-        # A set in which nothing counts is none; sets are numbered as they are found.
         sets=tuple(
             TrueSet(index=k, start_s=reps[0].start_s, end_s=reps[-1].end_s, reps=tuple(reps))
             for k, reps in enumerate(sets.values(), 1)
@@ -103,7 +118,7 @@ def _truth(pen: Pen, course: Course, scenario: Scenario) -> Truth:
     )
 
 
-def _rep(raw: RawRep, index: int, course: Course, athlete: Athlete, forces: dict[str, Floats]) -> TrueRep:
+def _rep(raw: RawRep, place: tuple[int, int], course: Course, forces: dict[str, Floats]) -> TrueRep:
     first, last = raw.phases[0][1], raw.phases[-1][2]
     loaded = [p for p in raw.phases if p[0] != "return"]
     rows = slice(first, loaded[-1][2] + 1)
@@ -116,8 +131,8 @@ def _rep(raw: RawRep, index: int, course: Course, athlete: Athlete, forces: dict
         broken = TrueBreak(t_s=raw.broken_at * DT, lean_deg=float(lean), knee_flexion_deg=float(knee))
     knees = course["shank"] - course["thigh"]
     return TrueRep(
-        set_index=raw.set_index,
-        index=index,
+        set_index=place[0],
+        index=place[1],
         start_s=first * DT,
         end_s=last * DT,
         partial=raw.partial,
