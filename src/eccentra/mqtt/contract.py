@@ -1,0 +1,288 @@
+"""What is said over MQTT: topics, QoS and retain of each, and the payloads. Pure.
+
+Three kinds of messages, never mixed:
+
+*event*
+    Something happened: numbered, QoS 1, not retained, in order; a CloudEvents 1.0 envelope in structured
+    mode, so that MQTT 3.1.1 carries it whole. Readers drop duplicates by (``source``, ``id``).
+*state*
+    The latest value: retained, QoS 1, published again on every connect; flat JSON.
+*live*
+    Between events: QoS 0, not retained, rate-limited; flat JSON.
+
+Rules of flat JSON: the unit is in the key; unknown is ``null``; booleans are booleans; ``schema`` and
+``time`` are in every message; quality stands beside what it judges. Additions keep the version, a change of
+meaning makes a new one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from eccentra.errors import InputError
+from eccentra.events import Numbered, event_kind, event_type
+from eccentra.stages.live import LiveState
+
+__all__ = [
+    "CHANNELS",
+    "EVENT_KINDS",
+    "OFFLINE",
+    "ONLINE",
+    "VERSION",
+    "Channel",
+    "Live",
+    "NodeInfo",
+    "SensorHealth",
+    "StationState",
+    "channel_of",
+    "check_id",
+    "encode",
+    "event_id_source",
+    "event_message",
+    "live_message",
+    "time_at",
+    "topic",
+]
+
+VERSION = "1"
+ROOT = f"eccentra/v{VERSION}/{{site}}/{{node}}"
+ONLINE, OFFLINE = b"online", b"offline"
+EVENT_KINDS = ("session", "set", "rep", "phase", "sensor", "quality")
+
+# One alphabet for all ids: brokers' access rules, Home Assistant's discovery ids and file names share it.
+_ID = re.compile(r"[a-z0-9_-]{1,64}")
+
+Quality = Literal["ok", "flagged"]
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """One family of topics: ``address`` with ``{parameters}``, how it is sent, and which payloads it carries.
+
+    ``messages`` names payloads as :mod:`eccentra.mqtt.schemas` does; ``text`` is ``online`` or ``offline``.
+    """
+
+    name: str
+    address: str
+    messages: tuple[str, ...]
+    qos: Literal[0, 1]
+    retain: bool
+    summary: str
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the ids in the address, in order."""
+        return tuple(re.findall(r"{(\w+)}", self.address))
+
+
+def _channel(
+    name: str, path: str, messages: tuple[str, ...], qos: Literal[0, 1], retain: bool, summary: str
+) -> Channel:
+    return Channel(
+        name=name, address=f"{ROOT}/{path}", messages=messages, qos=qos, retain=retain, summary=summary
+    )
+
+
+_SENSOR, _STATION = "sensor/{sensor}", "station/{station}"
+
+CHANNELS: dict[str, Channel] = {
+    channel.name: channel
+    for channel in (
+        _channel("status", "status", ("text",), 1, True, "The node is there; also its last will."),
+        _channel("info", "info", ("info",), 1, True, "Software, contract version and stations of the node."),
+        _channel(
+            "sensor_status", f"{_SENSOR}/status", ("text",), 1, True, "The sensor's connection is there."
+        ),
+        _channel("sensor_health", f"{_SENSOR}/health", ("health",), 0, False, "How well a sensor is heard."),
+        _channel("state", f"{_STATION}/state", ("state",), 1, True, "Session, set, count and phase now."),
+        _channel(
+            "live", f"{_STATION}/live", ("live",), 0, False, "Angle, force and phase, some times a second."
+        ),
+        _channel(
+            "event",
+            f"{_STATION}/event/{{kind}}",
+            ("event",),
+            1,
+            False,
+            "What happened, numbered and in order.",
+        ),
+        _channel("last_set", f"{_STATION}/last_set", ("last_set",), 1, True, "Summary of the last set."),
+    )
+}
+
+
+def check_id(value: str, what: str) -> str:
+    """Give ``value`` back when it can be a topic level, else raise :class:`~eccentra.errors.InputError`."""
+    if not _ID.fullmatch(value):
+        raise InputError(
+            f"{what} id {value!r}",
+            "use 1 to 64 of the characters a-z, 0-9, _ and -; names of people do not belong into topics",
+        )
+    return value
+
+
+def topic(channel: str, **ids: str) -> str:
+    """Topic of a channel.
+
+    Parameters
+    ----------
+    channel
+        Key of :data:`CHANNELS`.
+    ids
+        One for each ``{parameter}`` of its address.
+    """
+    return CHANNELS[channel].address.format(**{name: check_id(value, name) for name, value in ids.items()})
+
+
+def channel_of(name: str) -> Channel | None:
+    """Find the channel that a topic belongs to, or ``None`` when it is no topic of this contract."""
+    for channel in CHANNELS.values():
+        pattern = re.sub(r"{\w+}", _ID.pattern, channel.address)
+        if re.fullmatch(pattern, name):
+            return channel
+    return None
+
+
+def encode(payload: Any) -> bytes:
+    """UTF-8 JSON of a payload. Numbers that are not finite become ``null``: unknown is never NaN."""
+    return msgspec.json.encode(payload)
+
+
+# --- events --------------------------------------------------------------------------------
+
+
+def event_id_source(site: str, node: str, station: str) -> str:
+    """CloudEvents ``source`` of a station's events."""
+    return (
+        f"/eccentra/{check_id(site, 'site')}/{check_id(node, 'node')}/station/{check_id(station, 'station')}"
+    )
+
+
+def event_message(numbered: Numbered, source: str) -> tuple[str, bytes]:
+    """Kind (last topic level) and CloudEvents envelope of a numbered event.
+
+    ``time`` is left out when the session has no wall clock: CloudEvents knows no null.
+    """
+    kind_of_event = event_type(numbered.event)
+    envelope: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": numbered.id,
+        "source": source,
+        "type": f"org.eccentra.{kind_of_event}.v{VERSION}",
+        "datacontenttype": "application/json",
+        "dataschema": data_schema_id(kind_of_event),
+    }
+    if numbered.time is not None:
+        envelope["time"] = numbered.time
+    envelope["data"] = {
+        **msgspec.to_builtins(numbered.event),
+        "session": numbered.session,
+        "seq": numbered.seq,
+    }
+    return event_kind(numbered.event), encode(envelope)
+
+
+def data_schema_id(kind_of_event: str) -> str:
+    """Stable name of the schema of an event's ``data``; a URN, as it names and does not locate."""
+    return f"urn:eccentra:schema:{kind_of_event}:{VERSION}"
+
+
+# --- flat messages -------------------------------------------------------------------------
+
+
+class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node is. ``started`` tells a restart apart: a late last will is older than a new start."""
+
+    schema: str = f"eccentra.info/{VERSION}"
+    time: str | None
+    started: str
+    software: str
+    contract: str = VERSION
+    stations: tuple[str, ...]
+    capabilities: tuple[str, ...] = ("events", "state", "live")
+
+
+class SensorHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a sensor is heard; all optional but the quality."""
+
+    schema: str = f"eccentra.health/{VERSION}"
+    time: str | None = None
+    rate_hz: float | None = None
+    loss_pct: float | None = None
+    rssi_dbm: float | None = None
+    battery_pct: float | None = None
+    clock_residual_ms: float | None = None
+    quality: Quality = "ok"
+    flags: tuple[str, ...] = ()
+
+
+class StationState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station does now.
+
+    ``set_reps`` is the live count of the open or last set, ``session_reps`` the confirmed repetitions of the
+    session (a correction may take one back), ``phase`` is ``null`` outside a session.
+    """
+
+    schema: str = f"eccentra.state/{VERSION}"
+    time: str | None
+    session: str | None
+    exercise: str | None
+    active: bool
+    set_index: int
+    set_open: bool
+    set_reps: int
+    session_sets: int
+    session_reps: int
+    phase: str | None
+    quality: Quality
+    flags: tuple[str, ...] = ()
+    sensors_lost: tuple[str, ...] = ()
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """Values between events; ``angle_deg`` is the angle that the exercise tracks."""
+
+    schema: str = f"eccentra.live/{VERSION}"
+    time: str | None
+    t_us: int
+    session: str | None
+    phase: str
+    set_index: int
+    set_reps: int
+    session_reps: int
+    angle_deg: float | None
+    tut_s: float | None
+    force_left_n: float | None
+    force_right_n: float | None
+    quality: Quality
+    flags: tuple[str, ...]
+
+
+def live_message(state: LiveState, *, session: str | None, time: str | None) -> Live:
+    """Live payload of a snapshot of the exercise."""
+    return Live(
+        time=time,
+        t_us=state.t_us,
+        session=session,
+        phase=state.phase,
+        set_index=state.set_index,
+        set_reps=state.reps,
+        session_reps=state.session_reps,
+        angle_deg=state.angle_deg,
+        tut_s=state.tut_s,
+        force_left_n=state.force_left_n,
+        force_right_n=state.force_right_n,
+        quality="flagged" if state.flags else "ok",
+        flags=state.flags,
+    )
+
+
+def time_at(known: str | None, known_us: int, t_us: int) -> str | None:
+    """RFC 3339 UTC of ``t_us``, from the time ``known`` at ``known_us``; ``None`` when that is unknown."""
+    if known is None:
+        return None
+    moment = datetime.fromisoformat(known) + timedelta(microseconds=t_us - known_us)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
