@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections import deque
 from fractions import Fraction
 from itertools import pairwise
-from math import inf
-from typing import Literal, NamedTuple, Protocol
+from operator import lt
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -29,8 +29,8 @@ __all__ = ["ClockMap", "ClockSpec", "Unwrapper"]
 
 _SLEW = 5e-3
 _CRYSTAL_PPM = 200.0
-_BIN_NS = 2 * NS_PER_S
-_BINS = 30
+_BIN_NS = 4 * NS_PER_S
+_BINS = 15
 # Over a span of this length the noise of an envelope (a few ms) and the drift of an ordinary crystal weigh
 # the same; a shorter span says little about the slope, so that it is drawn towards zero.
 _TRUST_NS = 30.0 * NS_PER_S
@@ -46,6 +46,7 @@ _STAYS_LATE_NS = NS_PER_S
 _STAYS_LATE_NOMINAL_NS = NS_PER_S // 10
 # Until bins have closed, the uncertainty is the longest connection interval sensors commonly ask for.
 _UNKNOWN_RESIDUAL_NS = 50_000_000
+# So many points say how far they lie above a line.
 _MIN_BINS = 3
 # One packet never spans more.
 _MAX_PACKET_NS = 10 * NS_PER_S
@@ -53,6 +54,7 @@ _MAX_PACKET_NS = 10 * NS_PER_S
 Kind = Literal["per_sample", "first_of_packet", "counter", "nominal", "identity"]
 _NONE = np.empty(0, dtype=np.int64)
 _ZERO = np.zeros(1, dtype=np.int64)
+_LONG_AGO = -(1 << 62)
 
 
 class ClockSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,8 +172,7 @@ class _Identity:
 
     def __init__(self) -> None:
         self.epoch = self.refused = self.lost = 0
-        self._raw: int | None = None
-        self._last: int | None = None
+        self._raw = self._last = _LONG_AGO
 
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """The ticks; equal ones are set 1 ns apart, a packet that goes backwards is refused."""
@@ -179,28 +180,17 @@ class _Identity:
         if t is None:
             raise ValueError("frames of kind 'identity' carry ticks")
         raw = t.tolist()
-        before = self._raw if self._raw is not None else raw[0] - 1
-        smooth = True
-        for now in raw:
-            if now <= before:
-                if now < before:
-                    self.refused += 1
-                    return _NONE
-                smooth = False
-            before = now
-        if not smooth or (self._last is not None and raw[0] <= self._last):
+        if sorted(raw) != raw or raw[0] < self._raw:
+            self.refused += 1
+            return _NONE
+        if raw[0] <= self._last or len(set(raw)) < len(raw):
             t = _increasing(t, self._last)
         self._raw, self._last = raw[-1], int(t[-1])
         return t
 
 
-class _Placed(NamedTuple):
-    """A packet on the device's own clock: first tick; time of each sample after it, and its two ends, ns."""
-
-    raw: int
-    within: Times
-    start: int
-    end: int
+# A packet on the device's own clock: first tick; time of each sample after it, ns; its first and last time.
+_Placed = tuple[int, Times, int, int]
 
 
 class _Envelope:
@@ -216,7 +206,9 @@ class _Envelope:
         self._period_ns = self._counter.period * self._num // self._den
         self._ahead = min(_AHEAD_NS, self._period_ns // 4)
         self._held_up = _HELD_UP_COUNTED_NS if counted else _HELD_UP_NS
+        # A rate that is off makes packets late as well, until two bins have shown the slope.
         self._stays_late = _STAYS_LATE_NOMINAL_NS if spec.kind == "nominal" else _STAYS_LATE_NS
+        self._stays_late += int(2 * _BIN_NS * spec.drift_ppm * 1e-6)
         # What a rate may be off is no correction; the drift of an ordinary crystal fits into the limit.
         self._slew = _SLEW + max(0.0, spec.drift_ppm - _CRYSTAL_PPM) * 1e-6
         self._drift_ppm = spec.drift_ppm
@@ -227,33 +219,34 @@ class _Envelope:
         self._zero = 0  # session time of device time 0, as its first packet had it
         self._device = 0
         self._offset = 0
-        self._last: int | None = None
+        self._last = _LONG_AGO
 
     @property
     def residual_ns(self) -> int:
         """Spread of the envelope, and what the mapping still lags behind it."""
         if self._line is None:
             return _UNKNOWN_RESIDUAL_NS
-        behind = abs(self._zero + self._line.at(self._device) - self._offset)
+        behind = abs(self._zero + int(self._line.level + self._line.slope * self._device) - self._offset)
         spread = self._line.spread
         return max(_UNKNOWN_RESIDUAL_NS, behind) if spread is None else round(spread) + behind
 
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """See :class:`ClockMap`."""
-        placed = self._stamped(frame) if self._kind == "first_of_packet" else self._each(frame)
+        placed = self._one_stamp(frame) if self._kind == "first_of_packet" else self._each(frame)
         if placed is None or not self._follow(arrival_ns, placed):
             self.refused += 1
             return _NONE
+        _, within, start, end = placed
         base = self._device + self._offset
-        t: Times = placed.within + base
-        if self._last is not None and base + placed.start <= self._last:
+        t: Times = within + base
+        if base + start <= self._last:
             t = _increasing(t, self._last)
             self._last = int(t[-1])
         else:
-            self._last = base + placed.end
+            self._last = base + end
         return t
 
-    def _stamped(self, frame: Frame) -> _Placed | None:
+    def _one_stamp(self, frame: Frame) -> _Placed | None:
         """One stamp a packet; decoders give the same array of offsets again and again."""
         if frame.ticks is None or frame.offset_ns is None:
             raise ValueError("frames of kind 'first_of_packet' carry ticks and offset_ns")
@@ -264,7 +257,7 @@ class _Envelope:
             if end - start > _MAX_PACKET_NS or (within[1:] <= within[:-1]).any():
                 return None
             self._offsets = (within, start, end)
-        return _Placed(frame.ticks.item(0), within, start, end)
+        return frame.ticks.item(0), within, start, end
 
     def _each(self, frame: Frame) -> _Placed | None:
         """One tick or number a sample, or none at all."""
@@ -275,76 +268,81 @@ class _Envelope:
         else:
             first = frame.ticks.item(0)
             if n == 1:
-                return _Placed(first, _ZERO, 0, 0)
+                return first, _ZERO, 0, 0
             ticks = [(raw - first) & self._counter.mask for raw in frame.ticks.tolist()]
+        forward = all(map(lt, ticks, ticks[1:]))
         times = [k * self._num // self._den for k in ticks]
-        if times[-1] > _MAX_PACKET_NS or sorted(ticks) != ticks:
+        if times[-1] > _MAX_PACKET_NS or (not forward and sorted(ticks) != ticks):
             return None
         within = np.array(times, dtype=np.int64)
-        if len(set(ticks)) < n:
-            within = _increasing(within, None)
-        return _Placed(first, within, 0, int(within[-1]))
+        if not forward:
+            within = _increasing(within, -1)
+        return first, within, 0, times[-1] if forward else int(within[-1])
 
     def _follow(self, arrival_ns: int, placed: _Placed) -> bool:
         """Move to a packet of the same epoch, or begin a new one; false when it is a repetition."""
         line, counter = self._line, self._counter
+        raw, _, _, end = placed
         if line is None:
             self._begin(arrival_ns, placed)
             return True
-        step = counter.step(placed.raw)
+        step = counter.step(raw)
         if step == 0:
             return False
         device = (counter.ticks + step) * self._num // self._den
-        lag = arrival_ns - self._zero - placed.end - device
-        late = lag - line.at(device)
+        lag = arrival_ns - self._zero - end - device
+        late = lag - (line.level + line.slope * device)
         wraps = 0
         if late > self._period_ns - self._ahead:
-            wraps = (late + self._ahead) // self._period_ns
+            wraps = int(late + self._ahead) // self._period_ns
             device += wraps * self._period_ns
             lag -= wraps * self._period_ns
             late -= wraps * self._period_ns
-        above = line.add(arrival_ns, device, lag) if -self._ahead <= late <= self._held_up else inf
-        if above is not None and above > self._stays_late:
+        again = not -self._ahead <= late <= self._held_up
+        if not again and (late < 0.0 or lag < line.least or arrival_ns >= line.ends):
+            again = line.add(arrival_ns, device, lag) > self._stays_late
+        if again:
             self.epoch += 1
             self._begin(arrival_ns, placed)
             return True
         if self._kind == "counter":
             self._count_lost(step + wraps * counter.period, placed)
-        counter.advance(placed.raw, wraps)
+        counter.advance(raw, wraps)
         most = int(self._slew * (device - self._device))
+        wanted = self._zero - self._offset + int(line.level + line.slope * device)
+        self._offset += wanted if -most <= wanted <= most else (most if wanted > 0 else -most)
         self._device = device
-        wanted = self._zero + line.at(device) - self._offset
-        self._offset += min(max(wanted, -most), most)
         return True
 
     def _begin(self, arrival_ns: int, placed: _Placed) -> None:
         """Begin an epoch: its first packet is taken to have waited for nothing."""
-        self._counter.restart(placed.raw)
+        raw, _, start, end = placed
+        self._counter.restart(raw)
         self._line = _Line(self._drift_ppm, arrival_ns)
         self._device = 0
-        self._zero = self._offset = arrival_ns - placed.end
-        if self._last is not None:
-            self._offset = max(self._offset, self._last + 1 - placed.start)
+        self._zero = arrival_ns - end
+        self._offset = max(self._zero, self._last + 1 - start)
         self._count_lost(0, placed)
 
     def _count_lost(self, step: int, placed: _Placed) -> None:
         """Numbers missing between the last packet and this one, and inside this one."""
         if self._kind == "counter":
-            numbers = round((placed.end - placed.start) * self._den / self._num)
+            _, within, start, end = placed
+            numbers = round((end - start) * self._den / self._num)
             self.lost += max(0, step - self._last_number - 1) if step else 0
-            self.lost += numbers + 1 - len(placed.within)
+            self.lost += numbers + 1 - len(within)
             self._last_number = numbers
 
 
 class _Line:
     """The lower envelope of points (device time, lateness) that come one by one, both in ns.
 
-    Of each bin of 2 s the lowest point is kept. Through the window of kept points goes the line that lies
+    Of each bin of 4 s the lowest point is kept. Through the window of kept points goes the line that lies
     below all of them and as high as possible at their middle: the edge of their lower convex hull there. Its
     slope is drawn towards zero as long as the window is short.
     """
 
-    __slots__ = ("_bins", "_ends", "_least", "_max_slope", "_trust", "level", "slope", "spread")
+    __slots__ = ("_at", "_bins", "_max_slope", "_trust", "ends", "least", "level", "slope", "spread")
 
     def __init__(self, drift_ppm: float, arrival_ns: int) -> None:
         self.level = 0.0
@@ -353,27 +351,27 @@ class _Line:
         self._max_slope = drift_ppm * 1e-6
         self._trust = _TRUST_NS * _CRYSTAL_PPM / drift_ppm
         self._bins: deque[tuple[int, int]] = deque(maxlen=_BINS)
-        self._least = (0, 0)
-        self._ends = arrival_ns + _BIN_NS
+        self.least = 0
+        self._at = 0
+        self.ends = arrival_ns + _BIN_NS
 
-    def at(self, device: int) -> int:
-        """Height of the line, ns."""
-        return round(self.level + self.slope * device)
+    def add(self, arrival_ns: int, device: int, lag: int) -> float:
+        """Take a point; when it closes a bin, give by how much that bin's lowest point lay above the line.
 
-    def add(self, arrival_ns: int, device: int, lag: int) -> float | None:
-        """Take a point; when it closes a bin, give by how much that bin's lowest point lay above the line."""
-        above: float | None = None
-        if arrival_ns >= self._ends:
-            x, y = self._least
-            above = y - (self.level + self.slope * x)
-            self._bins.append(self._least)
+        A point that is above the line, above ``least`` and before ``ends`` changes nothing and may be
+        left out.
+        """
+        above = 0.0
+        if arrival_ns >= self.ends:
+            above = self.least - (self.level + self.slope * self._at)
+            self._bins.append((self._at, self.least))
             self._fit(device)
-            self._least = (device, lag)
-            self._ends = arrival_ns + _BIN_NS
-        elif lag < self._least[1]:
-            self._least = (device, lag)
+            self._at, self.least = device, lag
+            self.ends = arrival_ns + _BIN_NS
+        elif lag < self.least:
+            self._at, self.least = device, lag
         under = lag - (self.level + self.slope * device)
-        if under < 0:
+        if under < 0.0:
             self.level += under
         return above
 
@@ -382,7 +380,7 @@ class _Line:
         while bins[0][0] < device - _BINS * _BIN_NS and len(bins) > 1:
             bins.popleft()
         span = bins[-1][0] - bins[0][0]
-        if len(bins) >= _MIN_BINS:
+        if span > 0:
             slope = _hull_slope(bins) * (span * span / (span * span + self._trust * self._trust))
             self.slope = min(max(slope, -self._max_slope), self._max_slope)
         heights = sorted(y - self.slope * x for x, y in bins)
@@ -409,10 +407,8 @@ def _hull_slope(points: deque[tuple[int, int]]) -> float:
     return 0.0
 
 
-def _increasing(t: Times, last: int | None) -> Times:
-    """The times, each moved to at least 1 ns after the one before it."""
+def _increasing(t: Times, last: int) -> Times:
+    """The times, each moved to at least 1 ns after the one before it, the first one after ``last``."""
     index = np.arange(len(t), dtype=np.int64)
-    moved: Times = np.maximum.accumulate(t - index)
-    if last is not None:
-        moved = np.maximum(moved, last + 1)
+    moved: Times = np.maximum(np.maximum.accumulate(t - index), last + 1)
     return moved + index

@@ -18,7 +18,7 @@ import msgspec
 
 import eccentra.decode
 from eccentra.clock import ClockMap, ClockSpec
-from eccentra.datafolder import data_files, find_data_file
+from eccentra.datafolder import data_files, explain_invalid, find_data_file
 from eccentra.decode import CHANNEL, Decoder, DecoderParameters, Encoder
 from eccentra.errors import ProfileError
 from eccentra.samples import Placement, Side, StreamInfo
@@ -381,7 +381,8 @@ def parse_profile(raw: dict[str, Any], source: str | Path) -> DeviceProfile:
     try:
         profile = msgspec.convert(raw, DeviceProfile)
     except msgspec.ValidationError as error:
-        raise _explained(source, raw, error) from None
+        problem, where = explain_invalid(error, raw, DeviceProfile)
+        raise ProfileError(source, problem, where=where) from None
     parameters = _decoder_parameters(profile.decoder, source)
     for mode in profile.mode:
         try:
@@ -418,23 +419,6 @@ def _decoder_parameters(table: dict[str, Any], source: str | Path) -> DecoderPar
     try:
         made: DecoderParameters = msgspec.convert(fields, module.Parameters)
     except msgspec.ValidationError as error:
-        raise _explained(source, fields, error, "decoder") from None
+        problem, where = explain_invalid(error, fields, module.Parameters, "decoder")
+        raise ProfileError(source, problem, where=where) from None
     return made
-
-
-def _explained(
-    source: str | Path, raw: dict[str, Any], error: msgspec.ValidationError, prefix: str = ""
-) -> ProfileError:
-    """The error with its key path, and with the value found there when it is short."""
-    problem, _, where = str(error).partition(" - at `$")
-    keys = where.rstrip("`").lstrip(".")
-    found: Any = raw
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", keys):
-        try:
-            found = found[int(index)] if index else found[key]
-        except (KeyError, IndexError, TypeError):
-            found = None
-            break
-    if isinstance(found, str | int | float) and keys:
-        problem = f"{problem}; found {found!r}"[:300]
-    return ProfileError(source, problem, where=".".join(p for p in (prefix, keys) if p) or None)

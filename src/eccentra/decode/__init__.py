@@ -12,16 +12,19 @@ inverse, encoders for simulated sensors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
 from eccentra.samples import Floats, Times
 
-__all__ = ["CHANNEL", "Decoder", "DecoderParameters", "Encoder", "Frame", "Notice"]
+__all__ = ["CHANNEL", "Count", "Decoder", "DecoderParameters", "Encoder", "Frame", "Limit", "Notice"]
 
 CHANNEL = "data"
 """Name of the channel that carries samples; profiles say which characteristic it is."""
+
+Limit = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

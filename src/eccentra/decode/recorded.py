@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from eccentra.decode import CHANNEL, Frame, Notice
+from eccentra.decode import CHANNEL, Count, Frame, Limit, Notice
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
@@ -21,6 +21,7 @@ __all__ = ["Decoder", "Encoder", "Parameters"]
 
 _VERSION = 1
 _HEAD = struct.Struct("<BBH")
+_I8, _F8 = np.dtype("<i8"), np.dtype("<f8")
 _NO_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 
 
@@ -35,8 +36,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Values beyond this, in any of the units and either way, are not measurements.
     """
 
-    rows_per_packet: int
-    value_limit: float
+    rows_per_packet: Count
+    value_limit: Limit
 
     def start(self, *, channels: tuple[str, ...], rate_hz: float) -> Decoder:
         """A decoder for rows of ``channels``."""
@@ -76,12 +77,12 @@ class Decoder:
         if len(data) != size:
             reason = "truncated" if len(data) < size else "too_long"
             raise DecodeError(reason, data, min(len(data), size), f"{len(data)} bytes, expected {size}")
-        table = np.frombuffer(data, dtype="<i8", offset=_HEAD.size).reshape(rows, 1 + columns)
+        table = np.frombuffer(data, _I8, -1, _HEAD.size).reshape(rows, 1 + columns)
         bits = table[:, 1:].copy()
         # Bit patterns of positive floats are ordered like the floats, NaN and infinity above all others.
-        if np.maximum.reduce(bits & _NO_SIGN, axis=None) > self._limit_bits:
+        if b"\x01" in ((bits & _NO_SIGN) > self._limit_bits).tobytes():
             raise self._refused(data, bits)
-        return (Frame(bits.view("<f8"), table[:, 0].copy()),)
+        return (Frame(bits.view(_F8), table[:, 0].copy()),)
 
     def _refused(self, data: bytes, bits: Times) -> DecodeError:
         row = int(np.flatnonzero(((bits & _NO_SIGN) > self._limit_bits).any(axis=1))[0])

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from eccentra.decode import CHANNEL, Frame, Notice
+from eccentra.decode import CHANNEL, Count, Frame, Limit, Notice
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
@@ -52,9 +52,9 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Records a simulated sensor puts into one notification.
     """
 
-    mass_limit_kg: float
-    battery_limit_v: float
-    records_per_packet: int = 1
+    mass_limit_kg: Limit
+    battery_limit_v: Limit
+    records_per_packet: Count = 1
 
     def start(self, *, channels: tuple[str, ...], rate_hz: float) -> Decoder:
         """A decoder for a new connection."""
