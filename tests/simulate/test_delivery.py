@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from vqf import VQF
 
 from eccentra.decode import Frame
 from eccentra.inputs import ClockPair, Connected, Lost, Packet, Tick
@@ -19,6 +20,7 @@ from eccentra.simulate import (
     nordic_session,
     simulate,
 )
+from eccentra.simulate.body import DT
 
 
 def session(seed=1, kit="thigh+shank+force", faults=()):
@@ -155,3 +157,20 @@ def test_too_many_samples_for_the_device():
     made = simulate(replace(base, sensors=(replace(base.sensors[0], samples_per_packet=50),)), 1)
     with pytest.raises(ValueError, match="samples_per_packet is 50, movesense sends at most 8"):
         made.inputs()
+
+
+def test_bytes_tell_the_lean():
+    """All the way back: decoded bytes through an independent orientation filter give the true lean."""
+    made = session(seed=2, kit="thigh+shank")
+    for setup, spec in zip(made.setups, made.scenario.worn, strict=True):
+        x = np.concatenate([frame.x for _, frame in frames_of(made, setup.sensor)])
+        quat = VQF(1.0 / spec.rate_hz).updateBatch(
+            np.ascontiguousarray(x[:, 3:]), np.ascontiguousarray(x[:, :3])
+        )["quat6D"]
+        w, i, j, k = quat.T
+        up = np.stack([2 * (i * k - w * j), 2 * (j * k + w * i), 1 - 2 * (i * i + j * j)], axis=1)
+        up = up @ spec.mounting.matrix()
+        lean = np.degrees(np.arctan2(-up[:, 0], up[:, 2]))
+        course = made.course[str(spec.placement)]
+        true = np.degrees(np.interp(made.signals[spec.id].t_s, np.arange(len(course)) * DT, course))
+        assert np.sqrt(np.mean((lean - true) ** 2)) < 3.0

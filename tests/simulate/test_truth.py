@@ -238,3 +238,9 @@ def test_set_without_a_repetition_is_none():
     truth = simulate(scenario).truth
     assert [one.index for one in truth.sets] == [1]
     assert [(rep.set_index, rep.index) for rep in truth.reps] == [(1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 20_000.0, float("inf"), float("nan")])
+def test_impossible_times(seconds):
+    with pytest.raises(ValueError, match=r"a move of .* s at 0 s: expected .* at most 14400 s"):
+        simulate(Scenario(timeline=(Hold(seconds=seconds),)))

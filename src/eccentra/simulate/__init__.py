@@ -5,8 +5,9 @@
 >>> len(simulation.truth.reps) > 0
 True
 
-A :class:`Scenario` is data: an athlete, a timeline of moves, worn sensors and faults. The results are
-simulated mechanics, not evidence about people.
+A :class:`Scenario` is data: an athlete, a timeline of moves, worn sensors and faults. A new exercise is a
+timeline of the moves there are; a new move is a struct with ``play(pen)``, named in ``scenario.Move``; a new
+kit is an entry of :data:`KITS`. The results are simulated mechanics, not evidence about people.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from eccentra.simulate.strokes import Shape, stroke
 __all__ = ["CHANNELS", "DT", "Course", "Pen", "RawRep"]
 
 DT = 0.002
+_LONGEST_S = 14_400
 CHANNELS = (
     "thigh",
     "shank",
@@ -89,7 +90,18 @@ class Pen:
         self._overlays: list[tuple[str, int, Floats]] = []
 
     def steps(self, seconds: float) -> int:
-        """Number of grid steps in ``seconds``, at least one."""
+        """Number of grid steps in ``seconds``, at least one.
+
+        Raises
+        ------
+        ValueError
+            When it is no time, or takes the session beyond four hours (a bound on memory).
+        """
+        if not 0 <= seconds + self.n * DT <= _LONGEST_S or seconds < 0:
+            raise ValueError(
+                f"a move of {seconds} s at {self.n * DT:.0f} s: expected times from 0 on and "
+                f"at most {_LONGEST_S} s in all"
+            )
         return max(1, round(seconds / DT))
 
     def write(self, n: int, **courses: Floats) -> None:
@@ -109,7 +121,7 @@ class Pen:
 
     def hold(self, seconds: float) -> None:
         """Stay as it is; nothing happens when ``seconds`` is zero."""
-        if seconds > 0:
+        if seconds != 0:
             self.write(self.steps(seconds))
 
     def overlay(self, channel: str, start: int, course: Floats) -> None:
