@@ -2,7 +2,7 @@
 
 Every 100 ms a burst of 8 live values and one event, as eight sensors would cause, and the event alone for
 comparison. ``python benchmarks/mqtt_latency.py [--seconds S]`` prints a table; it takes about twice S for
-each broker. The publisher, the embedded broker and the subscriber share this process, as in ``eccentra demo``.
+each broker. The publisher, the embedded broker and the subscriber share this process.
 """
 
 from __future__ import annotations

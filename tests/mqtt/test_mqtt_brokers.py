@@ -158,6 +158,36 @@ def test_events_of_an_outage_keep_their_order(
     assert seqs(listener) == list(range(11, next_seq + 20))
 
 
+def test_new_events_do_not_overtake_those_that_paho_sends_again(
+    broker: AnyBroker, subscribe: Subscribe, publish: Publish
+) -> None:
+    """paho sends again only after ``on_connect``; a slow one leaves room to overtake."""
+    publisher = publish(broker.port)
+    station = publisher.station("rack1")
+    assert publisher.flush(5)
+    client: Any = publisher._client
+    announce = client.on_connect
+
+    def slow(*arguments: Any) -> None:
+        announce(*arguments)
+        time.sleep(0.2)
+
+    client.on_connect = slow
+    broker.stop()
+    listener = subscribe(broker.port)
+    listener.until(lambda: not publisher.health().connected, "connection lost")
+    # As if these had been handed over just before the loss was noticed.
+    publisher._ready = True
+    station.handle(counted(1, 50))
+    listener.until(lambda: not publisher._out.has_next, "handed over")
+    publisher._ready = False
+    station.handle(counted(51, 50))
+    broker.start()
+    listener = subscribe(broker.port).wait_ready()
+    listener.until(lambda: seqs(listener)[-1:] == [100], "the last event")
+    assert seqs(listener) == list(range(1, 101))
+
+
 def test_a_state_after_an_outage_is_the_latest(
     broker: AnyBroker, subscribe: Subscribe, publish: Publish
 ) -> None:
