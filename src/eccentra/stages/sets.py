@@ -52,8 +52,8 @@ def total(reps: Sequence[Repetition], name: str, unit: str, method: str) -> Metr
 def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
     """Difference of the sides' mean peak force, in percent of the stronger side (``asym_max``).
 
-    Positive: the left side is the weaker one. It is computed from valid repetitions with both sides and
-    needs ``least`` of them: single repetitions of a symmetric person read 9 % on average.
+    Never negative; which side is weaker is seen from the repetitions. It is computed from valid repetitions
+    with both sides and needs ``least`` of them: single repetitions of a symmetric person read 9 % on average.
     """
     pairs = [(r.force_left, r.force_right) for r in reps if r.valid]
     peaks = [(a.peak_n, b.peak_n) for a, b in pairs if a is not None and b is not None]
@@ -65,7 +65,7 @@ def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
     stronger = max(left, right)
     if stronger <= 0.0:
         return Metric(value=None, unit="%", method="asym_max", quality="missing", reason=Flag.FORCE_MISSING)
-    return Metric(value=100.0 * (right - left) / stronger, unit="%", method="asym_max")
+    return Metric(value=100.0 * abs(right - left) / stronger, unit="%", method="asym_max")
 
 
 class SetBook:
@@ -130,14 +130,15 @@ class SetBook:
         self._last_us = max(self._last_us, rep.end_us)
         return [RepCompleted(t_us=rep.end_us, rep=rep)]
 
-    def amend(self, index: int, t_us: int, reason: Reason) -> list[Event]:
-        """Take a repetition of the open set back."""
-        if index not in self._counted:
-            return []
-        del self._counted[index]
-        self._reps.pop(index, None)
-        self.live_reps -= 1
-        return [RepAmended(t_us=t_us, set_index=self.set_index, index=index, counted=False, reason=reason)]
+    def amend(self, set_index: int, index: int, t_us: int, reason: Reason) -> list[Event]:
+        """Take a repetition back, also one of a set that is already over."""
+        if self.open and set_index == self.set_index:
+            if index not in self._counted:
+                return []
+            del self._counted[index]
+            self._reps.pop(index, None)
+            self.live_reps -= 1
+        return [RepAmended(t_us=t_us, set_index=set_index, index=index, counted=False, reason=reason)]
 
     def reject(self, start_us: int, end_us: int, decided_us: int, reason: Reason) -> list[Event]:
         """A movement was looked at and not counted."""

@@ -1,0 +1,94 @@
+"""Force of one side: its zero, and what it did over a phase.
+
+A strap only pulls, so the lowest quiet level seen lately is the sensor's zero (an untared offset, or the
+leg hanging in the strap when it was never slack). Peak is of the force smoothed to about 15 Hz without
+delay; mean and impulse are of the force as it came.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+from eccentra.events import Force
+from eccentra.samples import Floats
+from eccentra.stages.strokes import smooth
+
+__all__ = ["Zero", "summary"]
+
+_PEAK_SIGMA_S = 0.1325 / 15.0
+
+
+class Zero:
+    """Follows the zero of one force sensor; fed on a fixed grid of time.
+
+    Parameters
+    ----------
+    window
+        Number of values that make a quiet stretch.
+    spread_n
+        Greatest difference inside a quiet stretch.
+    memory_ns
+        A zero older than this is replaced by the next quiet level, whatever it is: sensors drift and are
+        tared.
+    """
+
+    def __init__(self, window: int, spread_n: float, memory_ns: int) -> None:
+        self.value: float | None = None
+        self.noise = 0.0
+        self.last: float | None = None
+        self._recent: deque[float] = deque(maxlen=window)
+        self._spread = spread_n
+        self._memory = memory_ns
+        self._since = 0
+        self._count = 0
+
+    def push(self, t_ns: int, force_n: float) -> None:
+        """Take one value; NaN breaks a quiet stretch."""
+        recent = self._recent
+        if force_n != force_n:
+            recent.clear()
+            self.last = None
+            return
+        self.last = force_n
+        recent.append(force_n)
+        self._count += 1
+        # every fourth value is enough, and cheaper
+        if self._count & 3 or len(recent) < recent.maxlen:  # type: ignore[operator]
+            return
+        low, high = min(recent), max(recent)
+        if high - low > self._spread:
+            return
+        level = math.fsum(recent) / len(recent)
+        if self.value is None or level < self.value or t_ns - self._since > self._memory:
+            self.value, self._since = level, t_ns
+            self.noise = math.sqrt(math.fsum((f - level) ** 2 for f in recent) / len(recent))
+
+
+def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: float) -> Force | None:
+    """Peak, mean and impulse over the stretches ``spans`` (s); ``None`` when part of it was not measured.
+
+    Parameters
+    ----------
+    t, force
+        float64, shape (n,): evenly spaced times in s; N, NaN where not measured.
+    zero
+        Level without load, N.
+    """
+    if len(t) < 2:
+        return None
+    dt = float(t[1] - t[0])
+    net = force - zero
+    smoothed = smooth(net, 1.0 / dt, _PEAK_SIGMA_S)
+    peaks: list[float] = []
+    values: list[float] = []
+    for start, end in spans:
+        a, b = int(np.searchsorted(t, start)), int(np.searchsorted(t, end, side="right"))
+        if b > a:
+            peaks.append(float(smoothed[a:b].max()))
+            values += net[a:b].tolist()
+    if not values or any(v != v for v in values):
+        return None
+    return Force(peak_n=max(peaks), mean_n=math.fsum(values) / len(values), impulse_ns=math.fsum(values) * dt)

@@ -1,0 +1,38 @@
+"""The rows of the last while, for numbers that are computed when something has ended."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from eccentra.samples import Block, Floats, Times
+
+__all__ = ["History"]
+
+
+class History:
+    """Rows as they came, to be cut out by time. What is cut out does not depend on how they came."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[Block] = deque()
+
+    def push(self, block: Block) -> None:
+        """Remember rows."""
+        self._blocks.append(block)
+
+    def drop_before(self, t_ns: int) -> None:
+        """Forget blocks that end before ``t_ns``."""
+        blocks = self._blocks
+        while blocks and blocks[0].t[-1] < t_ns:
+            blocks.popleft()
+
+    def rows(self, from_ns: int, to_ns: int) -> tuple[Times, Floats]:
+        """Rows with ``from_ns <= t <= to_ns``: int64, shape (n,), and float64, shape (n, channels)."""
+        parts = [b for b in self._blocks if b.t[-1] >= from_ns and b.t[0] <= to_ns]
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty((0, 0))
+        t = np.concatenate([b.t for b in parts])
+        x = np.concatenate([b.x for b in parts])
+        a, b = int(np.searchsorted(t, from_ns)), int(np.searchsorted(t, to_ns, side="right"))
+        return t[a:b], x[a:b]

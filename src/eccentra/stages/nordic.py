@@ -1,0 +1,225 @@
+"""The Nordic curl: from the tall kneel slowly down, back up with the hands.
+
+Sensor kits: a thigh IMU; thigh and shank; each with ankle straps; straps alone. This file holds the
+parameters (the ``[stage]`` table of the exercise) and picks the run:
+
+- :mod:`eccentra.stages.nordic_motion` finds excursions of the thigh from the tall kneel,
+- :mod:`eccentra.stages.nordic_measure` takes one apart, :mod:`eccentra.stages.nordic_break` finds its break,
+- :mod:`eccentra.stages.nordic_judge` decides what counts, :mod:`eccentra.stages.nordic_rep` writes it down,
+- :mod:`eccentra.stages.nordic_force` works from straps alone.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from eccentra.samples import StreamInfo
+from eccentra.stages import EventRun
+from eccentra.stages.nordic_break import BreakRule
+from eccentra.stages.nordic_measure import MeasureRule
+
+__all__ = ["CountRule", "DirectionRule", "ForceRule", "PoseRule", "Stage", "ValidRule"]
+
+
+class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The start pose.
+
+    Attributes
+    ----------
+    quiet_s, quiet_deg
+        A pose is held when "up" moves by less than ``quiet_deg`` in ``quiet_s``.
+    near_deg
+        Within this of the start pose one is in it.
+    touch_deg_s
+        A movement can only start from a moment in the start pose slower than this.
+    touch_memory_s
+        The departure must follow such a moment within this time (slow, soft starts take long).
+    new_pose_s
+        A pose held so long elsewhere, without a repetition going on, is a new start pose.
+    shift_deg
+        A pose held within this of the start pose, without a repetition going on, is the start pose, shifted.
+    most_deg
+        No movement of the exercise goes this far from the start pose.
+    """
+
+    quiet_s: float
+    quiet_deg: float
+    near_deg: float
+    touch_deg_s: float
+    touch_memory_s: float
+    new_pose_s: float
+    shift_deg: float
+    most_deg: float
+
+
+class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is counted.
+
+    Attributes
+    ----------
+    nominal_rom_deg
+        ROM before any full repetition has been seen.
+    partial_share, partial_least_deg
+        A partial repetition is at least this share of the calibrated ROM and this angle.
+    full_share
+        From this share of the calibrated ROM on it is a full one.
+    first_full_share
+        The same against the nominal ROM, before calibration.
+    least_down_s
+        Nobody falls from upright to the floor faster than this: quicker movements are not lowerings.
+    most_mean_deg_s
+        A partial movement faster than this on average is not a lowering.
+    most_down_s
+        Longer than this is not one descent.
+    return_s
+        Time to wait for the return.
+    return_turn_share
+        Coming up by this share of the way and going down again begins a new repetition.
+    shank_reject_deg
+        The shank lies still while kneeling; turning by more than this is another movement.
+    """
+
+    nominal_rom_deg: float
+    partial_share: float
+    partial_least_deg: float
+    full_share: float
+    first_full_share: float
+    least_down_s: float
+    most_mean_deg_s: float
+    most_down_s: float
+    return_s: float
+    return_turn_share: float
+    shank_reject_deg: float
+
+
+class ValidRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes a counted repetition valid.
+
+    Attributes
+    ----------
+    start_within_deg
+        The descent starts within this of the upright pose.
+    least_rom_deg
+        Smallest range.
+    least_eccentric_s
+        Shortest descent.
+    shank_moved_deg
+        The shank's slope may change by this much (foot slip, knee shift).
+    """
+
+    start_within_deg: float
+    least_rom_deg: float
+    least_eccentric_s: float
+    shank_moved_deg: float
+
+
+class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which way is forward: learned from excursions, as mounting says nothing.
+
+    Evidence of an excursion is the sum of a part for a long descent (0 at ``slow_from_s``, 1 after
+    ``slow_span_s`` more), for a far lean (0 at ``far_from_deg``, 1 after ``far_span_deg`` more, the heels stop
+    sitting back before that), for coming back quicker than going, and for load.
+
+    Attributes
+    ----------
+    at_once_s, at_once_deg
+        Without a known direction, a descent longer and further than this is counted at its end; others wait
+        for their return.
+    enough
+        Evidence that fixes the direction.
+    doubtful
+        Evidence below this says nothing.
+    most
+        Evidence is not kept beyond this.
+    fade
+        What remains of one direction's evidence when the other gets some.
+    axis_deg
+        Movements about an axis further off than this are about another one.
+    load_evidence
+        Evidence of a loaded strap (minus that of a slack one).
+    """
+
+    slow_from_s: float
+    slow_span_s: float
+    far_from_deg: float
+    far_span_deg: float
+    at_once_s: float
+    at_once_deg: float
+    enough: float
+    doubtful: float
+    most: float
+    fade: float
+    axis_deg: float
+    load_evidence: float
+
+
+class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Straps.
+
+    Attributes
+    ----------
+    quiet_spread_n, quiet_s
+        A level is quiet when force stays within ``quiet_spread_n`` for ``quiet_s``.
+    zero_memory_s
+        The lowest quiet level of so long is zero.
+    loaded_n
+        Both straps together, above zero: more is a loaded movement.
+    slack_share
+        A movement with less than this share of the usual load is not a lowering.
+    onset_n, onset_sd, onset_s, offset_share
+        Onset of a burst: above baseline by the greater of ``onset_n`` and ``onset_sd`` times its noise, for
+        ``onset_s``; it ends below ``offset_share`` of that.
+    burst_s, burst_share, burst_first_n
+        A burst is a lowering when it lasts ``burst_s`` and reaches ``burst_share`` of the usual peak, or
+        ``burst_first_n`` (all straps) before any is usual.
+    dip_s
+        A dip shorter than this does not end a burst.
+    """
+
+    quiet_spread_n: float
+    quiet_s: float
+    zero_memory_s: float
+    loaded_n: float
+    slack_share: float
+    onset_n: float
+    onset_sd: float
+    onset_s: float
+    offset_share: float
+    burst_s: float
+    burst_share: float
+    burst_first_n: float
+    dip_s: float
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All parameters of the exercise's stage.
+
+    Attributes
+    ----------
+    set_gap_s
+        A set ends so long after its last repetition.
+    asymmetry_least_reps
+        Valid repetitions with both sides that a side difference needs.
+    start_knee_flexion_deg
+        Knee flexion in the tall kneel on a flat floor.
+    """
+
+    set_gap_s: float
+    asymmetry_least_reps: int
+    start_knee_flexion_deg: float
+    pose: PoseRule
+    count: CountRule
+    valid: ValidRule
+    direction: DirectionRule
+    phases: MeasureRule
+    fall: BreakRule
+    force: ForceRule
+
+    def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
+        """Begin a run on aligned rows: by motion when a thigh sensor is worn, else by force."""
+        from eccentra.stages.nordic_force import ForceRun
+        from eccentra.stages.nordic_motion import MotionRun
+
+        if info.column("thigh.up_x") is not None:
+            return MotionRun(self, info, first_set)
+        return ForceRun(self, info, first_set)

@@ -1,0 +1,128 @@
+"""The break-point of a Nordic curl: where control is lost on the way down.
+
+The body above the knees is a pendulum upside down. Without any holding torque its lean speeds up by
+``k sin(lean)``, ``k = m g d / I`` (about 9 to 12 rad/s² for people; 20.5 / height in m for a rod-like body).
+A lowering under control changes its speed far less than that, a fall gets a large part of it. So the search
+is for a stretch before the greatest speed where the acceleration is a good share of the free fall's, and
+where enough of the energy of a free fall is found; then its onset, the moment at which the holding torque
+starts to decay, is fitted: speed before it goes on as a straight line, after it a power of time is added.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from eccentra.samples import Floats
+from eccentra.stages.strokes import smooth
+
+__all__ = ["BreakRule", "find_break"]
+
+
+class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes a fall.
+
+    Attributes
+    ----------
+    free_fall_rad_s2
+        ``k`` above.
+    least_share
+        Share of the free fall's acceleration that is not control any more.
+    least_energy
+        Share of the free fall's energy that must have become speed.
+    speed_ratio
+        Times the median speed of the controlled part (20 to 60 % of its time) that must be passed, for
+        ``hold_s`` (the rule ``bpa_rel``).
+    least_speed_deg_s
+        Speed below which nothing is a fall.
+    more_lean_deg
+        Lean that must follow the break.
+    least_control_s, least_lean_deg
+        Control before the break: without it, it is a fall from the start and has no break-point.
+    """
+
+    free_fall_rad_s2: float
+    least_share: float
+    least_energy: float
+    speed_ratio: float
+    hold_s: float
+    least_speed_deg_s: float
+    more_lean_deg: float
+    least_control_s: float
+    least_lean_deg: float
+
+
+def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule) -> float | None:
+    """Time of the break in s within one descent, or ``None`` when it was controlled to its end.
+
+    Parameters
+    ----------
+    t, lean, speed
+        float64, shape (n,), from the start of the descent to its end: s, deg, deg/s.
+    """
+    n = len(t)
+    if n < 30:
+        return None
+    dt = float(t[1] - t[0])
+    rate = 1.0 / dt
+    acceleration = smooth(np.gradient(speed, dt), rate, 0.02)
+    free = np.degrees(rule.free_fall_rad_s2) * np.sin(np.radians(np.clip(lean, 5.0, 90.0)))
+    share = acceleration / free
+    peak = int(np.argmax(speed))
+    if speed[peak] < rule.least_speed_deg_s:
+        return None
+    onset = _rough_onset(share, peak, rate, rule.least_share)
+    if onset is None:
+        return None
+    if t[onset] - t[0] < rule.least_control_s or lean[onset] < rule.least_lean_deg:
+        return None
+    if lean[-1] - lean[onset] < rule.more_lean_deg or not _is_fall(lean, speed, onset, peak, rate, rule):
+        return None
+    return _fine_onset(t, speed, onset, peak)
+
+
+def _rough_onset(share: Floats, peak: int, rate: float, least: float) -> int | None:
+    """Last sample before the fall at which the acceleration was still that of control."""
+    first = max(0, peak - int(0.9 * rate))
+    top = first + int(np.argmax(share[first : peak + 1]))
+    if share[top] < least:
+        return None
+    i = top
+    while i > 0 and share[i - 1] > 0.35 * least:
+        i -= 1
+    return i if i > 0 else None
+
+
+def _is_fall(lean: Floats, speed: Floats, onset: int, peak: int, rate: float, rule: BreakRule) -> bool:
+    a, b = int(0.2 * onset), max(int(0.6 * onset), int(0.2 * onset) + 1)
+    typical = sorted(speed[a:b].tolist())[(b - a) // 2]
+    limit = max(rule.speed_ratio * typical, 0.0)
+    fast = int(np.count_nonzero(speed[onset:] > limit))
+    if fast < rule.hold_s * rate:
+        return False
+    won = math.radians(float(speed[peak])) ** 2 - math.radians(max(float(speed[onset]), 0.0)) ** 2
+    height = math.cos(math.radians(float(lean[onset]))) - math.cos(math.radians(float(lean[peak])))
+    return won >= rule.least_energy * 2.0 * rule.free_fall_rad_s2 * height
+
+
+def _fine_onset(t: Floats, speed: Floats, onset: int, peak: int) -> float:
+    """Onset from the fit of line plus power, over the last of control and the first of the fall."""
+    dt = float(t[1] - t[0])
+    back, ahead = round(0.5 / dt), round(0.22 / dt)
+    a, b = max(0, onset - back), min(peak, onset + ahead)
+    x, y = t[a : b + 1] - t[onset], speed[a : b + 1]
+    best: tuple[float, float] | None = None
+    for shift in np.arange(-0.25, 0.1, dt / 2).tolist():
+        late = np.maximum(x - shift, 0.0)
+        if late[-1] < 0.08 or shift < x[0] + 0.1:
+            continue
+        for power in (1, 2):
+            design = np.stack([np.ones_like(x), x, late**power], axis=1)
+            fit, *_ = np.linalg.lstsq(design, y, rcond=None)
+            rest = y - (fit[0] + fit[1] * x + fit[2] * late**power)
+            squares = math.fsum((rest * rest).tolist())
+            if fit[2] > 0.0 and (best is None or squares < best[0]):
+                best = (squares, shift)
+    return float(t[onset]) + (0.0 if best is None else best[1])

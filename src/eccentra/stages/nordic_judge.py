@@ -1,0 +1,355 @@
+"""What counts: direction, size, load, order.
+
+Which way is forward is not known from the mounting. It is learned from the excursions themselves
+(:class:`~eccentra.stages.nordic.DirectionRule`): lowering is slow and goes far, sitting back on the heels and
+kneeling down are short, stop early and take as long back. The first repetitions are therefore provisional;
+when what follows speaks for the other direction they are taken back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from eccentra.events import CalibrationDone, Event, Reason
+from eccentra.samples import NS_PER_S, Side
+from eccentra.stages.inclination import Vector, angle_between, dot
+from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_measure import Measured
+from eccentra.stages.nordic_rep import Circumstances, set_totals, write_repetition
+from eccentra.stages.sets import SetBook
+
+__all__ = ["Judge", "Open"]
+
+
+class Open(msgspec.Struct, kw_only=True):
+    """A counted repetition whose numbers are not final."""
+
+    index: int
+    set_index: int
+    provisional: bool
+    measured: Measured
+
+
+class _Waiting(msgspec.Struct, kw_only=True):
+    """A finished excursion about which nothing is decided yet."""
+
+    measured: Measured
+    returned: bool
+    full: bool
+    evidence: float
+    unsure: bool
+
+
+class Judge:
+    """State: sets, direction, calibrated ROM, usual load, and what waits for a decision."""
+
+    def __init__(self, stage: Stage, first_set: int, sides: tuple[Side, ...], shank: bool, gyro: bool) -> None:
+        self._stage = stage
+        self._sides = sides
+        self._shank = shank
+        self._gyro = gyro
+        self.book = SetBook(
+            first_set, round(stage.set_gap_s * 1e6), set_totals(stage.asymmetry_least_reps, sides)
+        )
+        self.forward: Vector | None = None
+        self._for = 0.0
+        self._against = 0.0
+        self._roms: list[float] = []
+        self._loads: list[float] = []
+        self._waiting: list[_Waiting] = []
+        self._opposite: list[_Waiting] = []
+        self._unproven: list[tuple[int, int]] = []
+        self._kneel: Vector | None = None
+        self.zeros = False
+        self.counted = 0
+
+    # -- questions ----------------------------------------------------------------------------------
+
+    @property
+    def established(self) -> bool:
+        """Whether the direction is sure."""
+        return self.forward is not None and self._for >= 2.0 * self._stage.direction.enough
+
+    def side_of(self, axis: Vector) -> int | None:
+        """+1 forward, -1 backward, 0 not known yet, ``None`` about another axis."""
+        if self.forward is None:
+            return 0
+        along = dot(self.forward, axis)
+        if abs(along) < math.cos(math.radians(self._stage.direction.axis_deg)):
+            return None
+        return 1 if along > 0.0 else -1
+
+    @property
+    def rom(self) -> float | None:
+        """Calibrated ROM: the upper median of the last full ones."""
+        recent = sorted(self._roms[-9:])
+        return recent[len(recent) // 2] if recent else None
+
+    def full_from(self) -> float:
+        """Smallest ROM of a full repetition."""
+        rule, rom = self._stage.count, self.rom
+        return rule.first_full_share * rule.nominal_rom_deg if rom is None else rule.full_share * rom
+
+    def partial_from(self) -> float:
+        """Smallest ROM that counts."""
+        rule = self._stage.count
+        return max(rule.partial_least_deg, rule.partial_share * (self.rom or rule.nominal_rom_deg))
+
+    def without_gyroscope(self) -> None:
+        """Numbers come from inclination alone."""
+        self._gyro = False
+
+    # -- decisions ----------------------------------------------------------------------------------
+
+    def down(self, m: Measured, t_ns: int) -> tuple[Open | None, list[Event]]:
+        """A descent has ended: count it now if that is sure enough."""
+        rule = self._stage.direction
+        side = self.side_of(m.axis)
+        full = m.rom >= self.full_from()
+        if not full or self._refused(m) is not None or side in (-1, None):
+            return None, []
+        if side == 0:
+            loaded = m.loaded_n is not None and m.loaded_n >= self._stage.force.loaded_n
+            slow_and_far = m.eccentric_s >= rule.at_once_s and m.rom >= rule.at_once_deg
+            if not (loaded or slow_and_far):
+                return None, []
+        return self._count(m, t_ns, provisional=not self.established)
+
+    def done(
+        self, m: Measured, opened: Open | None, t_ns: int, *, returned: bool, unsure: bool = False
+    ) -> list[Event]:
+        """An excursion is over: complete what was counted, or decide now."""
+        full = m.rom >= self.full_from()
+        item = _Waiting(
+            measured=m, returned=returned, full=full, evidence=self._evidence(m, full), unsure=unsure
+        )
+        if opened is not None:
+            events = self._complete(item, opened, t_ns)
+            self._learn(item, 1)
+            return events
+        reason = self._refused(m)
+        if reason is not None:
+            return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, reason)
+        side = self.side_of(m.axis)
+        if side is None:
+            return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
+        if side == -1:
+            return self._opposed(item, t_ns)
+        if side == 0:
+            if full and item.evidence >= self._stage.direction.enough:
+                return self._accept(item, t_ns)
+            self._waiting.append(item)
+            return []
+        if full or self._in_set(m):
+            return self._accept(item, t_ns)
+        self._waiting.append(item)
+        return []
+
+    def tick(self, t_ns: int, busy: bool) -> list[Event]:
+        """Time passes: close sets, drop what has waited too long."""
+        events: list[Event] = []
+        gap = round(self._stage.set_gap_s * 1e6)
+        if not busy:
+            if self._waiting and t_ns // 1000 - self._end_us(self._waiting[0]) > 2 * gap:
+                events += self._drop(self._waiting.pop(0), t_ns)
+            events += self.book.tick(t_ns // 1000)
+        return events
+
+    def finish(self, t_ns: int) -> list[Event]:
+        """Nothing more will come: the better direction of what waits is taken, if there is one."""
+        events: list[Event] = []
+        if self.forward is None:
+            best = self._best_waiting()
+            if best is not None:
+                events += self._accept(best, t_ns)
+        for item in self._waiting:
+            events += self._drop(item, t_ns)
+        self._waiting = []
+        return events + self.book.finish(t_ns // 1000)
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _refused(self, m: Measured) -> Reason | None:
+        """Why this is no lowering at all, whatever its direction."""
+        rule, force = self._stage.count, self._stage.force
+        if m.rom < self.partial_from():
+            return Reason.TOO_SMALL
+        if m.eccentric_s < (rule.least_down_s if m.rom >= self.full_from() else 0.5 * rule.least_down_s):
+            return Reason.TOO_FAST
+        if m.rom < self.full_from() and m.rom / m.eccentric_s > rule.most_mean_deg_s:
+            return Reason.TOO_FAST
+        if m.eccentric_s > rule.most_down_s:
+            return Reason.TOO_LONG
+        if m.shank_change is not None and m.shank_change > rule.shank_reject_deg:
+            return Reason.SHANK_MOVED
+        if self._kneel is not None and m.shank_home is not None:
+            if angle_between(self._kneel, m.shank_home) > 2.0 * rule.shank_reject_deg:
+                return Reason.SETUP
+        if m.loaded_n is not None:
+            usual = sorted(self._loads[-9:])
+            least = force.slack_share * usual[len(usual) // 2] if usual else force.loaded_n
+            if m.loaded_n < min(least, force.loaded_n):
+                return Reason.NO_LOAD
+        return None
+
+    def _evidence(self, m: Measured, full: bool) -> float:
+        """How much this excursion speaks for being a lowering."""
+        rule = self._stage.direction
+        slow = _clip((m.eccentric_s - rule.slow_from_s) / rule.slow_span_s, -0.3, 1.0)
+        far = _clip((m.rom - rule.far_from_deg) / rule.far_span_deg, -0.4, 0.6)
+        value = slow + far
+        if m.back_start is not None and m.back_end is not None and m.back_end > m.back_start:
+            value += _clip(math.log2(m.eccentric_s / (m.back_end - m.back_start)), -0.7, 0.7)
+        if m.break_s is not None:
+            value += 0.5  # nobody falls onto the own heels out of a slow movement
+        if m.loaded_n is not None:
+            loaded = m.loaded_n >= self._stage.force.loaded_n
+            value += rule.load_evidence if loaded else -rule.load_evidence
+        return value if full else min(value, 0.5 * rule.enough)
+
+    def _in_set(self, m: Measured) -> bool:
+        return self.book.open
+
+    def _count(self, m: Measured, t_ns: int, *, provisional: bool) -> tuple[Open, list[Event]]:
+        if self.forward is None:
+            self.forward = m.axis
+        events = self._flush_waiting(m, t_ns)
+        index, more = self.book.count(m.us(m.start), m.us(m.down_end))
+        if provisional:
+            self._unproven.append((self.book.set_index, index))
+        opened = Open(index=index, set_index=self.book.set_index, provisional=provisional, measured=m)
+        return opened, events + more
+
+    def _accept(self, item: _Waiting, t_ns: int) -> list[Event]:
+        """Count and complete at once."""
+        if item in self._waiting:
+            self._waiting.remove(item)
+        opened, events = self._count(item.measured, t_ns, provisional=not self.established)
+        events += self._complete(item, opened, t_ns)
+        if item.full:
+            self._learn(item, 1)
+        return events
+
+    def _complete(self, item: _Waiting, opened: Open, t_ns: int) -> list[Event]:
+        m = item.measured
+        self.counted += 1
+        known = Circumstances(
+            partial=not item.full,
+            provisional=opened.provisional,
+            returned=item.returned,
+            gyroscope=self._gyro,
+            shank=self._shank,
+            sides=self._sides,
+            zeros=self.zeros,
+            unsure=item.unsure,
+        )
+        rep = write_repetition(
+            m,
+            self._stage,
+            known,
+            set_index=opened.set_index,
+            index=opened.index,
+            decided_ns=t_ns,
+        )
+        if item.full and not m.gap_inside:
+            self._roms.append(m.rom)
+            if m.loaded_n is not None:
+                self._loads.append(m.loaded_n)
+            if m.shank_home is not None:
+                self._kneel = m.shank_home
+        events = self.book.complete(rep)
+        if self.book.live_reps == 1 and len(self._roms) == 1:
+            events.append(CalibrationDone(t_us=rep.end_us, what="forward direction"))
+        return events
+
+    def _learn(self, item: _Waiting, side: int) -> None:
+        rule = self._stage.direction
+        if item.evidence < rule.doubtful:
+            return
+        if side > 0:
+            self._for = min(self._for + item.evidence, rule.most)
+            self._against *= rule.fade
+            if self.forward is not None and dot(self.forward, item.measured.axis) > 0.0:
+                self.forward = item.measured.axis
+        else:
+            self._against = min(self._against + item.evidence, rule.most)
+            self._for *= rule.fade
+
+    def _opposed(self, item: _Waiting, t_ns: int) -> list[Event]:
+        """An excursion the other way: refused, unless the evidence turns."""
+        m = item.measured
+        self._learn(item, -1)
+        rule = self._stage.direction
+        if item.full and item.evidence >= rule.doubtful:
+            self._opposite.append(item)
+        if self._against <= self._for + 0.3 or not self._opposite or self._opposite[-1] is not item:
+            return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
+        events: list[Event] = []
+        for set_index, index in self._unproven:
+            events += self.book.amend(set_index, index, t_ns // 1000, Reason.WRONG_DIRECTION)
+        self._unproven = []
+        self._roms, self._loads = [], []
+        self._for, self._against = self._against, 0.0
+        self.forward = m.axis
+        late = [i for i in self._opposite if t_ns // 1000 - self._end_us(i) < 120_000_000]
+        self._opposite = []
+        for one in late:
+            events += self._accept(msgspec.structs.replace(one, evidence=0.0), t_ns)
+        return events
+
+    def _flush_waiting(self, m: Measured, t_ns: int) -> list[Event]:
+        """Before ``m`` counts: what waited and belongs to its direction and set is counted first."""
+        waiting, self._waiting = self._waiting, []
+        events: list[Event] = []
+        gap = round(self._stage.set_gap_s * 1e6)
+        after = m.us(m.start)
+        keep: list[_Waiting] = []
+        for item in reversed(waiting):
+            near = after - self._end_us(item) <= gap
+            if self.side_of(item.measured.axis) == 1 and near and item.measured.rom >= self.partial_from():
+                keep.insert(0, item)
+                after = item.measured.us(item.measured.start)
+            else:
+                events = self._drop(item, t_ns) + events
+        for item in keep:
+            index, more = self.book.count(
+                item.measured.us(item.measured.start), item.measured.us(item.measured.down_end)
+            )
+            events += more
+            opened = Open(
+                index=index,
+                set_index=self.book.set_index,
+                provisional=not self.established,
+                measured=item.measured,
+            )
+            if opened.provisional:
+                self._unproven.append((opened.set_index, index))
+            events += self._complete(item, opened, t_ns)
+        return events
+
+    def _drop(self, item: _Waiting, t_ns: int) -> list[Event]:
+        m = item.measured
+        return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
+
+    def _best_waiting(self) -> _Waiting | None:
+        """The last full waiting excursion of the direction with more evidence."""
+        full = [i for i in self._waiting if i.full and i.evidence >= 0.5 * self._stage.direction.doubtful]
+        if not full:
+            return None
+        best = max(full, key=lambda item: item.evidence)
+        same = [i for i in full if dot(i.measured.axis, best.measured.axis) > 0.0]
+        strength = math.fsum(item.evidence for item in same)
+        return same[-1] if strength >= self._stage.direction.doubtful else None
+
+    def _end_us(self, item: _Waiting) -> int:
+        return item.measured.us(item.measured.end)
+
+    def quiet_ns(self) -> int:
+        """Time after which a set is over, in ns."""
+        return round(self._stage.set_gap_s * NS_PER_S)
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return max(low, min(high, value))

@@ -1,0 +1,510 @@
+"""Excursions of the thigh from the tall kneel, while they happen.
+
+Every 50 ms of session time "up" in the thigh sensor's frame is looked at: is it at rest (a pose), in the start
+pose, away from it, stopped, on its way back? That is all that runs per sample; the numbers come from
+:mod:`eccentra.stages.nordic_measure` once something has ended. An excursion is a candidate only if it starts
+from a moment of (near) rest in the start pose: walking, lying down over the heels, getting up do not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
+from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
+from eccentra.stages.force import Zero
+from eccentra.stages.history import History
+from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
+from eccentra.stages.live import LiveState
+from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_judge import Judge, Open
+from eccentra.stages.nordic_measure import Columns, Measured, measure
+
+__all__ = ["MotionRun"]
+
+_TICK_NS = 50_000_000
+_SIDES: tuple[Side, ...] = ("left", "right", "both")
+
+
+class _Excursion(msgspec.Struct, kw_only=True):
+    """Away from the start pose.
+
+    ``since`` is the last moment in the start pose; ``eligible`` whether it can be a repetition; angles in
+    degrees, ``low`` is the smallest lean since the ``peak``; ``dwell`` is the last pose held on the way.
+    """
+
+    since: int
+    eligible: bool
+    home: Vector
+    axis: Vector
+    unsure: bool = False
+    peak: float = 0.0
+    low: float = 0.0
+    low_at: int = 0
+    ended_at: int | None = None
+    judged: float = 0.0
+    opened: Open | None = None
+    dwell: Vector | None = None
+    dwell_since: int | None = None
+    dwell_until: int = 0
+
+
+class MotionRun:
+    """State of the run.
+
+    Parameters
+    ----------
+    stage
+        Parameters.
+    info
+        Aligned rows with ``thigh.*``, maybe ``shank.*`` and ``left.force`` / ``right.force`` / ``both.force``.
+    first_set
+        Index of the first set.
+    """
+
+    def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self._stage = stage
+        self._columns = _columns_of(info)
+        self._step_ns = round(NS_PER_S / info.rate_hz)
+        sides = tuple(side for side in _SIDES if side in self._columns.forces)
+        self._judge = Judge(stage, first_set, sides, self._columns.shank is not None, True)
+        window = round(stage.force.quiet_s * NS_PER_S / _TICK_NS)
+        memory = round(stage.force.zero_memory_s * NS_PER_S)
+        self._zeros = {s: Zero(window, stage.force.quiet_spread_n, memory) for s in sides}
+        self._force_columns = [(self._zeros[s], self._columns.forces[s]) for s in sides]
+        self._history = History()
+        quiet = round(stage.pose.quiet_s * NS_PER_S / _TICK_NS)
+        self._recent: deque[tuple[int, Vector]] = deque(maxlen=quiet + 1)
+        self._leans: deque[float] = deque(maxlen=7)
+        self._quiet_chord = _chord2(stage.pose.quiet_deg)
+        self._near_chord = _chord2(stage.pose.near_deg)
+        self._home: Vector | None = None
+        self._upright: Vector | None = None
+        self._poses = 0
+        self._resting = False
+        self._touched: int | None = None
+        self._exc: _Excursion | None = None
+        self._stands: deque[Vector] = deque(maxlen=12)
+        self._noise: list[int] | None = None
+        self._t = 0
+        self._angle: float | None = None
+        self._phase = "rest"
+        self._said_no_gyro = False
+
+    # -- the run ------------------------------------------------------------------------------------
+
+    def push(self, block: Block) -> Sequence[Event]:
+        """Take aligned rows, give the events they decide."""
+        self._history.push(block)
+        out: list[Event] = []
+        x = block.x
+        for i, t in enumerate(block.t.tolist()):
+            if t % _TICK_NS == 0:
+                self._tick(t, x[i].tolist(), out)
+        return out
+
+    def finish(self) -> Sequence[Event]:
+        """Decide what is open."""
+        out: list[Event] = []
+        e = self._exc
+        if e is not None:
+            if e.eligible and (e.opened is not None or e.ended_at is not None):
+                self._close(e, self._t, out, returned=False)
+            elif e.eligible and e.peak >= self._stage.count.partial_least_deg:
+                us = self._t // 1000
+                out += self._judge.book.reject(e.since // 1000, us, us, Reason.UNFINISHED)
+            self._exc = None
+        self._flush_noise(self._t, out)
+        out += self._judge.finish(self._t)
+        return out
+
+    def live(self) -> LiveState:
+        """What a screen shows now."""
+        book = self._judge.book
+        forces = {
+            side: zero.last - (zero.value or 0.0)
+            for side, zero in self._zeros.items()
+            if zero.last is not None
+        }
+        return LiveState(
+            t_us=self._t // 1000,
+            phase=self._phase,
+            set_index=book.set_index if book.open else max(book.set_index, 0),
+            reps=book.live_reps if book.open else 0,
+            angle_deg=self._angle,
+            tut_s=sum(rep.value("tut_s") or 0.0 for rep in book.reps) if book.open else None,
+            force_left_n=forces.get("left"),
+            force_right_n=forces.get("right"),
+        )
+
+    # -- every 50 ms --------------------------------------------------------------------------------
+
+    def _tick(self, t: int, row: list[float], out: list[Event]) -> None:
+        at = self._columns.up
+        ux, uy, uz = row[at], row[at + 1], row[at + 2]
+        for zero, c in self._force_columns:
+            zero.push(t, row[c])
+        if ux != ux:
+            return
+        recent = self._recent
+        if recent and t - recent[-1][0] > 4 * _TICK_NS:
+            self._after_gap()
+        self._t = t
+        u = (ux, uy, uz)
+        recent.append((t, u))
+        speed, quiet = self._motion(u)
+        if self._home is None:
+            if quiet:
+                self._new_home(recent[len(recent) // 2][1], t, row, out)
+            return
+        if self._exc is None:
+            self._at_home(t, u, row, speed, quiet, out)
+        else:
+            self._away(self._exc, t, u, speed, quiet, row, out)
+        if not t % NS_PER_S:
+            e = self._exc
+            out += self._judge.tick(t, e is not None and e.eligible and e.peak > 0.0)
+            keep = e.since if e is not None and e.eligible else t - 6 * NS_PER_S
+            self._history.drop_before(keep - 4 * NS_PER_S)
+
+    def _motion(self, u: Vector) -> tuple[float, bool]:
+        """Speed of "up" over the last 150 ms in deg/s, and whether a pose is held."""
+        recent = self._recent
+        n = len(recent)
+        if n < 4:
+            return 0.0 if n < 2 else 99.0, False
+        past, v = recent[-4]
+        dx, dy, dz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
+        speed = 57.29578e9 * (dx * dx + dy * dy + dz * dz) ** 0.5 / (self._t - past)
+        if n < recent.maxlen or speed > 4.0:  # type: ignore[operator]
+            return speed, False
+        for k in (0, n // 2):
+            v = recent[k][1]
+            dx, dy, dz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
+            if dx * dx + dy * dy + dz * dz > self._quiet_chord:
+                return speed, False
+        return speed, True
+
+    def _after_gap(self) -> None:
+        """Rows were missing: no speed, no pose across it; an excursion under way is not sure any more."""
+        self._recent.clear()
+        self._leans.clear()
+        if self._exc is not None:
+            self._exc.unsure = True
+
+    def _new_home(self, pose: Vector, t: int, row: list[float], out: list[Event]) -> None:
+        self._home = pose
+        if self._upright is None:
+            self._upright, self._poses = pose, 1
+        self._touched = t
+        self._exc = None
+        self._remember_shank(row)
+        out.append(CalibrationDone(t_us=t // 1000, what="start pose"))
+        if row[self._columns.rate] != row[self._columns.rate] and not self._said_no_gyro:
+            self._said_no_gyro = True
+            self._judge.without_gyroscope()
+            out.append(QualityNoted(t_us=t // 1000, flag=Flag.NO_GYROSCOPE, detail="thigh"))
+
+    def _remember_shank(self, row: list[float]) -> None:
+        c = self._columns.shank
+        if c is not None and row[c] == row[c]:
+            self._stands.append((row[c], row[c + 1], row[c + 2]))
+
+    def _at_home(
+        self, t: int, u: Vector, row: list[float], speed: float, quiet: bool, out: list[Event]
+    ) -> None:
+        home = self._home
+        assert home is not None
+        dx, dy, dz = u[0] - home[0], u[1] - home[1], u[2] - home[2]
+        if dx * dx + dy * dy + dz * dz < self._near_chord:
+            if speed < self._stage.pose.touch_deg_s:
+                self._touched = t
+            if quiet:
+                self._rest(t, row, out)
+            else:
+                self._resting = False
+            self._angle = 0.0
+            return
+        self._resting = False
+        axis = unit(cross(home, u))
+        if axis is None:
+            return
+        memory = round(self._stage.pose.touch_memory_s * NS_PER_S)
+        touched = self._touched
+        eligible = touched is not None and t - touched <= memory
+        since = touched if touched is not None and eligible else t
+        self._exc = _Excursion(since=since, eligible=eligible, home=home, axis=axis, low_at=t)
+        self._leans.clear()
+        if eligible and self._judge.side_of(axis) in (0, 1):
+            self._say(self._exc, "eccentric", t, out)
+
+    def _rest(self, t: int, row: list[float], out: list[Event]) -> None:
+        """A pose is held in the start pose: it is the start pose from now on."""
+        self._home = self._recent[len(self._recent) // 2][1]
+        if not self._resting:
+            self._resting = True
+            self._remember_shank(row)
+            self._flush_noise(t, out)
+
+    def _learn_upright(self, pose: Vector) -> None:
+        """A repetition began in this pose: what is upright is the mean of the last ones."""
+        upright = self._upright
+        if upright is None or angle_between(upright, pose) > self._stage.pose.shift_deg:
+            self._upright, self._poses = pose, 1
+            return
+        self._poses = min(self._poses + 1, 8)
+        w = 1.0 / self._poses
+        mixed = unit(
+            (
+                upright[0] + w * (pose[0] - upright[0]),
+                upright[1] + w * (pose[1] - upright[1]),
+                upright[2] + w * (pose[2] - upright[2]),
+            )
+        )
+        self._upright = mixed if mixed is not None else pose
+
+    # -- away from the start pose -------------------------------------------------------------------
+
+    def _away(
+        self,
+        e: _Excursion,
+        t: int,
+        u: Vector,
+        speed: float,
+        quiet: bool,
+        row: list[float],
+        out: list[Event],
+    ) -> None:
+        phi = lean(e.home, e.axis, u)
+        if phi > e.peak and (e.peak < 30.0):
+            axis = unit(cross(e.home, u))
+            if axis is not None and dot(axis, e.axis) > 0.0:
+                e.axis = axis
+                phi = lean(e.home, axis, u)
+        self._angle = phi if self._judge.side_of(e.axis) != -1 else -phi
+        leans = self._leans
+        leans.append(phi)
+        if phi > e.peak:
+            e.peak, e.low, e.low_at = phi, phi, t
+        elif phi < e.low:
+            e.low, e.low_at = phi, t
+        if quiet:
+            e.dwell = self._recent[len(self._recent) // 2][1]
+            e.dwell_since = t if e.dwell_since is None else e.dwell_since
+            e.dwell_until = t
+            if e.opened is None and self._is_start_pose(e, u):
+                self._elsewhere(e, t, row, out)
+                return
+        elif e.dwell_since is not None and speed > 4.0:
+            e.dwell_since = None
+        if abs(dot(u, e.axis)) > 0.6 or abs(phi) > self._stage.pose.most_deg:
+            self._elsewhere(e, t, row, out)
+            return
+        if self._came_home(e, phi, speed):
+            self._close(e, t, out, returned=True)
+            self._home_again(e, t, phi, u, out)
+            return
+        if e.eligible:
+            self._follow(e, t, phi, row, out)
+        elif e.dwell_since is not None and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S:
+            self._elsewhere(e, t, row, out)
+
+    def _is_start_pose(self, e: _Excursion, u: Vector) -> bool:
+        """Whether the pose held here is the start pose, a little shifted."""
+        upright = self._upright
+        if upright is not None and angle_between(upright, u) < self._stage.pose.near_deg:
+            return True
+        small = e.peak < self._stage.count.partial_least_deg
+        return (small or not e.eligible) and e.peak < self._stage.pose.shift_deg
+
+    def _came_home(self, e: _Excursion, phi: float, speed: float) -> bool:
+        near = max(self._stage.phases.home_share * e.peak, 6.0)
+        if phi > near:
+            return False
+        return speed < self._stage.pose.touch_deg_s or phi < -6.0 or phi - e.low > 3.0
+
+    def _home_again(self, e: _Excursion, t: int, phi: float, u: Vector, out: list[Event]) -> None:
+        self._exc = None
+        self._say(e, "rest", t, out)
+        self._touched = t if e.eligible and phi > -6.0 else None
+        if phi < -self._stage.pose.near_deg or phi > self._stage.pose.near_deg:
+            axis = unit(cross(e.home, u))
+            if axis is not None:
+                turned = e.eligible and phi > 0.0
+                self._exc = _Excursion(since=t, eligible=turned, home=e.home, axis=axis, low_at=t)
+                self._leans.clear()
+
+    def _follow(self, e: _Excursion, t: int, phi: float, row: list[float], out: list[Event]) -> None:
+        """A candidate goes on."""
+        count = self._stage.count
+        leans = self._leans
+        stopped = len(leans) == leans.maxlen and max(leans) - min(leans) < 0.6
+        back = e.peak - phi > max(6.0, 0.1 * e.peak)
+        if (stopped and e.peak - phi < max(6.0, 0.1 * e.peak)) or back:
+            if e.ended_at is None:
+                e.ended_at = t
+            if e.opened is None and e.peak > e.judged + 3.0 and e.peak >= 0.8 * self._judge.full_from():
+                e.judged = e.peak
+                self._judge_down(e, t, row, out)
+            self._say(e, "return" if back else "rest", t, out)
+        elif e.ended_at is not None and len(leans) > 4 and phi - leans[0] > 4.0 and phi > e.peak - 3.0:
+            e.ended_at = None
+            self._say(e, "eccentric", t, out)
+        if phi - e.low > max(15.0, 0.3 * e.peak) and e.peak - e.low > count.return_turn_share * e.peak:
+            self._turn(e, t, row, out)
+            return
+        waited = None if e.ended_at is None else t - e.ended_at
+        if e.opened is not None:
+            if waited is not None and waited > count.return_s * NS_PER_S:
+                self._close(e, t, out, returned=False)
+                self._exc = msgspec.structs.replace(e, eligible=False, opened=None, dwell_since=None)
+        elif e.dwell_since is not None and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S:
+            if waited is None or waited > count.return_s * NS_PER_S or e.peak < self._judge.full_from():
+                self._elsewhere(e, t, row, out)
+
+    def _judge_down(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
+        m = self._measure(e, t)
+        if m is not None:
+            e.opened, events = self._judge.down(m, t)
+            out += events
+
+    def _turn(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
+        """Came up part of the way and goes down again: the next repetition."""
+        self._close(e, e.low_at, out, returned=False, now=t)
+        self._exc = _Excursion(
+            since=e.low_at, eligible=True, home=e.home, axis=e.axis, peak=e.peak, low=e.peak, low_at=t
+        )
+        self._exc.peak = lean(e.home, e.axis, self._recent[-1][1])
+        self._exc.low = self._exc.peak
+
+    def _elsewhere(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
+        """This leads nowhere: a pose held here is the new start pose, and the excursion began there."""
+        if e.opened is not None:
+            self._close(e, t, out, returned=False)
+        elif e.peak >= self._stage.count.partial_least_deg:
+            self._add_noise(e.since, t)
+        pose = e.dwell
+        self._say(e, "rest", t, out)
+        if pose is None:
+            e.eligible, e.opened, e.dwell = False, None, None
+            if abs(dot(self._recent[-1][1], e.axis)) > 0.6:
+                turned = unit(cross(e.home, self._recent[-1][1]))
+                self._exc = _Excursion(
+                    since=t, eligible=False, home=e.home, axis=turned or e.axis, low_at=t
+                )
+            else:
+                e.peak = min(e.peak, self._stage.pose.most_deg - 1.0)
+            return
+        self._new_home(pose, t, row, out)
+        now = self._recent[-1][1]
+        axis = unit(cross(pose, now))
+        if axis is not None and angle_between(pose, now) > self._stage.pose.near_deg:
+            # already on the way from there
+            self._exc = _Excursion(
+                since=e.dwell_until, eligible=True, home=pose, axis=axis, low_at=t
+            )
+            self._leans.clear()
+
+    # -- ends ---------------------------------------------------------------------------------------
+
+    def _close(
+        self, e: _Excursion, t: int, out: list[Event], *, returned: bool, now: int | None = None
+    ) -> None:
+        """An excursion is over at ``t``."""
+        now = t if now is None else now
+        small = e.peak < self._stage.count.partial_least_deg
+        if e.opened is None and (small or not e.eligible or t - e.since < NS_PER_S // 2):
+            if not small:
+                self._add_noise(e.since, t)
+            return
+        m = self._measure(e, t)
+        if m is None and e.opened is not None:
+            m = e.opened.measured
+        if m is None:
+            self._add_noise(e.since, t)
+            return
+        self._flush_noise(now, out)
+        seen = returned and m.back_end is not None
+        counted = self._judge.counted
+        out += self._judge.done(m, e.opened, now, returned=seen, unsure=e.unsure)
+        if e.opened is not None or self._judge.counted > counted:
+            self._learn_upright(e.home)
+        e.opened = None
+
+    def _measure(self, e: _Excursion, t: int) -> Measured | None:
+        begin = e.since - 2 * NS_PER_S
+        rows, x = self._history.rows(begin, t)
+        zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
+        self._judge.zeros = len(zeros) == len(self._zeros)
+        assert self._upright is not None
+        shifted = angle_between(self._upright, e.home) > self._stage.pose.shift_deg
+        home = e.home if shifted else self._upright
+        return measure(
+            rows,
+            x,
+            home=home,
+            since_ns=e.since,
+            columns=self._columns,
+            step_ns=self._step_ns,
+            rule=self._stage.phases,
+            breaks=self._stage.fall,
+            zeros=zeros,
+            shank_axis=self._shank_axis(x),
+        )
+
+    def _shank_axis(self, x: object) -> Vector | None:
+        """Forward axis of the shank: from standing (seen before) to kneeling it leans forward by about 90°."""
+        if self._columns.shank is None or len(self._stands) < 2:
+            return None
+        now = self._stands[-1]
+        for before in reversed(self._stands):
+            if 55.0 < angle_between(before, now) < 125.0:
+                return unit(cross(before, now))
+        return None
+
+    def _add_noise(self, start: int, end: int) -> None:
+        """A movement that is no candidate; many in a row are told as one."""
+        if self._noise is None:
+            self._noise = [start, end, 1]
+        else:
+            self._noise[1] = end
+            self._noise[2] += 1
+
+    def _flush_noise(self, t: int, out: list[Event]) -> None:
+        noise, self._noise = self._noise, None
+        if noise is not None:
+            start, end, swings = noise
+            walking = swings >= 4 and (end - start) / swings < 2 * NS_PER_S
+            reason = Reason.WALKING if walking else Reason.SETUP
+            out += self._judge.book.reject(start // 1000, end // 1000, t // 1000, reason)
+
+    def _say(self, e: _Excursion, phase: str, t: int, out: list[Event]) -> None:
+        """Tell the live phase when it changes."""
+        if phase == self._phase or (phase != "rest" and not e.eligible):
+            return
+        self._phase = phase
+        book = self._judge.book
+        index = book.set_index if book.open else book.set_index + 1
+        out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))  # type: ignore[arg-type]
+
+
+def _chord2(angle_deg: float) -> float:
+    """Squared distance of two unit vectors at this angle."""
+    from math import radians, sin
+
+    half = 2.0 * sin(radians(angle_deg) / 2.0)
+    return half * half
+
+
+def _columns_of(info: StreamInfo) -> Columns:
+    up, rate, gap = (info.column(f"thigh.{name}") for name in ("up_x", "rate_x", "gap"))
+    assert up is not None and rate is not None and gap is not None
+    forces = {side: c for side in _SIDES if (c := _force_column(info, side)) is not None}
+    return Columns(up=up, rate=rate, gap=gap, shank=info.column("shank.up_x"), forces=forces)
+
+
+def _force_column(info: StreamInfo, side: str) -> int | None:
+    return info.column(f"{side}.force")

@@ -1,0 +1,220 @@
+"""From a measured excursion to a repetition with its numbers, validity, flags and confidence."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from eccentra.events import BreakPoint, Flag, Force, Metric, Phase, PhaseKind, Reason, Repetition
+from eccentra.samples import Side
+from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_measure import Measured
+from eccentra.stages.sets import asymmetry, total
+
+__all__ = ["Circumstances", "set_totals", "write_repetition"]
+
+_KINDS: dict[str, PhaseKind] = {
+    "eccentric": "eccentric",
+    "isometric": "isometric",
+    "concentric": "concentric",
+    "return": "return",
+}
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about a repetition beside its own rows.
+
+    ``calibrated_rom`` is ``None`` before a full repetition has been seen; ``partial`` follows from it.
+    """
+
+    partial: bool
+    provisional: bool
+    returned: bool
+    gyroscope: bool
+    shank: bool
+    sides: tuple[Side, ...]
+    zeros: bool
+    unsure: bool
+
+
+def _metric(
+    value: float | None, unit: str, method: str, flag: Flag | None = None, uncertainty: float | None = None
+) -> Metric:
+    if value is None or math.isnan(value):
+        return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
+    return Metric(
+        value=value,
+        unit=unit,
+        method=method,
+        quality="ok" if flag is None else "flagged",
+        reason=flag,
+        uncertainty=uncertainty,
+    )
+
+
+def write_repetition(
+    m: Measured, stage: Stage, known: Circumstances, *, set_index: int, index: int, decided_ns: int
+) -> Repetition:
+    """The repetition as it is published."""
+    reasons = _reasons(m, stage, known)
+    flags = _flags(m, known)
+    phases = tuple(
+        Phase(kind=_KINDS[s.kind], start_us=m.us(s.start), end_us=m.us(s.end)) for s in m.spans
+    )
+    forces = {side: m.forces.get(side) for side in known.sides}
+    return Repetition(
+        set_index=set_index,
+        index=index,
+        start_us=phases[0].start_us,
+        end_us=phases[-1].end_us,
+        decided_us=decided_ns // 1000,
+        valid=not reasons,
+        reasons=reasons,
+        phases=phases,
+        metrics=_metrics(m, known),
+        break_point=_break_point(m, stage, known),
+        force_left=forces.get("left"),
+        force_right=forces.get("right"),
+        confidence=_confidence(m, known),
+        flags=flags,
+    )
+
+
+def _reasons(m: Measured, stage: Stage, known: Circumstances) -> tuple[Reason, ...]:
+    rule = stage.valid
+    out: list[Reason] = []
+    if known.partial:
+        out.append(Reason.PARTIAL_ROM)
+    elif m.rom < rule.least_rom_deg:
+        out.append(Reason.TOO_SMALL)
+    if abs(m.start_lean) > rule.start_within_deg:
+        out.append(Reason.NOT_FROM_START_POSE)
+    if m.eccentric_s < rule.least_eccentric_s:
+        out.append(Reason.TOO_FAST)
+    elif m.eccentric_s > stage.count.most_down_s:
+        out.append(Reason.TOO_LONG)
+    if not known.returned:
+        out.append(Reason.NO_RETURN)
+    if m.shank_change is not None and m.shank_change > rule.shank_moved_deg:
+        out.append(Reason.SHANK_MOVED)
+    if m.gap_start or m.gap_end:
+        out.append(Reason.GAP)
+    return tuple(out)
+
+
+def _flags(m: Measured, known: Circumstances) -> tuple[Flag, ...]:
+    checks = (
+        (m.interpolated, Flag.GAP_INTERPOLATED),
+        (m.gap_inside, Flag.GAP_INSIDE),
+        (m.gap_start, Flag.START_NOT_SEEN),
+        (not known.returned, Flag.RETURN_NOT_SEEN),
+        (known.provisional, Flag.CALIBRATION_PROVISIONAL),
+        (not known.gyroscope, Flag.NO_GYROSCOPE),
+        (not known.shank, Flag.SHANK_ASSUMED_FIXED),
+        (bool(known.sides) and not known.zeros, Flag.BASELINE_UNSETTLED),
+        (any(m.forces.get(side) is None for side in known.sides), Flag.FORCE_MISSING),
+        (known.unsure or ((m.gap_start or m.gap_end) and m.gap_inside), Flag.COUNT_UNSURE),
+    )
+    return tuple(flag for holds, flag in checks if holds)
+
+
+def _confidence(m: Measured, known: Circumstances) -> float:
+    """Start from sure and take off for each doubt."""
+    value = 1.0
+    for holds, factor in (
+        (known.provisional, 0.8),
+        (m.gap_inside, 0.6),
+        (m.gap_start or m.gap_end, 0.5),
+        (known.unsure, 0.5),
+        (known.partial, 0.9),
+        (not known.returned, 0.9),
+        (not known.gyroscope, 0.8),
+        (m.interpolated, 0.95),
+    ):
+        if holds:
+            value *= factor
+    return round(value, 3)
+
+
+def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
+    inside = Flag.GAP_INSIDE if m.gap_inside else None
+    edge = m.gap_start or m.gap_end
+    kinematic = "zero_velocity"
+
+    def seconds(kind: str) -> float:
+        return math.fsum(s.end - s.start for s in m.spans if s.kind == kind)
+
+    eccentric = None if edge else m.eccentric_s
+    isometric = seconds("isometric")
+    back = seconds("return") if known.returned else None
+    rom = m.knee_rom if m.knee_rom is not None else m.rom
+    what = "knee_flexion" if m.knee_rom is not None else "thigh_lean"
+    assumed = inside or (Flag.SHANK_ASSUMED_FIXED if known.shank and m.knee_rom is None else None)
+    out = {
+        "tut_s": _metric(None if eccentric is None else eccentric + isometric, "s", "tut_kinematic", inside),
+        "tut_controlled_s": _metric(None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside),
+        "eccentric_s": _metric(eccentric, "s", kinematic, inside),
+        "isometric_s": _metric(isometric, "s", kinematic, inside),
+        "return_s": _metric(back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN)),
+        "rom_deg": _metric(None if edge else rom, "deg", what, assumed),
+        "lean_rom_deg": _metric(None if edge else m.rom, "deg", "thigh_lean", inside),
+        "omega_mean_ecc_deg_s": _metric(
+            None if eccentric is None or eccentric <= 0 else m.rom / eccentric, "deg/s", "rom_over_time", inside
+        ),
+        "omega_peak_ecc_deg_s": _metric(
+            None if inside else m.peak_speed, "deg/s", "percentile_95", inside
+        ),
+    }
+    if known.sides:
+        missing = Flag.FORCE_MISSING if m.peak_angle is None else inside
+        out["lean_at_peak_force_deg"] = _metric(m.peak_angle, "deg", "thigh_lean", missing)
+    if "both" in known.sides:
+        out |= _both(m.forces.get("both"))
+    return out
+
+
+def _both(force: Force | None) -> dict[str, Metric]:
+    """One sensor that carries both legs has no side of its own."""
+    flag = Flag.FORCE_MISSING if force is None else None
+    return {
+        "force_both_peak_n": _metric(None if force is None else force.peak_n, "N", "peak_15hz", flag),
+        "force_both_mean_n": _metric(None if force is None else force.mean_n, "N", "mean_eccentric", flag),
+        "force_both_impulse_ns": _metric(
+            None if force is None else force.impulse_ns, "N.s", "impulse_eccentric", flag
+        ),
+    }
+
+
+def _break_point(m: Measured, stage: Stage, known: Circumstances) -> BreakPoint | None:
+    if m.break_s is None or m.break_lean is None or m.gap_inside:
+        return None
+    start = stage.start_knee_flexion_deg
+    knee = start - m.break_lean if m.break_knee is None else start + m.break_knee - m.start_lean
+    return BreakPoint(
+        lean_deg=m.break_lean, knee_flexion_deg=knee, method="bpa_rel", t_us=m.us(m.break_s)
+    )
+
+
+def set_totals(least_reps: int, sides: tuple[Side, ...]) -> Totals:
+    """Makes the function that sums up a set."""
+    return Totals(least_reps, "left" in sides and "right" in sides)
+
+
+class Totals:
+    """Metrics of a set from its counted repetitions."""
+
+    def __init__(self, least_reps: int, two_sides: bool) -> None:
+        self._least = least_reps
+        self._two_sides = two_sides
+
+    def __call__(self, reps: list[Repetition] | tuple[Repetition, ...]) -> dict[str, Metric]:
+        """Time under tension, eccentric time, and with two sides their difference."""
+        out = {
+            "tut_s": total(reps, "tut_s", "s", "tut_sum"),
+            "tut_controlled_s": total(reps, "tut_controlled_s", "s", "tut_sum"),
+            "eccentric_s": total(reps, "eccentric_s", "s", "tut_sum"),
+        }
+        if self._two_sides:
+            out["asymmetry_pct"] = asymmetry(reps, self._least)
+        return out
