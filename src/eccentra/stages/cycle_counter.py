@@ -1,0 +1,254 @@
+"""Away from the start pose and back again: one repetition after the other, sample by sample.
+
+A state machine with hysteresis on one number (:mod:`eccentra.stages.movement_axis`). It leaves the start
+pose when the number has grown by a share of the usual stroke, turns when it has come back by the same
+share, and the repetition is over when it is back near the start pose and stands still, or goes away again.
+A dip during a hold does not come back to the start pose and so does not end a repetition. The usual stroke,
+time and start pose follow what was counted, slowly.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal
+
+import msgspec
+
+from eccentra.events import Reason
+
+__all__ = ["Cycle", "CycleCounter", "CycleRules"]
+
+CyclePhase = Literal["rest", "concentric", "isometric", "eccentric"]
+
+
+class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a repetition is; shares are of the usual stroke.
+
+    Attributes
+    ----------
+    partial_share
+        A stroke shorter than this is no repetition.
+    return_share
+        Back in the start pose means: this near, as a share of the repetition's own stroke.
+    turn_share
+        A turn-around that has come back so far starts the next repetition even if it is not near.
+    large_ratio
+        A stroke longer than this many usual strokes is something else.
+    short_ratio
+        A repetition shorter than this share of the usual time is something else.
+    longest_s
+        A repetition that takes longer is given up.
+    settle_s
+        Near the start pose and not nearer for so long: the repetition is over.
+    still_s, still_share
+        Standing still: for so long slower than this share of the stroke's fastest speed ...
+    still_floor
+        ... or slower than this, per second, as a share of the usual stroke.
+    memory
+        How many repetitions the usual stroke, time and start pose are taken from.
+    rest_follow_s
+        Time constant with which the start pose follows slow sinking or drift at rest.
+    """
+
+    partial_share: float
+    return_share: float
+    turn_share: float
+    large_ratio: float
+    short_ratio: float
+    longest_s: float
+    settle_s: float
+    still_s: float
+    still_share: float
+    still_floor: float
+    memory: int
+    rest_follow_s: float
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True):
+    """A movement away and back, counted (``reason`` is ``None``) or refused.
+
+    ``start_s``, ``top_s``, ``end_s`` are its turning points, ``start`` the row number of the first;
+    ``size`` is its stroke away, ``back`` the stroke back; ``last`` when rows ended before it did.
+    """
+
+    start: int
+    size: float
+    back: float
+    start_s: float
+    top_s: float
+    end_s: float
+    reason: Reason | None = None
+    last: bool = False
+
+
+class CycleCounter:
+    """State of the count.
+
+    Parameters
+    ----------
+    rules
+        What a repetition is.
+    size, period_s
+        Usual stroke and time, to begin with.
+    step_s
+        Time between rows.
+    """
+
+    def __init__(self, rules: CycleRules, size: float, period_s: float, step_s: float) -> None:
+        self._rules = rules
+        self.size = size
+        self.period_s = period_s
+        self.phase: CyclePhase = "rest"
+        self._sizes: deque[float] = deque(maxlen=rules.memory)
+        self._times: deque[float] = deque(maxlen=rules.memory)
+        self._rests: deque[float] = deque(maxlen=rules.memory)
+        self._recent: deque[float] = deque(maxlen=max(round(rules.still_s / step_s), 1))
+        self._step_s = step_s
+        self._low = self._high = self._turn = 0.0
+        self._low_at = self._turn_at = 0
+        self._low_s = self._high_s = self._turn_s = 0.0
+        self._fastest = 0.0
+        self._begun = False
+
+    @property
+    def moving(self) -> bool:
+        """Whether a repetition is under way."""
+        return self.phase != "rest"
+
+    @property
+    def start_s(self) -> float:
+        """When the repetition under way left the start pose."""
+        return self._low_s
+
+    def step(self, at: int, t: float, x: float) -> Cycle | None:
+        """Take row ``at`` at ``t`` s with the number ``x``; give the movement that it decides."""
+        if not self._begun:
+            self._begun = True
+            self._rest_at(at, t, x)
+        recent = self._recent
+        full = len(recent) == recent.maxlen
+        # the middle too: at a turn-around both ends of the span are alike
+        moved = max(abs(x - recent[0]), abs(x - recent[len(recent) // 2])) if full else 0.0
+        speed = moved / self._rules.still_s
+        recent.append(x)
+        if self.phase == "rest":
+            return self._resting(at, t, x)
+        if speed > self._fastest:
+            self._fastest = speed
+        if self.phase == "eccentric":
+            return self._returning(at, t, x, full and self._still(speed))
+        return self._leaving(at, t, x, full and self._still(speed))
+
+    def give_up(self, at: int, t: float, x: float, reason: Reason) -> Cycle:
+        """The movement under way is none; wait for the next one from here."""
+        cycle = self._cycle(t, reason)
+        self.phase = "rest"
+        self._rest_at(at, t, x)
+        return cycle
+
+    def finish(self) -> Cycle | None:
+        """Nothing more will come: what is under way counts when most of it was seen both ways."""
+        if self.phase == "rest":
+            return None
+        if self.phase == "eccentric" and self._high - self._turn >= self._rules.partial_share * self.size:
+            return msgspec.structs.replace(self._judge(self._turn_s), last=True)
+        return self._cycle(max(self._turn_s, self._high_s), Reason.UNFINISHED)
+
+    def _still(self, speed: float) -> bool:
+        rules = self._rules
+        return speed < max(rules.still_share * self._fastest, rules.still_floor * self.size)
+
+    def _rest_at(self, at: int, t: float, x: float) -> None:
+        self._low, self._low_at, self._low_s = x, at, t
+
+    def _resting(self, at: int, t: float, x: float) -> None:
+        away = x - self._low
+        if away <= 0.05 * self.size:
+            self._low_at, self._low_s = at, t
+        if away < 0.0:
+            self._low = x
+        elif away < 0.1 * self.size:
+            self._low += away * self._step_s / self._rules.rest_follow_s
+        elif away >= self._rules.partial_share * self.size:
+            self._leave(t, x)
+
+    def _leave(self, t: float, x: float) -> None:
+        self.phase = "concentric"
+        self._high, self._high_s = x, t
+        self._turn, self._turn_s, self._fastest = x, t, 0.0
+
+    def _leaving(self, at: int, t: float, x: float, still: bool) -> Cycle | None:
+        if x >= self._high:
+            self._high, self._high_s = x, t
+        if still and self._rests and abs(x - self._usual_rest()) < self._rules.return_share * self.size:
+            # it came from the other side of the start pose, and that is where it stays
+            return self.give_up(at, t, x, Reason.WRONG_DIRECTION)
+        if x >= self._high:
+            return None
+        if self._high - x >= self._rules.partial_share * min(self.size, self._high - self._low):
+            self.phase = "eccentric"
+            self._turn, self._turn_at, self._turn_s = x, at, t
+        return None
+
+    def _usual_rest(self) -> float:
+        return sorted(self._rests)[len(self._rests) // 2] if self._rests else self._low
+
+    def _returning(self, at: int, t: float, x: float, still: bool) -> Cycle | None:
+        rules = self._rules
+        if x < self._turn:
+            self._turn, self._turn_at, self._turn_s = x, at, t
+        back, out = self._high - self._turn, self._high - self._low
+        home = back >= (1.0 - rules.return_share) * out
+        if home and (still or t - self._turn_s >= rules.settle_s):
+            cycle = self._judge(self._turn_s)
+            self.phase = "rest"
+            self._low, self._low_at, self._low_s = self._turn, self._turn_at, self._turn_s
+            return cycle
+        if x - self._turn >= rules.partial_share * self.size:
+            if home or back >= rules.turn_share * max(out, self.size):
+                cycle = self._judge(self._turn_s)
+                self._low, self._low_at, self._low_s = self._turn, self._turn_at, self._turn_s
+                self._leave(t, x)
+                return cycle
+            self.phase = "concentric"
+            if x > self._high:
+                self._high, self._high_s = x, t
+        return None
+
+    def _judge(self, end_s: float) -> Cycle:
+        """The movement that ends at ``end_s``: counted, or why not."""
+        rules = self._rules
+        size, lasts = self._high - self._low, end_s - self._low_s
+        reason: Reason | None = None
+        small = size < rules.turn_share * self.size
+        if small and self._high - self._usual_rest() < rules.partial_share * self.size:
+            reason = Reason.WRONG_DIRECTION
+        elif size > rules.large_ratio * self.size:
+            reason = Reason.IRREGULAR
+        elif lasts < rules.short_ratio * self.period_s:
+            reason = Reason.TOO_SHORT
+        elif lasts > rules.longest_s:
+            reason = Reason.TOO_LONG
+        cycle = self._cycle(end_s, reason)
+        if reason is None:
+            self._learn(size, lasts)
+        return cycle
+
+    def _learn(self, size: float, lasts: float) -> None:
+        self._sizes.append(size)
+        self._times.append(lasts)
+        self._rests.append(self._turn)
+        if len(self._sizes) >= 3:
+            self.size = sorted(self._sizes)[len(self._sizes) // 2]
+            self.period_s = sorted(self._times)[len(self._times) // 2]
+
+    def _cycle(self, end_s: float, reason: Reason | None) -> Cycle:
+        return Cycle(
+            start=self._low_at,
+            size=self._high - self._low,
+            back=self._high - self._turn if self.phase == "eccentric" else 0.0,
+            start_s=self._low_s,
+            top_s=self._high_s,
+            end_s=end_s,
+            reason=reason,
+        )

@@ -1,0 +1,113 @@
+"""When the strokes of one repetition begin and end, from all of its samples.
+
+The turning points that a counter works with are late or early by the time it takes to cross a threshold,
+and in a hold they lie anywhere. Here the moving parts are looked at again, smoothed without delay, and
+their ends extrapolated to zero velocity (:mod:`eccentra.stages.strokes`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from eccentra.samples import Floats
+from eccentra.stages.strokes import Ends, Stroke, find_strokes, refine, smooth
+
+__all__ = ["CyclePhases", "PhaseRules", "cycle_phases"]
+
+
+class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How moving parts are found.
+
+    Attributes
+    ----------
+    smooth_s
+        Standard deviation of the smoothing.
+    speed_share
+        Moving means faster than this share of the repetition's fastest speed.
+    stroke_share
+        Moving parts that cover less than this share of the stroke are sway.
+    end_share
+        A stroke begins, and ends, in the outer parts of the way; this is how wide they are, as a share.
+    error_share
+        Error of the signal, as a share of the stroke.
+    """
+
+    smooth_s: float
+    speed_share: float
+    stroke_share: float
+    end_share: float
+    error_share: float
+
+
+class CyclePhases(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in s: the stroke away, maybe a stop, the stroke back; ``rom`` in the unit of ``x``."""
+
+    start_s: float
+    far_start_s: float
+    far_end_s: float
+    end_s: float
+    rom: float
+
+
+def cycle_phases(
+    t: Floats, x: Floats, turns: tuple[float, float, float], rules: PhaseRules, rate_hz: float
+) -> CyclePhases:
+    """Find the strokes of one repetition.
+
+    Parameters
+    ----------
+    t, x
+        Time in s and signal, growing away from the start pose; float64, shape (n,), some rest at both ends.
+    turns
+        Times of its turning points as the counter saw them: start, far end, end. They stand in for strokes
+        that are not found.
+    """
+    grid = np.arange(t[0], t[-1] + 0.5 / rate_hz, 1.0 / rate_hz)
+    level = smooth(np.interp(grid, t, x), rate_hz, rules.smooth_s)
+    speed = np.gradient(level) * rate_hz
+    start, far, end = turns
+    inside = level[(grid >= start) & (grid <= end)]
+    if len(inside) < 8:
+        return CyclePhases(
+            start_s=start, far_start_s=far, far_end_s=far, end_s=end, rom=float(x.max() - x.min())
+        )
+    low, high = (float(v) for v in np.percentile(inside, (2.0, 98.0)))
+    inner = (grid >= start) & (grid <= end)
+    threshold = rules.speed_share * float(np.abs(speed[inner]).max())
+    strokes = find_strokes(level, speed, threshold=threshold, least=rules.stroke_share * (high - low))
+    error = rules.error_share * (high - low)
+    how = Ends(noise=0.3 * threshold, smear_s=rules.smooth_s, error=error, most_residual=5.0 * error)
+    refine(strokes, grid, level, speed, how)
+    edge = rules.end_share * (high - low)
+    first = [s for s in strokes if s.sign > 0 and grid[s.first] < far and grid[s.last] > start]
+    back = [s for s in strokes if s.sign < 0 and grid[s.last] > far and grid[s.first] < end]
+    away = _away(first, level, high - edge)
+    home = _home(back, level, high - edge)
+    begin = first[0].start_s if first else start
+    finish = back[-1].end_s if back else end
+    reached = away.end_s if away is not None else far
+    left = home.start_s if home is not None else far
+    return CyclePhases(
+        start_s=min(begin, reached),
+        far_start_s=reached,
+        far_end_s=max(left, reached),
+        end_s=max(finish, left, reached),
+        rom=high - low,
+    )
+
+
+def _away(strokes: list[Stroke], level: Floats, far: float) -> Stroke | None:
+    """The stroke with which the far end is first reached; else the last one."""
+    for stroke in strokes:
+        if level[stroke.last] >= far:
+            return stroke
+    return strokes[-1] if strokes else None
+
+
+def _home(strokes: list[Stroke], level: Floats, far: float) -> Stroke | None:
+    """The stroke with which the far end is left for good; else the first one."""
+    for stroke in reversed(strokes):
+        if level[stroke.first] >= far:
+            return stroke
+    return strokes[0] if strokes else None

@@ -1,0 +1,278 @@
+"""Looks for a cyclic movement in a stretch of rows, and for its axis.
+
+What makes a movement an exercise, whatever the exercise, is that it is repeated: away and back, the same
+way, about as far, in about the same time, several times in a row. Setting up, fidgeting and strapping go
+back and forth too, but not alike. So for several windows that end now, several axes
+(:mod:`eccentra.stages.movement_axis`) and several sizes of movement, the strokes between turning points are
+compared; the longest run of like strokes wins. The whole path of the sensor is compared, not only its part
+along the axis, so that two different movements that look alike on one axis are told apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from eccentra.samples import Floats
+from eccentra.stages.movement_axis import Axis, Kind, shift_axis, tilt_axis, turn_axis
+from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
+from eccentra.stages.turning_points import coarser, extremes
+
+__all__ = ["Belief", "CycleSearch", "Found"]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A cyclic movement.
+
+    Attributes
+    ----------
+    axis
+        How to follow it.
+    sign
+        +1 when it goes away from the start pose in the direction in which the axis' number grows.
+    size
+        Typical stroke, in the axis' unit.
+    period_s
+        Typical time from one start to the next.
+    turns
+        Rows of its turning points.
+    likeness
+        Mean likeness of its strokes, at most 1.
+    """
+
+    axis: Axis
+    sign: int
+    size: float
+    period_s: float
+    turns: tuple[int, ...]
+    likeness: float
+
+
+class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much two like strokes say for an exercise and against chance: a sequential likelihood ratio test.
+
+    In an exercise, the paths of two strokes in the same direction differ by an angle, their sizes and times
+    by a ratio, all with bell-shaped errors. In any other movement, each may lie anywhere up to a limit.
+    The logarithms of the ratios add up over the strokes of a run, until there is enough.
+
+    Attributes
+    ----------
+    angle_deg, any_angle_deg
+        Standard deviation (each of two directions) in an exercise, limit otherwise.
+    size, any_size, time, any_time
+        The same for the logarithms of the ratios of sizes and times.
+    enough
+        Sum that is enough for cycles of one second. Slower ones, of which there are fewer a minute and so
+        fewer chances to look alike, need less by the logarithm of their time.
+    """
+
+    angle_deg: float
+    any_angle_deg: float
+    size: float
+    any_size: float
+    time: float
+    any_time: float
+    enough: float
+
+    def of(self, likeness: float, size_ratio: float, time_ratio: float) -> float:
+        """Logarithm of the likelihood ratio of one pair of strokes."""
+        angle = math.degrees(math.acos(min(max(likeness, -1.0), 1.0)))
+        spread = 2.0 * self.angle_deg * self.angle_deg
+        found = math.log(self.any_angle_deg * self.any_angle_deg / spread) - angle * angle / spread
+        for ratio, sd, limit in (
+            (size_ratio, self.size, self.any_size),
+            (time_ratio, self.time, self.any_time),
+        ):
+            off = math.log(ratio) / sd
+            found += math.log(2.0 * limit / (sd * math.sqrt(2.0 * math.pi))) - 0.5 * off * off
+        return found
+
+
+class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters.
+
+    Attributes
+    ----------
+    windows_s
+        Lengths of the windows; the longest is how long rows are kept.
+    least_deg, least_m
+        Smaller movements are not looked at: errors of inclination and of position.
+    size_ratio, time_ratio
+        How different two strokes, or two cycles, of one movement may be.
+    belief
+        When likeness is no chance.
+    first_share, first_likeness
+        The same for the repetitions before those that proved it: smallest size as a share of the usual one,
+        and likeness.
+    leak_s
+        Leak of ``shift``.
+    """
+
+    windows_s: tuple[float, ...]
+    least_deg: float
+    least_m: float
+    size_ratio: float
+    time_ratio: float
+    belief: Belief
+    first_share: float
+    first_likeness: float
+    leak_s: float
+
+    def find(self, t: Floats, rows: Floats, *, last: bool = False) -> Found | None:
+        """Best cyclic movement in ``rows`` (n, 9), taken at ``t`` in s; ``last`` when no more will come."""
+        best: tuple[float, Found] | None = None
+        begins = dict.fromkeys(int(np.searchsorted(t, t[-1] - w)) for w in self.windows_s)
+        for begin in begins:
+            part, times = rows[begin:], t[begin:]
+            if len(times) < 8:
+                continue
+            for axis in self._axes(part):
+                # a sensor that turns is followed by its turning; position is the last resort
+                if axis.kind == "shift" and best is not None:
+                    continue
+                found = self._along(axis, times, part, last)
+                if found is not None and (best is None or found[0] > best[0]):
+                    turns = tuple(turn + begin for turn in found[1].turns)
+                    best = (found[0], msgspec.structs.replace(found[1], turns=turns))
+        return None if best is None else self._earlier(best[1], t, rows)
+
+    def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:
+        """Go back over earlier strokes that lead to the run, now that it is known, less strictly.
+
+        First repetitions are often smaller or slower. Where rows begin in the middle of a movement, its
+        first stroke is taken as far as it is seen.
+        """
+        begin, far, back = found.turns[:3]
+        x = found.axis.values(t, rows)
+        values = x.tolist()
+        turns = coarser(values, extremes(x[: begin + 1]), self.first_share * found.size)
+        if len(turns) < 2 or (values[turns[-1]] < values[turns[-2]]) != (found.sign > 0):
+            return found
+        path = sensor_path(found.axis.kind, t, rows)
+        shapes = {
+            found.sign: stroke_shape(path, values, begin, far),
+            -found.sign: stroke_shape(path, values, far, back),
+        }
+        direction, later, after = -found.sign, begin, far
+        added: list[int] = []
+        for turn in reversed(turns[:-1]):
+            stroke = (values[later] - values[turn]) * direction
+            leaves = moving_part(values, turn, later)[0]
+            if (
+                not self.first_share * found.size <= stroke <= self.size_ratio * found.size
+                or t[after] - t[leaves] > self.time_ratio * found.period_s
+                or float((stroke_shape(path, values, turn, later) * shapes[direction]).sum())
+                < self.first_likeness
+            ):
+                break
+            added.append(turn)
+            direction, later, after = -direction, turn, later
+        return msgspec.structs.replace(found, turns=(*reversed(added), *found.turns), sign=-direction)
+
+    def least(self, kind: Kind) -> float:
+        """Smallest movement looked at, in the unit of an axis of this kind."""
+        return self.least_m if kind == "shift" else self.least_deg
+
+    def _axes(self, rows: Floats) -> list[Axis]:
+        found = (tilt_axis(rows), turn_axis(rows), shift_axis(rows, self.leak_s))
+        return [axis for axis in found if axis is not None]
+
+    def _along(self, axis: Axis, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
+        x = axis.values(t, rows)
+        values = x.tolist()
+        least = self.least(axis.kind)
+        points = coarser(values, extremes(x), 0.5 * least)
+        size = 0.6 * float(x.max() - x.min())
+        path: Floats | None = None
+        best: tuple[float, Found] | None = None
+        while size >= 0.5 * least:
+            turns = coarser(values, points, size)
+            if not last and turns:
+                turns = turns[:-1]
+            if len(turns) > 2 * _FEWEST:
+                for run in self._runs(turns, values, t):
+                    if path is None:
+                        path = sensor_path(axis.kind, t, rows)
+                    rated = self._rate(run, values, t, path, axis)
+                    if rated is not None and (best is None or rated[0] > best[0]):
+                        best = rated
+            size *= 0.6
+        return best
+
+    def _runs(self, turns: Sequence[int], x: Sequence[float], t: Floats) -> list[list[int]]:
+        """Stretches of turning points with strokes of like size and cycles of like time, the late ones."""
+        runs: list[list[int]] = []
+        for end in range(len(turns), max(len(turns) - 4, 0), -1):
+            begin = self._back(turns[:end], x, t)
+            if end - begin > 2 * _FEWEST and not any(
+                r[-1] >= turns[end - 1] and r[0] <= turns[begin] for r in runs
+            ):
+                runs.append(list(turns[begin:end]))
+        return runs
+
+    def _back(self, turns: Sequence[int], x: Sequence[float], t: Floats) -> int:
+        sizes: list[float] = []
+        times: list[float] = []
+        begin = len(turns) - 1
+        while begin > 0:
+            size = abs(x[turns[begin]] - x[turns[begin - 1]])
+            if sizes and not _like(size, sorted(sizes)[len(sizes) // 2], self.size_ratio):
+                break
+            if begin + 1 < len(turns):
+                cycle = float(t[turns[begin + 1]] - t[turns[begin - 1]])
+                if times and not _like(cycle, sorted(times)[len(times) // 2], self.time_ratio):
+                    break
+                times.append(cycle)
+            sizes.append(size)
+            begin -= 1
+        return begin
+
+    def _rate(
+        self, run: Sequence[int], x: Sequence[float], t: Floats, path: Floats, axis: Axis
+    ) -> tuple[float, Found] | None:
+        """How strongly a run, or its late part, speaks for a movement, and the movement if that is enough."""
+        strokes = list(pairwise(run))
+        shapes = [stroke_shape(path, x, a, b) for a, b in strokes]
+        sizes = [abs(x[b] - x[a]) for a, b in strokes]
+        times = [float(t[c] - t[a]) for a, c in zip(run, run[2:], strict=False)]
+        total = best = 0.0
+        begin = len(strokes)
+        likeness, likes = 0.0, 0.0
+        for k in range(len(strokes) - 3, -1, -1):
+            like = float((shapes[k] * shapes[k + 2]).sum())
+            near = times[k + 2] if k + 2 < len(times) else times[k + 1]
+            total += self.belief.of(like, sizes[k] / sizes[k + 2], times[k] / near)
+            likes += like
+            if total > best:
+                best, begin, likeness = total, k, likes / (len(strokes) - 2 - k)
+        if begin >= len(strokes):
+            return None
+        run = run[begin:]
+        period = 2.0 * float(t[run[-1]] - t[run[0]]) / (len(run) - 1)
+        size = sorted(sizes[begin:])[(len(sizes) - begin) // 2]
+        if size < self.least(axis.kind) or best < self.belief.enough - math.log(period):
+            return None
+        found = Found(
+            axis=axis,
+            sign=1 if x[run[1]] > x[run[0]] else -1,
+            size=size,
+            period_s=period,
+            turns=tuple(run),
+            likeness=likeness,
+        )
+        return best * _PREFERENCE[axis.kind], found
+
+
+# Fewer cycles are no repetition of anything.
+_FEWEST = 2
+
+# Of equally good answers, take the one that cannot drift; a leaky position comes last.
+_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8}
+
+
+def _like(a: float, b: float, ratio: float) -> bool:
+    return a <= b * ratio and b <= a * ratio

@@ -1,0 +1,292 @@
+"""Any cyclic exercise, wherever the sensor is worn.
+
+Rows are kept for up to a minute while no movement is known. Once a second of data it is searched for a
+cyclic movement (:mod:`eccentra.stages.cycle_search`). When there is one, its axis is fixed, the kept rows
+are run through the counter (:mod:`eccentra.stages.cycle_counter`), and the repetitions done so far are
+published late, with their true times; from then on each is decided as it ends. After a set the axis is
+forgotten and searched anew.
+
+What is away and what is back is known only by where the movement started, so phases carry
+``direction_assumed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
+from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
+from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
+from eccentra.stages.cycle_phases import PhaseRules
+from eccentra.stages.cycle_search import CycleSearch, Found
+from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
+from eccentra.stages.generic_rows import Rows
+from eccentra.stages.live import LiveState
+from eccentra.stages.sets import SetBook
+
+__all__ = ["Stage"]
+
+# Rows before a repetition that help to find where its first stroke begins.
+_BEFORE_S = 1.0
+# Rows further apart than this are a gap.
+_GAP_STEPS = 1.5
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters; see ``pipelines/generic.toml`` for why each has its value.
+
+    Attributes
+    ----------
+    set_gap_s
+        A set ends so long after its last repetition.
+    hold_s
+        Shortest stop at the far end that is a phase of its own.
+    full_share
+        Share of the usual stroke below which a repetition is partial.
+    search_every_s
+        How often a movement is searched for; times are whole multiples of it.
+    least_reps
+        Fewest repetitions of a set.
+    gap_s
+        Longest missing time that a repetition survives.
+    search, rules, gait, phases
+        Parameters of the search, of the count, of telling walking, and of phase times.
+    """
+
+    set_gap_s: float
+    hold_s: float
+    full_share: float
+    search_every_s: float
+    least_reps: int
+    gap_s: float
+    search: CycleSearch
+    rules: CycleRules
+    gait: GaitRules
+    phases: PhaseRules
+
+    def start(self, info: StreamInfo, first_set: int = 1) -> Run:
+        """Begin a run on aligned rows."""
+        return Run(self, info, first_set)
+
+
+class _Tracking:
+    """What is known while a movement is followed.
+
+    ``values`` are the numbers along the axis from row ``first`` on, growing away from the start pose.
+    """
+
+    def __init__(
+        self, stage: Stage, found: Found, sensor: int, first: int, first_s: float, step_s: float
+    ) -> None:
+        self.found = found
+        self.sensor = sensor
+        self.follower = found.axis.follow()
+        self.counter = CycleCounter(stage.rules, found.size, found.period_s, step_s)
+        self.first = first
+        self.values: list[float] = []
+        self.times: list[float] = []
+        self.waiting: list[Repetition] = []
+        self.last_s = first_s
+
+
+class Run:
+    """State: kept rows, and the movement that is followed, if any."""
+
+    def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self._stage = stage
+        self._info = info
+        window = stage.search.windows_s[-1]
+        self._rows = Rows(info, keep_s=window + stage.rules.longest_s + stage.set_gap_s)
+        self._step_s = 1.0 / info.rate_hz
+        self._every = round(stage.search_every_s * NS_PER_S)
+        self._book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
+        self._tracking: _Tracking | None = None
+        self._maker: RepMaker | None = None
+        self._session_reps = 0
+        self._t_us = 0
+        self._phase = "rest"
+        self._angle: float | None = None
+
+    def push(self, block: Block) -> Sequence[Event]:
+        """Take aligned rows, give the events they decide."""
+        out: list[Event] = []
+        done, n = 0, len(block.t)
+        while done < n:
+            done = (self._gather if self._tracking is None else self._follow)(block, done, out)
+        return out
+
+    def finish(self) -> Sequence[Event]:
+        """Decide what is still open: nothing more will come."""
+        out: list[Event] = []
+        if self._tracking is None:
+            self._search(out, last=True)
+        tracking = self._tracking
+        if tracking is not None:
+            cycle = tracking.counter.finish()
+            if cycle is not None:
+                self._take(tracking, cycle, self._rows.end - 1, out)
+            self._end(tracking, out)
+        return out
+
+    def live(self) -> LiveState:
+        """What a screen shows now."""
+        book = self._book
+        return LiveState(
+            t_us=self._t_us,
+            phase=self._phase,
+            set_index=book.set_index,
+            reps=book.live_reps if book.open else 0,
+            session_reps=self._session_reps,
+            angle_deg=self._angle,
+        )
+
+    def _gather(self, block: Block, begin: int, out: list[Event]) -> int:
+        """Keep rows up to the next point of search; search there."""
+        t = block.t
+        point = -(-int(t[begin]) // self._every) * self._every
+        end = int(t.searchsorted(point, side="right"))
+        self._rows.add(t[begin:end], block.x[begin:end])
+        self._t_us = int(t[end - 1]) // 1000
+        if int(t[end - 1]) == point:
+            self._search(out)
+        return end
+
+    def _search(self, out: list[Event], *, last: bool = False) -> None:
+        search = self._stage.search
+        sensor = self._rows.liveliest(search.windows_s[-1])
+        if sensor is None:
+            return
+        t, x, index = self._rows.thinned(sensor, search.windows_s[-1])
+        found = search.find(t, x, last=last) if len(t) >= 20 else None
+        if found is None:
+            return
+        at = found.turns[0]
+        first = int(index[at])
+        self._maker = self._new_maker(found, t[at:], x[at:])
+        tracking = _Tracking(self._stage, found, sensor, first, float(t[at]), self._step_s)
+        self._tracking = tracking
+        times, rows = self._rows.stretch(first, self._rows.end)
+        for k, (now, row) in enumerate(zip(times.tolist(), rows.tolist(), strict=True)):
+            if self._row(tracking, first + k, now, row, out, live=False):
+                return
+
+    def _new_maker(self, found: Found, t: Floats, rows: Floats) -> RepMaker:
+        stage = self._stage
+        gait = looks_like_gait(found, t, rows, stage.gait)
+        no_gyroscope = bool(np.isnan(rows[0, 3]))
+        return RepMaker(
+            self._info,
+            found,
+            hold_s=stage.hold_s,
+            full_share=stage.full_share,
+            return_share=stage.rules.return_share,
+            phases=stage.phases,
+            flags=((Flag.UNIDENTIFIED_CYCLIC,) if gait else ())
+            + ((Flag.NO_GYROSCOPE,) if no_gyroscope else ()),
+        )
+
+    def _follow(self, block: Block, begin: int, out: list[Event]) -> int:
+        """Follow rows until the set ends."""
+        tracking = self._tracking
+        assert tracking is not None
+        first = self._rows.end
+        t, x = block.t[begin:], block.x[begin:]
+        self._rows.add(t, x)
+        for k, (now, row) in enumerate(zip(t.tolist(), x.tolist(), strict=True)):
+            if self._row(tracking, first + k, now, row, out, live=True):
+                self._rows.cut(first + k + 1)
+                return begin + k + 1
+        return len(block.t)
+
+    def _row(
+        self, tracking: _Tracking, at: int, now: int, row: list[float], out: list[Event], *, live: bool
+    ) -> bool:
+        """Take one row; whether the set ended with it."""
+        self._t_us = now // 1000
+        t = now * 1e-9
+        counter, values, times = tracking.counter, tracking.values, tracking.times
+        if row[tracking.sensor] == row[tracking.sensor]:
+            x = tracking.found.sign * tracking.follower.next(now, row, tracking.sensor)
+            lost = t - times[-1] if times else 0.0
+            values.append(x)
+            times.append(t)
+            if counter.moving and lost > self._stage.gap_s:
+                cycle: Cycle | None = counter.give_up(len(values) - 1, t, x, Reason.GAP)
+            elif counter.moving and t - counter.start_s > self._stage.rules.longest_s:
+                cycle = counter.give_up(len(values) - 1, t, x, Reason.NO_RETURN)
+            else:
+                cycle = counter.step(len(values) - 1, t, x)
+            if cycle is not None:
+                self._take(tracking, cycle, at, out)
+            if live:
+                self._tell_phase(counter.phase, out)
+                self._angle = x if tracking.found.axis.kind != "shift" else None
+        if t - tracking.last_s > self._stage.set_gap_s and not counter.moving:
+            self._end(tracking, out)
+            return True
+        return False
+
+    def _tell_phase(self, phase: CyclePhase, out: list[Event]) -> None:
+        if phase != self._phase and self._book.open:
+            out.append(PhaseChanged(t_us=self._t_us, phase=phase, set_index=self._book.set_index))
+        self._phase = phase
+
+    def _take(self, tracking: _Tracking, cycle: Cycle, at: int, out: list[Event]) -> None:
+        """A movement was decided at row ``at``: refuse it, or count it once there are enough for a set."""
+        if cycle.reason is not None:
+            out += self._reject(cycle.start_s, cycle.end_s, cycle.reason)
+            return
+        tracking.last_s = max(tracking.last_s, cycle.end_s)
+        rep = self._make(tracking, cycle, at)
+        tracking.waiting.append(rep)
+        if not self._book.open:
+            if len(tracking.waiting) < self._stage.least_reps:
+                return
+            what = f"axis:{tracking.found.axis.kind}"
+            out.append(CalibrationDone(t_us=self._t_us, what=what))
+        for waiting in tracking.waiting:
+            self._count(waiting, out)
+        tracking.waiting.clear()
+
+    def _make(self, tracking: _Tracking, cycle: Cycle, at: int) -> Repetition:
+        assert self._maker is not None
+        begin = max(cycle.start - round(_BEFORE_S / self._step_s), 0)
+        times = tracking.times[begin:]
+        inside = [t for t in tracking.times[cycle.start :] if t <= cycle.end_s]
+        lost = max((b - a for a, b in pairwise(inside)), default=0.0)
+        rows_end = self._rows.end if at >= self._rows.end else at + 1
+        return self._maker.make(
+            cycle,
+            np.array(times),
+            np.array(tracking.values[begin:]),
+            usual=tracking.counter.size,
+            marked=self._rows.gap_marks(tracking.sensor, rows_end - len(inside), rows_end),
+            lost_s=lost if lost > _GAP_STEPS * self._step_s else 0.0,
+            decided_us=self._t_us,
+        )
+
+    def _count(self, made: Repetition, out: list[Event]) -> None:
+        index, events = self._book.count(made.start_us, made.end_us)
+        rep = msgspec.structs.replace(
+            made, set_index=self._book.set_index, index=index, decided_us=self._t_us
+        )
+        out += events
+        out += self._book.complete(rep)
+        self._session_reps += 1
+
+    def _reject(self, start_s: float, end_s: float, reason: Reason) -> list[Event]:
+        return self._book.reject(round(start_s * 1e6), round(end_s * 1e6), self._t_us, reason)
+
+    def _end(self, tracking: _Tracking, out: list[Event]) -> None:
+        """The set is over: forget the axis, keep the rows since its last repetition."""
+        for rep in tracking.waiting:
+            out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
+        out += self._book.finish(self._t_us)
+        self._rows.forget_until(round(tracking.last_s * NS_PER_S))
+        self._tracking = None
+        self._phase = "rest"
+        self._angle = None

@@ -1,0 +1,184 @@
+"""Numbers of one repetition of a movement whose axis was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from eccentra.events import Flag, Metric, Phase, Quality, Reason, Repetition
+from eccentra.samples import Floats, StreamInfo
+from eccentra.stages.cycle_counter import Cycle
+from eccentra.stages.cycle_phases import CyclePhases, PhaseRules, cycle_phases
+from eccentra.stages.cycle_search import Found
+from eccentra.stages.movement_axis import GRAVITY
+from eccentra.stages.sets import total
+
+__all__ = ["GaitRules", "RepMaker", "set_totals"]
+
+_TUT = "tut_kinematic"
+_PHASE = "zero_velocity"
+_ROM = "rom_p2_p98"
+# Where the confidence of a number that had to be guessed ends up.
+_GUESSED = 0.5
+
+
+class GaitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What steady walking looks like: cycle times in s, and r.m.s. of vertical acceleration in m/s²."""
+
+    period_s: tuple[float, float]
+    shake: float
+
+
+def set_totals(reps: Sequence[Repetition]) -> dict[str, Metric]:
+    """Totals of a set."""
+    return {
+        "tut_s": total(reps, "tut_s", "s", _TUT),
+        "eccentric_s": total(reps, "eccentric_s", "s", _PHASE),
+        "concentric_s": total(reps, "concentric_s", "s", _PHASE),
+    }
+
+
+def looks_like_gait(found: Found, t: Floats, rows: Floats, rules: GaitRules) -> bool:
+    """Whether a movement may be walking: the time of a stride, and the shake of two steps in each.
+
+    Parameters
+    ----------
+    t, rows
+        Time in s and rows (n, 9) of the movement, evenly spaced.
+    """
+    if not rules.period_s[0] <= found.period_s <= rules.period_s[1] or len(t) < 20:
+        return False
+    up = ((rows[:, 6:9] - GRAVITY * rows[:, 0:3]) * rows[:, 0:3]).sum(axis=1)
+    up = up - up.mean()
+    if float(np.sqrt((up * up).mean())) < rules.shake:
+        return False
+    once, twice = (
+        abs(complex((up * np.exp(-2j * np.pi * k * t / found.period_s)).sum())) for k in (1.0, 2.0)
+    )
+    return twice > 2.0 * once
+
+
+class RepMaker:
+    """Makes the repetitions of one movement.
+
+    Parameters
+    ----------
+    info
+        Aligned stream.
+    found
+        The movement.
+    hold_s, full_share, phases
+        See :class:`eccentra.stages.generic.Stage`.
+    flags
+        What holds for every repetition.
+    edge
+        Whether the movement was under way when rows began.
+    """
+
+    def __init__(
+        self,
+        info: StreamInfo,
+        found: Found,
+        *,
+        hold_s: float,
+        full_share: float,
+        return_share: float,
+        phases: PhaseRules,
+        flags: tuple[Flag, ...],
+    ) -> None:
+        self._rate_hz = info.rate_hz
+        self._found = found
+        self._hold_s = hold_s
+        self._full_share = full_share
+        self._return_share = return_share
+        self._phases = phases
+        lossy = () if info.loss_observable else (Flag.LOSS_UNOBSERVABLE,)
+        self._flags = (Flag.DIRECTION_ASSUMED, *lossy, *flags)
+        self._last_end_us = 0
+
+    def make(
+        self,
+        cycle: Cycle,
+        t: Floats,
+        x: Floats,
+        *,
+        usual: float,
+        marked: bool,
+        lost_s: float,
+        decided_us: int,
+    ) -> Repetition:
+        """Repetition from its rows; its place in the set is filled in later.
+
+        Parameters
+        ----------
+        t, x
+            Time in s and number along the axis, with what is known before and after.
+        usual
+            Usual stroke.
+        marked, lost_s
+            Whether rows in it were interpolated over a gap, and the longest time without rows.
+        """
+        when = cycle_phases(t, x, (cycle.start_s, cycle.top_s, cycle.end_s), self._phases, self._rate_hz)
+        phases = self._tile(when, decided_us)
+        start, end = phases[0].start_us, phases[-1].end_us
+        self._last_end_us = end
+        gap = (Flag.GAP_INSIDE,) if lost_s > 0.0 else (Flag.GAP_INTERPOLATED,) if marked else ()
+        partial = cycle.size < self._full_share * usual
+        open_end = cycle.back < (1.0 - self._return_share) * cycle.size
+        reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.UNFINISHED,) if cycle.last else ())
+        flags = self._flags + gap + ((Flag.RETURN_NOT_SEEN,) if open_end and cycle.last else ())
+        return Repetition(
+            set_index=0,
+            index=0,
+            start_us=start,
+            end_us=end,
+            decided_us=max(decided_us, end),
+            valid=not reasons,
+            reasons=reasons,
+            phases=phases,
+            metrics=self._metrics(phases, when.rom, gap[0] if gap else None),
+            confidence=self._confidence(cycle, usual, bool(gap), open_end),
+            flags=flags,
+        )
+
+    def _tile(self, when: CyclePhases, decided_us: int) -> tuple[Phase, ...]:
+        start = max(round(when.start_s * 1e6), self._last_end_us)
+        end = max(min(round(when.end_s * 1e6), decided_us), start + 2)
+        far, leave = (
+            min(max(round(s * 1e6), start + 1), end - 1) for s in (when.far_start_s, when.far_end_s)
+        )
+        if leave - far < self._hold_s * 1e6:
+            return (
+                Phase(kind="concentric", start_us=start, end_us=leave),
+                Phase(kind="eccentric", start_us=leave, end_us=end),
+            )
+        return (
+            Phase(kind="concentric", start_us=start, end_us=far),
+            Phase(kind="isometric", start_us=far, end_us=leave),
+            Phase(kind="eccentric", start_us=leave, end_us=end),
+        )
+
+    def _metrics(self, phases: tuple[Phase, ...], rom: float, reason: Flag | None) -> dict[str, Metric]:
+        quality: Quality = "ok" if reason is None else "flagged"
+
+        def lasting(kind: str | None, method: str) -> Metric:
+            us = sum(p.end_us - p.start_us for p in phases if kind in (None, p.kind))
+            return Metric(value=us * 1e-6, unit="s", method=method, quality=quality, reason=reason)
+
+        angle = self._found.axis.kind != "shift"
+        return {
+            "tut_s": lasting(None, _TUT),
+            "concentric_s": lasting("concentric", _PHASE),
+            "isometric_s": lasting("isometric", _PHASE),
+            "eccentric_s": lasting("eccentric", _PHASE),
+            "rom_deg": Metric(value=rom, unit="deg", method=_ROM, quality=quality, reason=reason)
+            if angle
+            else Metric(value=None, unit="deg", method=_ROM, quality="missing", reason=Flag.UNCALIBRATED),
+        }
+
+    def _confidence(self, cycle: Cycle, usual: float, gap: bool, open_end: bool) -> float:
+        likeness = self._found.likeness
+        regular = min(cycle.size, usual) / max(cycle.size, usual)
+        return round(likeness * (0.5 + 0.5 * regular) * (_GUESSED if gap or open_end else 1.0), 3)
