@@ -226,7 +226,7 @@ class TestUnits:
         assert "opposite senses" in signal.notes[0]
 
     def test_impossible_force(self, tmp_path: Path) -> None:
-        refused(tmp_path, text(rocking()[:, :2] + [0, 5e5], "t_s,force_n"), "expected N", read=read_force)
+        refused(tmp_path, text(rocking()[:, :2] + [0, 5e4], "t_s,force_n"), "expected N", read=read_force)
 
 
 LINES = text(rocking()).splitlines()
@@ -267,6 +267,7 @@ def with_line(number: int, line: str) -> str:
         (with_line(7, "0.1,0,0,,0,0,0"), ["line 7 (data row 6)", "acc_z is empty"]),
         (with_line(7, "0.1,0,0,nan,0,0,0"), ["line 7 (data row 6)", "acc_z is nan", "finite"]),
         (with_line(7, "0.1,0,0,0,-inf,0,0"), ["line 7", "gyr_x is -inf"]),
+        (with_line(7, "0.1,0,0,1e300,0,0,0"), ["data row 6", "acc_z is 1e+300"]),
         (with_line(7, "0.1,0,abc,0,0,0,0"), ["line 7", "acc_y is 'abc'", "a number"]),
         (with_line(7, "1_0.1,0,0,0,0,0,0"), ["line 7", "t_s is '1_0.1'"]),
         (with_line(7, "0.1,0,0,0"), ["line 7", "4 columns; the header has 7", "cut off"]),

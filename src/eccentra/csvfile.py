@@ -41,6 +41,9 @@ _MAX_BACKWARD_SHARE = 0.01
 # other interleave at nearly every row: sorting those would mix them into one that never happened.
 _MAX_SEAM_SHARE = 0.10
 
+# In m/s², rad/s and N alike, nothing that people wear or pull reads more.
+_LARGEST = 1e5
+
 _MAGIC = {
     b"\x1f\x8b": "gzip data; unpack it first (gunzip)",
     b"PK\x03\x04": "a zip archive or an Excel workbook; export the sheet as CSV first",
@@ -240,6 +243,11 @@ def _parse(path: str | Path, body: str, line: int, names: list[str], wanted: tup
     whole = table is not None and body.count(",") == (len(names) - 1) * len(table)
     if table is None or not whole or not np.isfinite(table).all():
         table = _parse_slowly(path, body, line, names, wanted, use)
+    large = np.abs(table[:, 1:]) > _LARGEST
+    if large.any():
+        row, column = np.argwhere(large)[0].tolist()
+        found = f"{wanted[column + 1]} is {table[row, column + 1]:g}"
+        raise InputError(path, f"{found}; no sensor reads that in SI units", where=f"data row {row + 1}")
     return table
 
 

@@ -57,7 +57,7 @@ class Worn(msgspec.Struct, frozen=True, kw_only=True):
             placement=self.placement,
             side=self.side,
             rate_hz=self.signal.rate_hz,
-            channels=self.signal.channels,
+            channels=("force",) if self.signal.kind == "force" else self.signal.channels,
         )
 
 

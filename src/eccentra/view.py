@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -40,7 +40,7 @@ __all__ = ["LiveView", "Screen", "SensorRow", "plain_line", "render"]
 _FRAMES_HZ = 10.0
 # Bars end where a measurement is exceptional: prone knee range, strongest published peaks of one leg.
 _FULL_ANGLE_DEG = 100.0
-_FULL_FORCE_N = 500.0
+_FULL_FORCE_N = 600.0
 _MOST_SETS = 6
 
 _PHASE_STYLE = {
@@ -117,7 +117,8 @@ def _metric(metric: Metric | None, unit: str, digits: int = 1) -> str:
 
 def plain_line(event: Event) -> str | None:
     """A line for logs and pipes: repetitions, corrections, sets, and what disturbs them; else ``None``."""
-    at = f"{event.t_us / 1e6:8.2f} s "
+    # A set is told when it is decided, which is after its last repetition ended.
+    at = f"{(event.decided_us if isinstance(event, SetCompleted) else event.t_us) / 1e6:8.2f} s "
     match event:
         case RepCompleted(rep=rep):
             parts = [f"set {rep.set_index} repetition {rep.index}"]
@@ -197,9 +198,7 @@ def _now(live: LiveState) -> Table:
 def _bar(value: float | None, full: float, unit: str, style: str) -> tuple[RenderableType, str]:
     if value is None:
         return Text("not measured", style="dim"), ""
-    bar = ProgressBar(
-        total=full, completed=min(max(value, 0.0), full), complete_style=style, finished_style=style
-    )
+    bar = Bar(full, 0, min(max(value, 0.0), full), color=style, bgcolor="grey23")
     return bar, f"{value:.0f}{unit}"
 
 

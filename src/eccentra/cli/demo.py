@@ -89,9 +89,11 @@ def _header(simulation: Simulation, exercise: str) -> Header:
 
 def _inputs(simulation: Simulation) -> list[Input]:
     """The simulated inputs, with this moment as the wall-clock time of the first one."""
-    from eccentra.inputs import ClockPair
+    from eccentra.inputs import ClockPair, Tick
 
     inputs = list(simulation.inputs())
+    while isinstance(inputs[-1], Tick):  # the sensors were switched off: that is the end, not a loss
+        inputs.pop()
     zero = time.time_ns() - inputs[0].arrival_ns
     return [
         ClockPair(item.arrival_ns, zero + item.arrival_ns) if isinstance(item, ClockPair) else item
@@ -151,6 +153,5 @@ def _play(
         player.recorder = recorder
         player.run(inputs, factor)
     if view is None:
-        typer.echo(
-            f"session complete: {session.live().session_reps} repetitions; `eccentra replay {path}` replays it"
-        )
+        count = session.live().session_reps
+        typer.echo(f"session complete, {count} repetitions; again: eccentra replay {path}")

@@ -8,6 +8,7 @@ from random import Random
 from eccentra.errors import InputError
 from eccentra.simulate import (
     KITS,
+    Athlete,
     CyclicSet,
     Fidget,
     GetUp,
@@ -58,7 +59,9 @@ def _nordic(kit: str | None, draw: Random) -> Scenario:
         timeline += [KneelDown(seconds=2.5), Hold(seconds=1.0), StrapWork(seconds=3.0), Hold(seconds=2.0)]
         timeline.append(NordicSet(reps=tuple(_nordic_rep(draw, number, i) for i in range(_REPS))))
         timeline += [GetUp(seconds=2.5), Hold(seconds=_REST_S)]
-    return Scenario(name="demo", timeline=tuple(timeline), kit=kit or "thigh+shank+force")
+    # A side difference that can be seen: left 46 %, right 54 % of the force.
+    athlete = Athlete(left_share=0.46)
+    return Scenario(name="demo", athlete=athlete, timeline=tuple(timeline), kit=kit or "thigh+shank+force")
 
 
 def _nordic_rep(draw: Random, set_number: int, number: int) -> NordicRep:

@@ -37,7 +37,7 @@ def replay(
         str | None,
         typer.Option(
             metavar="URL",
-            help="embedded://, mqtt://HOST or mqtts://HOST. Default: the broker on this computer, else embedded.",
+            help="embedded://, mqtt://HOST, mqtts://HOST. Default: the broker here, else embedded.",
         ),
     ] = None,
     site: Annotated[str, typer.Option(help="Site id in topics.")] = "local",
