@@ -118,7 +118,7 @@ class Judge:
         return self._count(m, t_ns, provisional=not self.established)
 
     def done(
-        self, m: Measured, opened: Open | None, t_ns: int, *, returned: bool, unsure: bool = False
+        self, m: Measured, opened: Open | None, t_ns: int, *, returned: bool, rested: bool, unsure: bool = False
     ) -> list[Event]:
         """An excursion is over: complete what was counted, or decide now."""
         full = m.rom >= self.full_from()
@@ -130,6 +130,8 @@ class Judge:
             self._learn(item, 1)
             return events
         reason = self._refused(m)
+        if reason is None and not full and not rested:
+            reason = Reason.SETUP  # a partial repetition ends in the start pose
         if reason is not None:
             return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, reason)
         side = self.side_of(m.axis)
@@ -176,7 +178,7 @@ class Judge:
         rule, force = self._stage.count, self._stage.force
         if m.rom < self.partial_from():
             return Reason.TOO_SMALL
-        if m.eccentric_s < (rule.least_down_s if m.rom >= self.full_from() else 0.5 * rule.least_down_s):
+        if m.eccentric_s < rule.least_down_s:
             return Reason.TOO_FAST
         if m.rom < self.full_from() and m.rom / m.eccentric_s > rule.most_mean_deg_s:
             return Reason.TOO_FAST

@@ -89,6 +89,7 @@ class MotionRun:
         self._exc: _Excursion | None = None
         self._stands: deque[Vector] = deque(maxlen=12)
         self._noise: list[int] | None = None
+        self._free_from = 0
         self._t = 0
         self._angle: float | None = None
         self._phase = "rest"
@@ -234,7 +235,7 @@ class MotionRun:
             return
         memory = round(self._stage.pose.touch_memory_s * NS_PER_S)
         touched = self._touched
-        eligible = touched is not None and t - touched <= memory
+        eligible = touched is not None and t - touched <= memory and not self._is_rest_pose(home)
         since = touched if touched is not None and eligible else t
         self._exc = _Excursion(since=since, eligible=eligible, home=home, axis=axis, low_at=t)
         self._leans.clear()
@@ -248,6 +249,14 @@ class MotionRun:
             self._resting = True
             self._remember_shank(row)
             self._flush_noise(t, out)
+
+    def _is_rest_pose(self, pose: Vector) -> bool:
+        """Sitting on the heels or lying: turned from upright about the movement's own axis."""
+        upright, axis = self._upright, self._judge.forward
+        if upright is None or axis is None:
+            return False
+        away = angle_between(upright, pose)
+        return self._stage.pose.shift_deg < away < self._stage.pose.most_deg and abs(dot(pose, axis)) < 0.3
 
     def _learn_upright(self, pose: Vector) -> None:
         """A repetition began in this pose: what is upright is the mean of the last ones."""
@@ -300,6 +309,10 @@ class MotionRun:
                 return
         elif e.dwell_since is not None and speed > 4.0:
             e.dwell_since = None
+        if speed < self._stage.pose.touch_deg_s and self._back_upright(e, u):
+            self._new_home(u, t, row, out)
+            self._free_from = t
+            return
         if abs(dot(u, e.axis)) > 0.6 or abs(phi) > self._stage.pose.most_deg:
             self._elsewhere(e, t, row, out)
             return
@@ -311,6 +324,13 @@ class MotionRun:
             self._follow(e, t, phi, row, out)
         elif e.dwell_since is not None and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S:
             self._elsewhere(e, t, row, out)
+
+    def _back_upright(self, e: _Excursion, u: Vector) -> bool:
+        """From a pose elsewhere (sitting on the heels) into the start pose."""
+        upright, near = self._upright, self._stage.pose.near_deg
+        if upright is None or e.opened is not None or angle_between(upright, u) > near:
+            return False
+        return angle_between(upright, e.home) > 2.0 * near
 
     def _is_start_pose(self, e: _Excursion, u: Vector) -> bool:
         """Whether the pose held here is the start pose, a little shifted."""
@@ -404,7 +424,11 @@ class MotionRun:
         if axis is not None and angle_between(pose, now) > self._stage.pose.near_deg:
             # already on the way from there
             self._exc = _Excursion(
-                since=e.dwell_until, eligible=True, home=pose, axis=axis, low_at=t
+                since=e.dwell_until,
+                eligible=not self._is_rest_pose(pose),
+                home=pose,
+                axis=axis,
+                low_at=t,
             )
             self._leans.clear()
 
@@ -419,6 +443,7 @@ class MotionRun:
         if e.opened is None and (small or not e.eligible or t - e.since < NS_PER_S // 2):
             if not small:
                 self._add_noise(e.since, t)
+            self._free_from = t
             return
         m = self._measure(e, t)
         if m is None and e.opened is not None:
@@ -429,13 +454,19 @@ class MotionRun:
         self._flush_noise(now, out)
         seen = returned and m.back_end is not None
         counted = self._judge.counted
-        out += self._judge.done(m, e.opened, now, returned=seen, unsure=e.unsure)
+        rested = seen and self._touching(e)
+        out += self._judge.done(m, e.opened, now, returned=seen, rested=rested, unsure=e.unsure)
         if e.opened is not None or self._judge.counted > counted:
             self._learn_upright(e.home)
+        self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
         e.opened = None
 
+    def _touching(self, e: _Excursion) -> bool:
+        """Whether the way back has ended in the start pose, and not gone through it."""
+        return not self._leans or self._leans[-1] > -6.0
+
     def _measure(self, e: _Excursion, t: int) -> Measured | None:
-        begin = e.since - 2 * NS_PER_S
+        begin = max(e.since - 7 * NS_PER_S // 2, self._free_from)
         rows, x = self._history.rows(begin, t)
         zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
         self._judge.zeros = len(zeros) == len(self._zeros)
