@@ -1,0 +1,293 @@
+"""The laws of the design that hold for the whole way of the data (each stage has its own tests as well)."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eccentra.events import Event, Metric, Numbered, RepCompleted, SensorGap, SetCompleted
+from eccentra.exercises import exercise_ids, load_exercise
+from eccentra.inputs import Connected, Input, Packet, Tick
+from eccentra.profiles import SensorSetup, load_profile, profile_ids
+from eccentra.recording import Recorder, Recording, encode_event
+from eccentra.session import Header, Session, Settings
+from eccentra.simulate import Simulation, nordic_session, simulate
+from needs import ROOT
+
+KITS = ("thigh", "thigh+shank", "thigh+shank+force", "force")
+
+
+@cache
+def simulated(seed: int, kit: str) -> Simulation:
+    return simulate(nordic_session(seed, kit=kit), seed=seed)
+
+
+@cache
+def inputs_of(seed: int, kit: str) -> tuple[Input, ...]:
+    return tuple(simulated(seed, kit).inputs())
+
+
+def header_of(seed: int, kit: str, exercise: str = "nordic-curl") -> Header:
+    return Header(
+        session=f"law-{seed}",
+        exercise=load_exercise(exercise),
+        sensors=simulated(seed, kit).setups,
+        software="test",
+    )
+
+
+def one_by_one(header: Header, items: tuple[Input, ...]) -> list[Numbered]:
+    session = Session(header)
+    out = [event for item in items for event in session.feed(item)]
+    return out + session.finish()
+
+
+def coalesced(header: Header, items: tuple[Input, ...], seed: int) -> list[Numbered]:
+    """Fed in pieces of random length, many inputs at once."""
+    session, rng, out, left = Session(header), random.Random(seed), [], list(items)
+    while left:
+        n = rng.choice([1, 3, 50, 400, 5000])
+        out += session.feed_many(left[:n])
+        del left[:n]
+    return out + session.finish()
+
+
+def as_bytes(events: list[Numbered]) -> list[bytes]:
+    return [encode_event(event) for event in events]
+
+
+# -- law 1: live == replay ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kit", KITS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_replay_gives_the_same_events_at_any_speed(tmp_path: Path, kit: str, seed: int) -> None:
+    header, items = header_of(seed, kit), inputs_of(seed, kit)
+    live = as_bytes(one_by_one(header, items))
+    assert any(b"rep.completed" in event for event in live)
+    with Recorder(tmp_path / "s.eccn", header) as recorder:
+        for item in items:
+            recorder.append(item)
+    with Recording(tmp_path / "s.eccn") as recording:
+        replayed = Session(recording.header)
+        again = replayed.feed_many(recording.inputs()) + replayed.finish()
+    assert as_bytes(again) == live
+    assert as_bytes(coalesced(header, items, seed)) == live
+
+
+@pytest.mark.parametrize("exercise", exercise_ids())
+def test_replay_of_every_exercise(exercise: str) -> None:
+    header, items = header_of(3, "thigh", exercise), inputs_of(3, "thigh")
+    assert as_bytes(coalesced(header, items, 3)) == as_bytes(one_by_one(header, items))
+
+
+@pytest.mark.parametrize("kit", ["thigh+shank+force"])
+def test_replay_with_trouble_on_the_air(kit: str) -> None:
+    """Lost, garbled and doubled packets, a sensor that falls silent and one that connects again."""
+    header, rng, items = header_of(4, kit), random.Random(4), []
+    sensors = [setup.sensor for setup in header.sensors]
+    silent_from, silent_to = 40_000_000_000, 43_000_000_000
+    for item in inputs_of(4, kit):
+        if isinstance(item, Packet):
+            if item.sensor == sensors[0] and silent_from < item.arrival_ns < silent_to:
+                continue
+            roll = rng.random()
+            if roll < 0.01:
+                continue
+            if roll < 0.02:
+                item = Packet(
+                    item.arrival_ns, item.sensor, item.channel, item.data[: rng.randrange(len(item.data))]
+                )
+        items.append(item)
+        if rng.random() < 0.0005:
+            items.append(Connected(item.arrival_ns, sensors[1]))
+    live = one_by_one(header, tuple(items))
+    assert as_bytes(coalesced(header, tuple(items), 4)) == as_bytes(live)
+    kinds = {type(event.event).__name__ for event in live}
+    assert {"SensorMalformed", "SensorLost", "SensorGap", "SensorConnected"} <= kinds
+
+
+def test_events_are_numbered_without_holes() -> None:
+    events = one_by_one(header_of(1, "thigh"), inputs_of(1, "thigh"))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert len({event.id for event in events}) == len(events)
+
+
+# -- law 2: cut invariance of the whole way ----------------------------------------------------------------
+
+
+def rows_as_packets(kit: str, seed: int, sizes: list[int], shuffle: int) -> tuple[Header, list[Input]]:
+    """The same rows in packets of other sizes, sensors interleaved otherwise (identity clock)."""
+    made, profile, rng = simulated(seed, kit), load_profile("recorded-csv"), random.Random(shuffle)
+    setups, queues = [], {}
+    for setup in made.setups:
+        signal = made.signals[setup.sensor]
+        recorded = SensorSetup(
+            sensor=setup.sensor,
+            profile=profile,
+            placement=setup.placement,
+            side=setup.side,
+            rate_hz=setup.info().rate_hz,
+            channels=setup.info().channels,
+        )
+        encoder, ns, packets, i = recorded.start_encoder(), np.round(signal.t_s * 1e9).astype(np.int64), [], 0
+        for size in itertools.cycle(sizes):
+            if i >= len(ns):
+                break
+            packets += encoder.encode(ns[i : i + size], signal.x[i : i + size])
+            i += size
+        setups.append(recorded)
+        queues[setup.sensor] = packets
+    header = Header(
+        session="cut",
+        exercise=load_exercise("nordic-curl"),
+        sensors=tuple(setups),
+        software="test",
+        settings=Settings(idle_end_s=None),
+    )
+    # arrival stands still: no time-out may depend on it here
+    items: list[Input] = [Tick(0)]
+    while queues:
+        name = rng.choice(list(queues))
+        items += [
+            Packet(0, name, *queues[name].pop(0))
+            for _ in range(min(rng.choice([1, 7, 60]), len(queues[name])))
+        ]
+        if not queues[name]:
+            del queues[name]
+    return header, items
+
+
+@pytest.mark.parametrize("kit", KITS)
+@settings(max_examples=6)
+@given(sizes=st.lists(st.integers(1, 10), min_size=1, max_size=6), shuffle=st.integers(0, 99))
+def test_cutting_and_interleaving_change_no_bit(kit: str, sizes: list[int], shuffle: int) -> None:
+    def events(sizes: list[int], shuffle: int) -> list[bytes]:
+        header, items = rows_as_packets(kit, 2, sizes, shuffle)
+        session = Session(header)
+        return as_bytes(session.feed_many(items) + session.finish())
+
+    assert events(sizes, shuffle) == whole_result(kit, events)
+
+
+_WHOLE: dict[str, list[bytes]] = {}
+
+
+def whole_result(kit: str, events: object) -> list[bytes]:
+    if kit not in _WHOLE:
+        _WHOLE[kit] = events([10], 0)  # type: ignore[operator]
+        assert any(b"rep.completed" in event for event in _WHOLE[kit])
+    return _WHOLE[kit]
+
+
+# -- law 5: no silent number -------------------------------------------------------------------------------
+
+
+def metrics_of(event: Event) -> dict[str, Metric]:
+    if isinstance(event, RepCompleted):
+        return event.rep.metrics
+    return event.metrics if isinstance(event, SetCompleted) else {}
+
+
+@pytest.mark.parametrize("kit", KITS)
+def test_every_metric_says_unit_method_and_quality(kit: str) -> None:
+    seen = 0
+    for numbered in one_by_one(header_of(1, kit), inputs_of(1, kit)):
+        for name, metric in metrics_of(numbered.event).items():
+            seen += 1
+            assert metric.unit
+            assert metric.method
+            assert (metric.value is None) == (metric.quality == "missing"), name
+            assert metric.quality == "ok" or metric.reason is not None, name
+            assert metric.value is None or np.isfinite(metric.value), name
+    assert seen > 20
+
+
+@settings(max_examples=15)
+@given(
+    start=st.floats(0.2, 0.95),
+    length=st.sampled_from([0.08, 0.15, 0.3, 0.8, 2.0]),
+    sensor=st.integers(0, 3),
+    seed=st.sampled_from([1, 2]),
+)
+def test_what_a_gap_touches_is_flagged(start: float, length: float, sensor: int, seed: int) -> None:
+    kit = "thigh+shank+force"
+    header, items = header_of(seed, kit), inputs_of(seed, kit)
+    name = header.sensors[sensor % len(header.sensors)].sensor
+    a = int(items[-1].arrival_ns * start)
+    b = a + int(length * 1e9)
+    cut = tuple(i for i in items if not (isinstance(i, Packet) and i.sensor == name and a < i.arrival_ns < b))
+    events = [n.event for n in one_by_one(header, cut)]
+    gaps = [e for e in events if isinstance(e, SensorGap) and e.end_us - e.start_us > 60_000]
+    reps = [e.rep for e in events if isinstance(e, RepCompleted)]
+    assert reps
+    for rep in reps:
+        touched = [g for g in gaps if g.start_us < rep.end_us and g.end_us > rep.start_us]
+        for gap in touched:
+            flagged = [m for m in rep.metrics.values() if m.quality != "ok"]
+            assert rep.flags, (gap, rep)
+            assert flagged, (gap, rep)
+
+
+# -- law 7: SI inside --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", profile_ids())
+def test_profiles_give_si(name: str) -> None:
+    setup = SensorSetup(
+        sensor="a", profile=load_profile(name), placement="thigh", side="left", rate_hz=None, channels=None
+    )
+    info = setup.info()
+    assert len(info.units) == len(info.channels)
+    assert set(info.units) <= {"m/s2", "rad/s", "N"}
+
+
+SUFFIXES = {"_s": "s", "_deg": "deg", "_n": "N", "_deg_s": "deg/s", "_ns": "N.s", "_pct": "%"}
+
+
+@pytest.mark.parametrize("kit", KITS)
+def test_names_of_metrics_carry_their_unit(kit: str) -> None:
+    for numbered in one_by_one(header_of(1, kit), inputs_of(1, kit)):
+        for name, metric in metrics_of(numbered.event).items():
+            suffix = max((s for s in SUFFIXES if name.endswith(s)), key=len, default=None)
+            assert suffix is not None, name
+            assert metric.unit == SUFFIXES[suffix], name
+
+
+# -- law 8: a sensor or an exercise is one file ------------------------------------------------------------
+
+
+def test_a_new_sensor_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECCENTRA_HOME", str(tmp_path))
+    (tmp_path / "devices").mkdir()
+    text = (ROOT / "devices" / "movesense.toml").read_text(encoding="utf-8")
+    (tmp_path / "devices" / "my-imu.toml").write_text(
+        text.replace('id = "movesense"', 'id = "my-imu"'), encoding="utf-8"
+    )
+    assert "my-imu" in profile_ids()
+    setups = tuple(
+        msgspec.structs.replace(s, profile=load_profile("my-imu")) if s.profile.id == "movesense" else s
+        for s in simulated(1, "thigh").setups
+    )
+    assert setups[0].profile.id == "my-imu"
+    header = msgspec.structs.replace(header_of(1, "thigh"), sensors=setups)
+    assert any(isinstance(e.event, RepCompleted) for e in one_by_one(header, inputs_of(1, "thigh")))
+
+
+def test_a_new_exercise_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECCENTRA_HOME", str(tmp_path))
+    (tmp_path / "pipelines").mkdir()
+    text = (ROOT / "pipelines" / "nordic-curl.toml").read_text(encoding="utf-8")
+    file = tmp_path / "pipelines" / "my-curl.toml"
+    file.write_text(text.replace('id = "nordic-curl"', 'id = "my-curl"'), encoding="utf-8")
+    assert "my-curl" in exercise_ids()
+    events = one_by_one(header_of(1, "thigh", "my-curl"), inputs_of(1, "thigh"))
+    assert any(isinstance(e.event, RepCompleted) for e in events)
