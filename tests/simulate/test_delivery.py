@@ -60,7 +60,7 @@ def test_order_ticks_and_clock_pairs():
     assert isinstance(inputs[0], ClockPair)
     ticks = [item.arrival_ns for item in inputs if isinstance(item, Tick)]
     assert ticks == list(range(NS_PER_S, ticks[-1] + 1, NS_PER_S))
-    assert ticks[-1] >= made.truth.duration_s * NS_PER_S
+    assert ticks[-1] >= (made.truth.duration_s - 1.0) * NS_PER_S
     pairs = [item for item in inputs if isinstance(item, ClockPair)]
     assert [item.arrival_ns // (60 * NS_PER_S) for item in pairs] == list(range(len(pairs)))
     assert len({item.wall_ns - item.arrival_ns for item in pairs}) == 1

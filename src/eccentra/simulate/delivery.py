@@ -44,7 +44,8 @@ def deliver(signals: Sequence[Signal], faults: Sequence[Fault], duration_s: floa
         own = [fault for fault in faults if fault.sensor == signal.sensor.id]
         out += _one_sensor(signal, own, 1000 * (order + 1), end, rng)
     last = max(item.arrival_ns for item in out)
-    out += [Tick(at) for at in range(NS_PER_S, last + 2 * NS_PER_S, NS_PER_S)]
+    # none after the last packet: the session ends there, its sensors do not fall silent first
+    out += [Tick(at) for at in range(NS_PER_S, last + 1, NS_PER_S)]
     out.sort(key=lambda item: item.arrival_ns)
     return out
 
