@@ -96,7 +96,7 @@ class RepMaker:
         self._phases = phases
         lossy = () if info.loss_observable else (Flag.LOSS_UNOBSERVABLE,)
         self._flags = (Flag.DIRECTION_ASSUMED, *lossy, *flags)
-        self._last_end_us = 0
+        self._last_end_us = -(1 << 62)  # never yet: times may be negative
 
     def make(
         self,

@@ -89,7 +89,7 @@ class MotionRun:
         self._exc: _Excursion | None = None
         self._stands: deque[Vector] = deque(maxlen=12)
         self._noise: list[int] | None = None
-        self._free_from = 0
+        self._free_from = -(1 << 62)  # since ever: times may be negative
         self._t = 0
         self._angle: float | None = None
         self._phase = "rest"

@@ -90,7 +90,7 @@ class SetBook:
         self._next = 1
         self._counted: dict[int, int] = {}
         self._reps: dict[int, Repetition] = {}
-        self._last_us = 0
+        self._last_us = -(1 << 62)  # never yet: times may be negative
         self._start_us = 0
 
     @property
