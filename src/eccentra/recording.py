@@ -163,7 +163,10 @@ class Recording:
     def events(self) -> dict[int, bytes]:
         """The cached events' JSON by number; may be empty or incomplete."""
         with self._readable():
-            return {int(seq): bytes(data) for seq, data in self._db.execute("SELECT seq, json FROM event")}
+            return {
+                int(seq): bytes(data)
+                for seq, data in self._db.execute("SELECT seq, CAST(json AS BLOB) FROM event")
+            }
 
     def close(self) -> None:
         """Close the file."""
@@ -189,9 +192,17 @@ class Recording:
         try:
             application = db.execute("PRAGMA application_id").fetchone()[0]
             version = db.execute("PRAGMA user_version").fetchone()[0]
+            whole = (
+                db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]
+            )
         except sqlite3.DatabaseError as error:
             db.close()
             raise RecordingError(self.path, f"is damaged ({error}); restore it from a copy") from None
+        # beside a write-ahead log the file itself may still be the shorter one
+        log = self.path.with_name(self.path.name + "-wal")
+        if not log.exists() and self.path.stat().st_size < whole:
+            db.close()
+            raise RecordingError(self.path, "is cut off; restore it from a copy")
         if application != _APPLICATION_ID:
             db.close()
             raise RecordingError(self.path, "is a database of another program, not a session file")
