@@ -39,7 +39,7 @@ CREATE TABLE event (seq INTEGER PRIMARY KEY, json BLOB NOT NULL);
 """
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Input)
+_decoder: msgspec.json.Decoder[Input] = msgspec.json.Decoder(Input)
 
 
 def encode_event(event: Numbered) -> bytes:
