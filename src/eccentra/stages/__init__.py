@@ -58,6 +58,6 @@ class EventRun(Protocol):
 class EventStage(Protocol):
     """Parameters of a stage that turns aligned rows into events."""
 
-    def start(self, info: StreamInfo) -> EventRun:
-        """Begin a run on aligned rows described by ``info``."""
+    def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
+        """Begin a run on aligned rows described by ``info``; its first set gets the number ``first_set``."""
         ...
