@@ -44,6 +44,8 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Standing still: for so long slower than this share of the stroke's fastest speed ...
     still_floor
         ... or slower than this, per second, as a share of the usual stroke.
+    likeness
+        Least cosine between the way of a stroke and the usual way.
     memory
         How many repetitions the usual stroke, time and start pose are taken from.
     rest_follow_s
@@ -60,6 +62,7 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     still_s: float
     still_share: float
     still_floor: float
+    likeness: float
     memory: int
     rest_follow_s: float
 
@@ -67,16 +70,20 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """A movement away and back, counted (``reason`` is ``None``) or refused.
 
-    ``start_s``, ``top_s``, ``end_s`` are its turning points, ``start`` the row number of the first;
-    ``size`` is its stroke away, ``back`` the stroke back; ``last`` when rows ended before it did.
+    ``start``, ``top``, ``end`` are the steps of its turning points and ``start_s``, ``top_s``, ``end_s``
+    their times; ``size`` is its stroke away, ``back`` the stroke back, ``rest`` the number at its end;
+    ``last`` when rows ended before it did.
     """
 
     start: int
+    top: int
+    end: int
     size: float
     back: float
     start_s: float
     top_s: float
     end_s: float
+    rest: float
     reason: Reason | None = None
     last: bool = False
 
@@ -105,7 +112,7 @@ class CycleCounter:
         self._recent: deque[float] = deque(maxlen=max(round(rules.still_s / step_s), 1))
         self._step_s = step_s
         self._low = self._high = self._turn = 0.0
-        self._low_at = self._turn_at = 0
+        self._low_at = self._high_at = self._turn_at = 0
         self._low_s = self._high_s = self._turn_s = 0.0
         self._fastest = 0.0
         self._begun = False
@@ -141,7 +148,7 @@ class CycleCounter:
 
     def give_up(self, at: int, t: float, x: float, reason: Reason) -> Cycle:
         """The movement under way is none; wait for the next one from here."""
-        cycle = self._cycle(t, reason)
+        cycle = self._cycle(at, t, reason)
         self.phase = "rest"
         self._rest_at(at, t, x)
         return cycle
@@ -151,8 +158,8 @@ class CycleCounter:
         if self.phase == "rest":
             return None
         if self.phase == "eccentric" and self._high - self._turn >= self._rules.partial_share * self.size:
-            return msgspec.structs.replace(self._judge(self._turn_s), last=True)
-        return self._cycle(max(self._turn_s, self._high_s), Reason.UNFINISHED)
+            return msgspec.structs.replace(self._judge(), last=True)
+        return self._cycle(self._turn_at, max(self._turn_s, self._high_s), Reason.UNFINISHED)
 
     def _still(self, speed: float) -> bool:
         rules = self._rules
@@ -170,16 +177,17 @@ class CycleCounter:
         elif away < 0.1 * self.size:
             self._low += away * self._step_s / self._rules.rest_follow_s
         elif away >= self._rules.partial_share * self.size:
-            self._leave(t, x)
+            self._leave(at, t, x)
 
-    def _leave(self, t: float, x: float) -> None:
+    def _leave(self, at: int, t: float, x: float) -> None:
         self.phase = "concentric"
-        self._high, self._high_s = x, t
-        self._turn, self._turn_s, self._fastest = x, t, 0.0
+        self._high, self._high_at, self._high_s = x, at, t
+        self._turn, self._turn_at, self._turn_s = x, at, t
+        self._fastest = 0.0
 
     def _leaving(self, at: int, t: float, x: float, still: bool) -> Cycle | None:
         if x >= self._high:
-            self._high, self._high_s = x, t
+            self._high, self._high_at, self._high_s = x, at, t
         if still and self._rests and abs(x - self._usual_rest()) < self._rules.return_share * self.size:
             # it came from the other side of the start pose, and that is where it stays
             return self.give_up(at, t, x, Reason.WRONG_DIRECTION)
@@ -200,25 +208,25 @@ class CycleCounter:
         back, out = self._high - self._turn, self._high - self._low
         home = back >= (1.0 - rules.return_share) * out
         if home and (still or t - self._turn_s >= rules.settle_s):
-            cycle = self._judge(self._turn_s)
+            cycle = self._judge()
             self.phase = "rest"
             self._low, self._low_at, self._low_s = self._turn, self._turn_at, self._turn_s
             return cycle
         if x - self._turn >= rules.partial_share * self.size:
             if home or back >= rules.turn_share * max(out, self.size):
-                cycle = self._judge(self._turn_s)
+                cycle = self._judge()
                 self._low, self._low_at, self._low_s = self._turn, self._turn_at, self._turn_s
-                self._leave(t, x)
+                self._leave(at, t, x)
                 return cycle
             self.phase = "concentric"
             if x > self._high:
-                self._high, self._high_s = x, t
+                self._high, self._high_at, self._high_s = x, at, t
         return None
 
-    def _judge(self, end_s: float) -> Cycle:
-        """The movement that ends at ``end_s``: counted, or why not."""
+    def _judge(self) -> Cycle:
+        """The movement that ended at the last turn: counted, or why not."""
         rules = self._rules
-        size, lasts = self._high - self._low, end_s - self._low_s
+        size, lasts = self._high - self._low, self._turn_s - self._low_s
         reason: Reason | None = None
         small = size < rules.turn_share * self.size
         if small and self._high - self._usual_rest() < rules.partial_share * self.size:
@@ -229,26 +237,27 @@ class CycleCounter:
             reason = Reason.TOO_SHORT
         elif lasts > rules.longest_s:
             reason = Reason.TOO_LONG
-        cycle = self._cycle(end_s, reason)
-        if reason is None:
-            self._learn(size, lasts)
-        return cycle
+        return self._cycle(self._turn_at, self._turn_s, reason)
 
-    def _learn(self, size: float, lasts: float) -> None:
-        self._sizes.append(size)
-        self._times.append(lasts)
-        self._rests.append(self._turn)
+    def learn(self, cycle: Cycle) -> None:
+        """``cycle`` was counted: the usual stroke, time and start pose follow it."""
+        self._sizes.append(cycle.size)
+        self._times.append(cycle.end_s - cycle.start_s)
+        self._rests.append(cycle.rest)
         if len(self._sizes) >= 3:
             self.size = sorted(self._sizes)[len(self._sizes) // 2]
             self.period_s = sorted(self._times)[len(self._times) // 2]
 
-    def _cycle(self, end_s: float, reason: Reason | None) -> Cycle:
+    def _cycle(self, end: int, end_s: float, reason: Reason | None) -> Cycle:
         return Cycle(
             start=self._low_at,
+            top=self._high_at,
+            end=end,
             size=self._high - self._low,
             back=self._high - self._turn if self.phase == "eccentric" else 0.0,
             start_s=self._low_s,
             top_s=self._high_s,
             end_s=end_s,
+            rest=self._turn,
             reason=reason,
         )

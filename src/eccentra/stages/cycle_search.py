@@ -42,6 +42,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         Rows of its turning points.
     likeness
         Mean likeness of its strokes, at most 1.
+    away, back
+        Mean shape of its strokes in each direction, see :mod:`eccentra.stages.stroke_shape`.
     """
 
     axis: Axis
@@ -50,6 +52,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     period_s: float
     turns: tuple[int, ...]
     likeness: float
+    away: Floats
+    back: Floats
 
 
 class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +127,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     leak_s: float
 
     def find(self, t: Floats, rows: Floats, *, last: bool = False) -> Found | None:
-        """Best cyclic movement in ``rows`` (n, 9), taken at ``t`` in s; ``last`` when no more will come."""
+        """Best cyclic movement in ``rows`` (n, 9), taken at ``t`` in s (n,); ``last``: no more will come."""
         best: tuple[float, Found] | None = None
         begins = dict.fromkeys(int(np.searchsorted(t, t[-1] - w)) for w in self.windows_s)
         for begin in begins:
@@ -131,14 +135,32 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if len(times) < 8:
                 continue
             for axis in self._axes(part):
-                # a sensor that turns is followed by its turning; position is the last resort
-                if axis.kind == "shift" and best is not None:
-                    continue
                 found = self._along(axis, times, part, last)
                 if found is not None and (best is None or found[0] > best[0]):
-                    turns = tuple(turn + begin for turn in found[1].turns)
-                    best = (found[0], msgspec.structs.replace(found[1], turns=turns))
-        return None if best is None else self._earlier(best[1], t, rows)
+                    best = (found[0], _moved(found[1], begin))
+        if best is None:
+            # a sensor that turns is followed by its turning; position is the last resort, and only for quick
+            # cycles, because it is soon forgotten
+            begin = int(np.searchsorted(t, t[-1] - self.windows_s[0]))
+            axis = shift_axis(rows[begin:], self.keep(t))
+            best = self._along(axis, t[begin:], rows[begin:], last) if len(t) - begin >= 8 else None
+            if best is None:
+                return None
+            best = (best[0], _moved(best[1], begin))
+        return self._finished(self._earlier(best[1], t, rows), t, rows)
+
+    def keep(self, t: Floats) -> float:
+        """Share that a leaking sum keeps from row to row."""
+        return 1.0 - min(float(t[1] - t[0]) / self.leak_s, 0.5)
+
+    def _finished(self, found: Found, t: Floats, rows: Floats) -> Found:
+        """With the mean shapes of its strokes."""
+        x = found.axis.values(t, rows).tolist()
+        path = sensor_path(found.axis.kind, t, rows)
+        away, back = (
+            _mean([stroke_shape(path, x, a, b) for a, b in pairwise(found.turns)][k::2]) for k in (0, 1)
+        )
+        return msgspec.structs.replace(found, away=away, back=back)
 
     def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:
         """Go back over earlier strokes that lead to the run, now that it is known, less strictly.
@@ -178,7 +200,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.least_m if kind == "shift" else self.least_deg
 
     def _axes(self, rows: Floats) -> list[Axis]:
-        found = (tilt_axis(rows), turn_axis(rows), shift_axis(rows, self.leak_s))
+        found = (tilt_axis(rows), turn_axis(rows))
         return [axis for axis in found if axis is not None]
 
     def _along(self, axis: Axis, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
@@ -254,6 +276,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         run = run[begin:]
         period = 2.0 * float(t[run[-1]] - t[run[0]]) / (len(run) - 1)
         size = sorted(sizes[begin:])[(len(sizes) - begin) // 2]
+        best *= _PREFERENCE[axis.kind]
         if size < self.least(axis.kind) or best < self.belief.enough - math.log(period):
             return None
         found = Found(
@@ -263,8 +286,10 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             period_s=period,
             turns=tuple(run),
             likeness=likeness,
+            away=shapes[begin],
+            back=shapes[begin + 1],
         )
-        return best * _PREFERENCE[axis.kind], found
+        return best, found
 
 
 # Fewer cycles are no repetition of anything.
@@ -272,6 +297,18 @@ _FEWEST = 2
 
 # Of equally good answers, take the one that cannot drift; a leaky position comes last.
 _PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8}
+
+
+def _moved(found: Found, begin: int) -> Found:
+    """The same with rows counted from ``begin`` earlier."""
+    return msgspec.structs.replace(found, turns=tuple(turn + begin for turn in found.turns))
+
+
+def _mean(shapes: Sequence[Floats]) -> Floats:
+    total: Floats = np.zeros_like(shapes[0])
+    for shape in shapes:
+        total = total + shape
+    return total / math.sqrt(float((total * total).sum()))
 
 
 def _like(a: float, b: float, ratio: float) -> bool:

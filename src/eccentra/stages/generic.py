@@ -13,7 +13,6 @@ What is away and what is back is known only by where the movement started, so ph
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -24,16 +23,15 @@ from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, Cycle
 from eccentra.stages.cycle_phases import PhaseRules
 from eccentra.stages.cycle_search import CycleSearch, Found
 from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
-from eccentra.stages.generic_rows import Rows
+from eccentra.stages.generic_rows import THIN_NS, Rows
 from eccentra.stages.live import LiveState
 from eccentra.stages.sets import SetBook
+from eccentra.stages.stroke_shape import Likeness
 
 __all__ = ["Stage"]
 
 # Rows before a repetition that help to find where its first stroke begins.
 _BEFORE_S = 1.0
-# Rows further apart than this are a gap.
-_GAP_STEPS = 1.5
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +49,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         How often a movement is searched for; times are whole multiples of it.
     least_reps
         Fewest repetitions of a set.
+    relearn_after
+        So many movements in a row that are not like the known one: learn anew.
     gap_s
         Longest missing time that a repetition survives.
     search, rules, gait, phases
@@ -62,6 +62,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     full_share: float
     search_every_s: float
     least_reps: int
+    relearn_after: int
     gap_s: float
     search: CycleSearch
     rules: CycleRules
@@ -76,21 +77,22 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class _Tracking:
     """What is known while a movement is followed.
 
-    ``values`` are the numbers along the axis from row ``first`` on, growing away from the start pose.
+    ``rows`` are its rows every 50 ms, ``values`` the number along its axis, growing away from the start pose.
     """
 
-    def __init__(
-        self, stage: Stage, found: Found, sensor: int, first: int, first_s: float, step_s: float
-    ) -> None:
+    def __init__(self, stage: Stage, found: Found, sensor: int, first_s: float) -> None:
         self.found = found
         self.sensor = sensor
         self.follower = found.axis.follow()
-        self.counter = CycleCounter(stage.rules, found.size, found.period_s, step_s)
-        self.first = first
+        self.counter = CycleCounter(stage.rules, found.size, found.period_s, THIN_NS / NS_PER_S)
+        self.likeness = Likeness(found.axis.kind, found.away, found.back)
         self.values: list[float] = []
+        self.rows: list[list[float]] = []
         self.times: list[float] = []
         self.waiting: list[Repetition] = []
-        self.last_s = first_s
+        self.refused: list[Cycle] = []
+        self.unlike = 0
+        self.first_s = self.last_s = first_s
 
 
 class Run:
@@ -110,6 +112,7 @@ class Run:
         self._t_us = 0
         self._phase = "rest"
         self._angle: float | None = None
+        self._quiet = False
 
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""
@@ -128,8 +131,9 @@ class Run:
         if tracking is not None:
             cycle = tracking.counter.finish()
             if cycle is not None:
-                self._take(tracking, cycle, self._rows.end - 1, out)
+                self._take(tracking, cycle, out)
             self._end(tracking, out)
+        out += self._book.finish(self._t_us)
         return out
 
     def live(self) -> LiveState:
@@ -152,6 +156,7 @@ class Run:
         self._rows.add(t[begin:end], block.x[begin:end])
         self._t_us = int(t[end - 1]) // 1000
         if int(t[end - 1]) == point:
+            out += self._book.tick(self._t_us)
             self._search(out)
         return end
 
@@ -160,18 +165,22 @@ class Run:
         sensor = self._rows.liveliest(search.windows_s[-1])
         if sensor is None:
             return
+        # who stands still has ended the last stroke, and after that there is nothing new
+        quiet = self._rows.quiet(sensor, 1.5 * self._stage.search_every_s, 0.5 * search.least_deg)
+        if quiet and self._quiet and not last:
+            return
+        self._quiet = quiet
         t, x, index = self._rows.thinned(sensor, search.windows_s[-1])
-        found = search.find(t, x, last=last) if len(t) >= 20 else None
+        found = search.find(t, x, last=last or quiet) if len(t) >= 20 else None
         if found is None:
             return
         at = found.turns[0]
-        first = int(index[at])
         self._maker = self._new_maker(found, t[at:], x[at:])
-        tracking = _Tracking(self._stage, found, sensor, first, float(t[at]), self._step_s)
+        tracking = _Tracking(self._stage, found, sensor, float(t[at]))
         self._tracking = tracking
-        times, rows = self._rows.stretch(first, self._rows.end)
-        for k, (now, row) in enumerate(zip(times.tolist(), rows.tolist(), strict=True)):
-            if self._row(tracking, first + k, now, row, out, live=False):
+        times, rows = self._rows.stretch(int(index[at]), self._rows.end)
+        for k in np.flatnonzero(times % THIN_NS == 0).tolist():
+            if self._row(tracking, int(times[k]), rows[k].tolist(), out, live=False):
                 return
 
     def _new_maker(self, found: Found, t: Floats, rows: Floats) -> RepMaker:
@@ -196,76 +205,96 @@ class Run:
         first = self._rows.end
         t, x = block.t[begin:], block.x[begin:]
         self._rows.add(t, x)
-        for k, (now, row) in enumerate(zip(t.tolist(), x.tolist(), strict=True)):
-            if self._row(tracking, first + k, now, row, out, live=True):
+        for k in np.flatnonzero(t % THIN_NS == 0).tolist():
+            if self._row(tracking, int(t[k]), x[k].tolist(), out, live=True):
                 self._rows.cut(first + k + 1)
                 return begin + k + 1
         return len(block.t)
 
-    def _row(
-        self, tracking: _Tracking, at: int, now: int, row: list[float], out: list[Event], *, live: bool
-    ) -> bool:
+    def _row(self, tracking: _Tracking, now: int, row: list[float], out: list[Event], *, live: bool) -> bool:
         """Take one row; whether the set ended with it."""
         self._t_us = now // 1000
         t = now * 1e-9
-        counter, values, times = tracking.counter, tracking.values, tracking.times
-        if row[tracking.sensor] == row[tracking.sensor]:
-            x = tracking.found.sign * tracking.follower.next(now, row, tracking.sensor)
-            lost = t - times[-1] if times else 0.0
-            values.append(x)
-            times.append(t)
+        counter, at = tracking.counter, tracking.sensor
+        if row[at] == row[at]:
+            x = tracking.found.sign * tracking.follower.next(now, row, at)
+            step, lost = len(tracking.values), t - tracking.times[-1] if tracking.times else 0.0
+            tracking.values.append(x)
+            tracking.times.append(t)
+            tracking.rows.append(row[at : at + 9])
             if counter.moving and lost > self._stage.gap_s:
-                cycle: Cycle | None = counter.give_up(len(values) - 1, t, x, Reason.GAP)
+                cycle: Cycle | None = counter.give_up(step, t, x, Reason.GAP)
             elif counter.moving and t - counter.start_s > self._stage.rules.longest_s:
-                cycle = counter.give_up(len(values) - 1, t, x, Reason.NO_RETURN)
+                cycle = counter.give_up(step, t, x, Reason.NO_RETURN)
             else:
-                cycle = counter.step(len(values) - 1, t, x)
+                cycle = counter.step(step, t, x)
             if cycle is not None:
-                self._take(tracking, cycle, at, out)
+                self._take(tracking, cycle, out)
             if live:
                 self._tell_phase(counter.phase, out)
                 self._angle = x if tracking.found.axis.kind != "shift" else None
         if t - tracking.last_s > self._stage.set_gap_s and not counter.moving:
             self._end(tracking, out)
-            return True
-        return False
+        elif tracking.unlike >= self._stage.relearn_after:
+            self._relearn(tracking)
+        return self._tracking is None
 
     def _tell_phase(self, phase: CyclePhase, out: list[Event]) -> None:
         if phase != self._phase and self._book.open:
             out.append(PhaseChanged(t_us=self._t_us, phase=phase, set_index=self._book.set_index))
         self._phase = phase
 
-    def _take(self, tracking: _Tracking, cycle: Cycle, at: int, out: list[Event]) -> None:
-        """A movement was decided at row ``at``: refuse it, or count it once there are enough for a set."""
+    def _take(self, tracking: _Tracking, cycle: Cycle, out: list[Event]) -> None:
+        """A movement was decided: refuse it, or count it once there are enough for a set."""
+        if cycle.reason is None and not self._alike(tracking, cycle):
+            cycle = msgspec.structs.replace(cycle, reason=Reason.IRREGULAR)
+            tracking.unlike += 1
         if cycle.reason is not None:
-            out += self._reject(cycle.start_s, cycle.end_s, cycle.reason)
-            return
-        tracking.last_s = max(tracking.last_s, cycle.end_s)
-        rep = self._make(tracking, cycle, at)
-        tracking.waiting.append(rep)
-        if not self._book.open:
-            if len(tracking.waiting) < self._stage.least_reps:
-                return
-            what = f"axis:{tracking.found.axis.kind}"
-            out.append(CalibrationDone(t_us=self._t_us, what=what))
-        for waiting in tracking.waiting:
-            self._count(waiting, out)
-        tracking.waiting.clear()
+            tracking.refused.append(cycle)
+        else:
+            tracking.unlike = 0
+            tracking.counter.learn(cycle)
+            tracking.last_s = max(tracking.last_s, cycle.end_s)
+            tracking.waiting.append(self._make(tracking, cycle))
+        if len(tracking.waiting) >= self._stage.least_reps and not self._book.open:
+            out.append(CalibrationDone(t_us=self._t_us, what=f"axis:{tracking.found.axis.kind}"))
+            self._publish(tracking, out)
+        elif self._book.open:
+            self._publish(tracking, out)
 
-    def _make(self, tracking: _Tracking, cycle: Cycle, at: int) -> Repetition:
+    def _alike(self, tracking: _Tracking, cycle: Cycle) -> bool:
+        begin, end = cycle.start, cycle.end + 1
+        return tracking.likeness.take(
+            np.array(tracking.times[begin:end]),
+            np.array(tracking.rows[begin:end]),
+            tracking.values[begin:end],
+            cycle.top - begin,
+            self._stage.rules.likeness,
+        )
+
+    def _publish(self, tracking: _Tracking, out: list[Event]) -> None:
+        """Tell what is waiting to be counted and refused."""
+        for rep in tracking.waiting:
+            self._count(rep, out)
+        for cycle in tracking.refused:
+            reason = cycle.reason or Reason.IRREGULAR
+            out += self._reject(cycle.start_s, cycle.end_s, reason)
+        tracking.waiting.clear()
+        tracking.refused.clear()
+
+    def _make(self, tracking: _Tracking, cycle: Cycle) -> Repetition:
         assert self._maker is not None
-        begin = max(cycle.start - round(_BEFORE_S / self._step_s), 0)
-        times = tracking.times[begin:]
-        inside = [t for t in tracking.times[cycle.start :] if t <= cycle.end_s]
-        lost = max((b - a for a, b in pairwise(inside)), default=0.0)
-        rows_end = self._rows.end if at >= self._rows.end else at + 1
+        now = tracking.times[-1]
+        t, x, _ = self._rows.between(tracking.sensor, cycle.start_s - _BEFORE_S, now)
+        inside, _, marked = self._rows.between(tracking.sensor, cycle.start_s, cycle.end_s)
+        lost = float(np.diff(inside).max()) if len(inside) > 1 else 0.0
         return self._maker.make(
             cycle,
-            np.array(times),
-            np.array(tracking.values[begin:]),
+            t,
+            tracking.found.sign * tracking.found.axis.values(t, x),
             usual=tracking.counter.size,
-            marked=self._rows.gap_marks(tracking.sensor, rows_end - len(inside), rows_end),
-            lost_s=lost if lost > _GAP_STEPS * self._step_s else 0.0,
+            marked=marked,
+            lost_s=lost if lost > 1.5 * self._step_s else 0.0,
             decided_us=self._t_us,
         )
 
@@ -285,8 +314,19 @@ class Run:
         """The set is over: forget the axis, keep the rows since its last repetition."""
         for rep in tracking.waiting:
             out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
+        tracking.waiting.clear()
+        self._publish(tracking, out)
         out += self._book.finish(self._t_us)
-        self._rows.forget_until(round(tracking.last_s * NS_PER_S))
+        self._leave(tracking.last_s)
+
+    def _relearn(self, tracking: _Tracking) -> None:
+        """Several movements in a row were not like the known one: the axis was wrong, or all has changed."""
+        # what was not published yet will be looked at again
+        self._leave(tracking.last_s if self._book.open else tracking.first_s - THIN_NS / NS_PER_S)
+
+    def _leave(self, since_s: float) -> None:
+        self._rows.forget_until(round(since_s * NS_PER_S))
         self._tracking = None
+        self._quiet = False
         self._phase = "rest"
         self._angle = None

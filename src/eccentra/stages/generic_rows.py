@@ -8,13 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from eccentra.samples import NS_PER_S, Floats, StreamInfo, Times
+from eccentra.stages.movement_axis import GRAVITY
 
-__all__ = ["Rows"]
+__all__ = ["THIN_NS", "Rows"]
 
 # up, rate and specific force
 _COLUMNS = 9
 # The search looks at every 50 ms: cycles of half a second still have ten points.
-_THIN_NS = 50_000_000
+THIN_NS = 50_000_000
+# m/s², peak to peak: more than the noise of any of the sensors, less than moving a weight.
+_SHAKE = 0.5
 
 
 class Rows:
@@ -73,10 +76,16 @@ class Rows:
         a, b = begin - self._base, end - self._base
         return self._t[a:b], self._x[a:b]
 
-    def gap_marks(self, sensor: int, begin: int, end: int) -> bool:
-        """Whether one of these rows was interpolated over a gap worth marking."""
+    def between(self, sensor: int, begin_s: float, end_s: float) -> tuple[Floats, Floats, bool]:
+        """Time in s (n,), the sensor's nine columns (n, 9), and whether a row was interpolated over a gap."""
+        times = self._t[: self._n]
+        a = int(times.searchsorted(round(begin_s * NS_PER_S)))
+        b = int(times.searchsorted(round(end_s * NS_PER_S), side="right"))
+        x = self._x[a:b, sensor : sensor + _COLUMNS]
+        good = ~np.isnan(x[:, 0])
         column = self._gap_column[sensor]
-        return column is not None and bool((self.stretch(begin, end)[1][:, column] > 0.0).any())
+        marked = column is not None and bool((self._x[a:b, column] > 0.0).any())
+        return times[a:b][good] * 1e-9, x[good], marked
 
     def liveliest(self, window_s: float) -> int | None:
         """First column of the sensor that moved most in the last ``window_s``; ``None`` without rows."""
@@ -94,6 +103,18 @@ class Rows:
                 best = (moved, sensor)
         return None if best is None else best[1]
 
+    def quiet(self, sensor: int, last_s: float, least_deg: float) -> bool:
+        """Whether the sensor turned by less than ``least_deg`` and was not shaken in the last ``last_s``."""
+        n = self._n
+        a = int(self._t[:n].searchsorted(int(self._t[n - 1]) - round(last_s * NS_PER_S)))
+        x = self._x[a:n, sensor : sensor + _COLUMNS]
+        rate = x[:, 3:6]
+        turned = float(np.abs(np.nan_to_num(rate).sum(axis=0)).max()) * last_s / len(x)
+        tilted = float((x[:, 0:3].max(axis=0) - x[:, 0:3].min(axis=0)).max())
+        shaken = float((x[:, 6:9].max(axis=0) - x[:, 6:9].min(axis=0)).max())
+        least = least_deg * np.pi / 180.0
+        return turned < least and tilted < least and shaken < GRAVITY * least + _SHAKE
+
     def thinned(self, sensor: int, window_s: float) -> tuple[Floats, Floats, Times]:
         """Every 50 ms: time in s, the sensor's nine columns, row number; rows not measured are left out."""
         n = self._n
@@ -101,7 +122,7 @@ class Rows:
             return np.empty(0), np.empty((0, _COLUMNS)), np.empty(0, dtype=np.int64)
         oldest = int(self._t[n - 1]) - round(window_s * NS_PER_S)
         a = max(int(self._t[:n].searchsorted(oldest, side="right")), self.since - self._base)
-        index = np.flatnonzero(self._t[a:n] % _THIN_NS == 0) + a
+        index = np.flatnonzero(self._t[a:n] % THIN_NS == 0) + a
         x = self._x[index, sensor : sensor + _COLUMNS]
         good = ~np.isnan(x[:, 0])
         index = index[good]

@@ -21,11 +21,13 @@ import numpy as np
 
 from eccentra.samples import Floats
 
-__all__ = ["GRAVITY", "Axis", "Follower", "Kind", "shift_axis", "tilt_axis", "turn_axis"]
+__all__ = ["GRAVITY", "LONG_STEP_S", "Axis", "Follower", "Kind", "shift_axis", "tilt_axis", "turn_axis"]
 
 Kind = Literal["tilt", "turn", "shift"]
 
 GRAVITY = 9.80665
+# Rows further apart than this do not say what happened between them.
+LONG_STEP_S = 0.25
 _DEG = 180.0 / math.pi
 # Columns of one sensor's rows.
 _UP, _RATE, _ACC = slice(0, 3), slice(3, 6), slice(6, 9)
@@ -44,40 +46,50 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         Unit vector, sensor frame: direction in which gravity swings, axis of turning, or direction of shift.
     zero
         Unit vector, sensor frame, for ``tilt``: where the angle is zero.
-    leak_s
-        Time constant of the leak of ``shift``.
+    keep
+        For ``shift``: share that both sums keep from one row to the next.
     """
 
     kind: Kind
     main: Vector
     zero: Vector = (0.0, 0.0, 1.0)
-    leak_s: float = 0.0
+    keep: float = 1.0
 
     def values(self, t: Floats, rows: Floats) -> Floats:
-        """The number over a stretch of rows, shape (n,), from ``t`` in s, shape (n,), and rows (n, 9)."""
-        a = np.asarray(self.main)
+        """The number over a stretch of rows, shape (n,), from ``t`` in s, shape (n,), and rows (n, 9).
+
+        What happened between rows that are more than :data:`LONG_STEP_S` apart is not known: ``turn`` and
+        ``shift`` stay as they are.
+        """
         if self.kind == "tilt":
-            up = rows[:, _UP]
-            angle: Floats = np.unwrap(np.arctan2(up @ a, up @ np.asarray(self.zero)))
+            angle: Floats = np.unwrap(np.arctan2(_along(rows, 0, self.main), _along(rows, 0, self.zero)))
             return angle * _DEG
         step = np.diff(t, prepend=t[0])
+        step[step > LONG_STEP_S] = 0.0
         if self.kind == "turn":
-            turned: Floats = np.cumsum((rows[:, _RATE] @ a) * step) * _DEG
+            rate = _along(rows, 3, self.main)
+            rate[1:] = 0.5 * (rate[1:] + rate[:-1])
+            turned: Floats = np.cumsum(rate * step) * _DEG
             return turned
-        linear = (rows[:, _ACC] - GRAVITY * rows[:, _UP]) @ a
-        return _leaky_sum(_leaky_sum(linear, step, self.leak_s), step, self.leak_s)
+        linear = _along(rows, 6, self.main) - GRAVITY * _along(rows, 0, self.main)
+        return self._leaky_sum(self._leaky_sum(linear * step) * step)
+
+    def _leaky_sum(self, x: Floats) -> Floats:
+        from scipy.signal import lfilter
+
+        out: Floats = lfilter([1.0], [1.0, -self.keep], x)
+        return out
 
     def follow(self) -> Follower:
         """The same, row by row."""
         return Follower(self)
 
 
-def _leaky_sum(x: Floats, step: Floats, leak_s: float) -> Floats:
-    total, out = 0.0, []
-    for value, dt in zip(x.tolist(), step.tolist(), strict=True):
-        total += value * dt - total * min(dt / leak_s, 1.0)
-        out.append(total)
-    return np.array(out)
+def _along(rows: Floats, column: int, direction: Vector) -> Floats:
+    """Component of a vector in ``column`` and the next two; elementwise, so it does not depend on memory."""
+    a, b, c = direction
+    out: Floats = rows[:, column] * a + rows[:, column + 1] * b + rows[:, column + 2] * c
+    return out
 
 
 class Follower:
@@ -85,42 +97,36 @@ class Follower:
 
     def __init__(self, axis: Axis) -> None:
         self._axis = axis
-        self._value = 0.0
-        self._speed = 0.0
+        self._value = self._speed = self._raw = 0.0
         self._t: int | None = None
-        self._raw = 0.0
 
     def next(self, t_ns: int, row: list[float], at: int) -> float:
         """The number for the row whose sensor's nine columns begin at ``at``; NaN rows must be left out."""
-        kind, (a, b, c) = self._axis.kind, self._axis.main
+        axis, (a, b, c) = self._axis, self._axis.main
+        first = self._t is None
         step = 0.0 if self._t is None else (t_ns - self._t) * 1e-9
-        if kind == "tilt":
+        if step > LONG_STEP_S:
+            step = 0.0
+        self._t = t_ns
+        if axis.kind == "tilt":
             x, y, z = row[at], row[at + 1], row[at + 2]
-            d, e, f = self._axis.zero
+            d, e, f = axis.zero
             raw = math.atan2(x * a + y * b + z * c, x * d + y * e + z * f) * _DEG
-            if self._t is None:
-                self._value = raw
-            else:
-                move = raw - self._raw
-                self._value += move - 360.0 * round(move / 360.0)
+            move = raw if first else raw - self._raw
+            self._value += move if first else move - 360.0 * round(move / 360.0)
             self._raw = raw
-        elif kind == "turn":
-            # what happened in a gap is not known; a rate held over it would be a guess
-            if step < 0.1:
-                self._value += (row[at + 3] * a + row[at + 4] * b + row[at + 5] * c) * step * _DEG
+        elif axis.kind == "turn":
+            raw = row[at + 3] * a + row[at + 4] * b + row[at + 5] * c
+            self._value += 0.5 * (raw + self._raw) * step * _DEG
+            self._raw = raw
         else:
             linear = (
                 (row[at + 6] - GRAVITY * row[at]) * a
                 + (row[at + 7] - GRAVITY * row[at + 1]) * b
                 + (row[at + 8] - GRAVITY * row[at + 2]) * c
             )
-            keep = min(step / self._axis.leak_s, 1.0)
-            if step < 0.1:
-                self._speed += linear * step
-                self._value += self._speed * step
-            self._speed -= self._speed * keep
-            self._value -= self._value * keep
-        self._t = t_ns
+            self._speed = self._speed * axis.keep + linear * step
+            self._value = self._value * axis.keep + self._speed * step
         return self._value
 
 
@@ -128,15 +134,14 @@ def tilt_axis(rows: Floats) -> Axis | None:
     """Plane in which gravity swings most over ``rows`` (n, 9)."""
     up = rows[:, _UP]
     mean = up.mean(axis=0)
-    norm = float(np.sqrt(mean @ mean))
+    norm = math.sqrt(float((mean * mean).sum()))
     # gravity that points everywhere alike has no middle
     if norm < 0.05:
         return None
     zero = mean / norm
-    away = up - np.outer(up @ zero, zero)
-    away = away - away.mean(axis=0)
-    main = _largest(away)
-    main = main - (main @ zero) * zero
+    away = up - _along(up, 0, _unit(zero))[:, None] * zero
+    main = _largest(away - away.mean(axis=0))
+    main = main - (main * zero).sum() * zero
     return Axis(kind="tilt", main=_unit(main), zero=_unit(zero))
 
 
@@ -148,14 +153,15 @@ def turn_axis(rows: Floats) -> Axis | None:
     return Axis(kind="turn", main=_unit(_largest(rate)))
 
 
-def shift_axis(rows: Floats, leak_s: float) -> Axis | None:
-    """Direction of the largest acceleration beside gravity."""
+def shift_axis(rows: Floats, keep: float) -> Axis:
+    """Direction of the largest acceleration beside gravity; ``keep`` as in :class:`Axis`."""
     linear = rows[:, _ACC] - GRAVITY * rows[:, _UP]
-    return Axis(kind="shift", main=_unit(_largest(linear)), leak_s=leak_s)
+    return Axis(kind="shift", main=_unit(_largest(linear)), keep=keep)
 
 
 def _largest(x: Floats) -> Floats:
-    vectors: Floats = np.linalg.eigh(x.T @ x)[1]
+    square = np.array([[float((x[:, i] * x[:, j]).sum()) for j in range(3)] for i in range(3)])
+    vectors: Floats = np.linalg.eigh(square)[1]
     main: Floats = vectors[:, -1]
     # an axis has two directions; take the one whose largest part is positive
     return main if main[int(np.argmax(np.abs(main)))] > 0.0 else -main

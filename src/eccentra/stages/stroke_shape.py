@@ -12,17 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from eccentra.samples import Floats
-from eccentra.stages.movement_axis import GRAVITY, Kind
+from eccentra.stages.movement_axis import GRAVITY, LONG_STEP_S, Kind
 
-__all__ = ["moving_part", "sensor_path", "stroke_shape"]
+__all__ = ["Likeness", "moving_part", "sensor_path", "stroke_shape"]
 
 # Points at which two strokes are compared: a stroke has no more shape than that.
 _POINTS = 9
+# A sensor that slips turns its shapes; they follow over about five repetitions.
+_FOLLOW = 0.2
 
 
 def sensor_path(kind: Kind, t: Floats, rows: Floats) -> Floats:
     """Path of the sensor in space, shape (n, 3): turning when it can be measured, else tilt; or position."""
     step = np.diff(t, prepend=t[0])[:, None]
+    step[step > LONG_STEP_S] = 0.0
     if kind == "shift":
         speed = np.cumsum((rows[:, 6:9] - GRAVITY * rows[:, 0:3]) * step, axis=0)
         speed -= np.linspace(0.0, 1.0, len(t))[:, None] * speed[-1]
@@ -60,3 +63,42 @@ def moving_part(x: Sequence[float], a: int, b: int) -> tuple[int, int]:
             last = i
             break
     return first, max(last, first + 1)
+
+
+class Likeness:
+    """State: how the strokes away and back of a movement usually go.
+
+    Parameters
+    ----------
+    kind
+        Of the movement's axis.
+    away, back
+        Shapes of its strokes.
+    """
+
+    def __init__(self, kind: Kind, away: Floats, back: Floats) -> None:
+        self._kind = kind
+        self._usual = [away, back]
+
+    def take(self, t: Floats, rows: Floats, x: Sequence[float], top: int, least: float) -> bool:
+        """Whether both strokes of a cycle are like the usual ones; if so, these follow slowly.
+
+        Parameters
+        ----------
+        t, rows, x
+            Time in s, rows (n, 9) and number along the axis of the whole cycle.
+        top
+            Index of its turning point.
+        least
+            Least cosine.
+        """
+        path = sensor_path(self._kind, t, rows)
+        end = len(x) - 1
+        shapes = [stroke_shape(path, x, a, b) for a, b in ((0, top), (top, end))]
+        likes = [float((u * s).sum()) for u, s in zip(self._usual, shapes, strict=True)]
+        if min(likes) < least:
+            return False
+        for k, shape in enumerate(shapes):
+            mixed = self._usual[k] * (1.0 - _FOLLOW) + shape * _FOLLOW
+            self._usual[k] = mixed / math.sqrt(float((mixed * mixed).sum()))
+        return True
