@@ -29,7 +29,7 @@ EDGE_LIBRARIES = {
 FLOORS = [
     ({"samples", "errors", "events", "inputs", "walltime", "datafolder"}, 0),
     ({"decode", "clock", "profiles", "stages", "exercises"}, 1),
-    ({"pipeline", "session", "recording", "plan"}, 2),
+    ({"pipeline", "intake", "session", "recording", "plan"}, 2),
     (
         {
             "simulate",

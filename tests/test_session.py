@@ -142,6 +142,24 @@ def test_an_exercise_change_closes_what_is_open() -> None:
     assert names(events)[-1] == "session.exercise_changed"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [Command(0, "explode"), Command(0, "exercise"), Command(0, "exercise", {"exercise": {"id": 1}})],
+)
+def test_a_command_that_makes_no_sense_is_one_clear_error(command: Command) -> None:
+    with pytest.raises(InputError, match=f"command {command.verb}"):
+        Session(header()).feed(command)
+
+
+def test_samples_before_ones_already_taken_are_told_and_left_out() -> None:
+    setup, session = force_setup(), Session(header())
+    items = packets(setup, 0, 2)
+    events = fed(session, [*items, Connected(2 * SECOND, "f1"), *items[-2:], *packets(setup, 2, 3)])
+    refused = [e for e in events if names([e]) == ["sensor.malformed"]]
+    assert [e.reason for e in refused] == ["no_place_in_time"] * 2  # type: ignore[union-attr]
+    assert session.health()["f1"].samples == 240
+
+
 def test_setups_that_cannot_work_are_refused() -> None:
     with pytest.raises(InputError, match="same id"):
         Session(header(force_setup(), force_setup()))

@@ -8,8 +8,6 @@ its own place in the order of inputs.
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +27,7 @@ from eccentra.events import (
     RepCounted,
     SensorBattery,
     SensorConnected,
+    SensorGap,
     SensorLost,
     SensorMalformed,
     SensorRestarted,
@@ -39,6 +38,7 @@ from eccentra.events import (
 )
 from eccentra.exercises import Exercise
 from eccentra.inputs import ClockPair, Command, Connected, Input, Lost, Packet, Prescribed, Resumed, Tick
+from eccentra.intake import Intake, LinkHealth
 from eccentra.pipeline import Pipeline
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Block, Floats, Times
@@ -48,7 +48,6 @@ from eccentra.walltime import rfc3339
 __all__ = ["Header", "LinkHealth", "Session", "Settings"]
 
 _SILENT_NS = NS_PER_S // 2
-_TARE_NS = NS_PER_S
 # A bound on memory while packets are put together; far above what arrives between two ticks.
 _MOST_WAITING = 1 << 14
 
@@ -78,51 +77,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     settings: Settings = Settings()
 
 
-class LinkHealth(msgspec.Struct, kw_only=True):
-    """How one sensor's data arrive; for screens, never recorded."""
-
-    packets: int = 0
-    samples: int = 0
-    malformed: int = 0
-    missing_s: float = 0.0
-    connected: bool = False
-    silent: bool = False
-    residual_ms: float = 0.0
-    battery_low: bool = False
-    last_arrival_ns: int | None = None
-
-
-class _Sensor:
-    """State of one sensor's connection."""
-
-    def __init__(self, setup: SensorSetup) -> None:
-        self.setup = setup
-        self.info = setup.info()
-        self.health = LinkHealth()
-        self.tare: float = 0.0
-        self.recent: deque[tuple[Times, Floats]] = deque()
-        self.connect()
-
-    def connect(self) -> None:
-        """Decoder and clock are made anew for every connection."""
-        self.decoder = self.setup.start_decoder()
-        self.clock = self.setup.start_clock()
-
-    def remember(self, t: Times, x: Floats) -> None:
-        """Keep the last second as it came, for taring."""
-        self.recent.append((t, x))
-        while len(self.recent) > 1 and self.recent[1][0][0] <= t[-1] - _TARE_NS:
-            self.recent.popleft()
-
-    def level(self) -> float | None:
-        """Mean of the last second; the same for any cut (exact summation)."""
-        if not self.recent:
-            return None
-        since = int(self.recent[-1][0][-1]) - _TARE_NS
-        values = [v for t, x in self.recent for v in x[t > since, 0].tolist()]
-        return math.fsum(values) / len(values)
-
-
 class Session:
     """One session.
 
@@ -142,7 +96,7 @@ class Session:
         self.exercise = header.exercise
         self.ended = False
         self.prescription: dict[str, Any] | None = None
-        self._sensors = {setup.sensor: _Sensor(setup) for setup in header.sensors}
+        self._sensors = {setup.sensor: Intake(setup) for setup in header.sensors}
         if len(self._sensors) != len(header.sensors):
             raise InputError(header.session, "two sensors have the same id; give each its own")
         self._pipeline = self._start(header.exercise, 1)
@@ -256,19 +210,22 @@ class Session:
             t_us=item.arrival_ns // 1000, sensor=item.sensor, reason=reason, detail=detail, count=count
         )
 
-    def _frame(self, item: Packet, sensor: _Sensor, frame: Frame) -> None:
+    def _frame(self, item: Packet, sensor: Intake, frame: Frame) -> None:
         epoch = sensor.clock.epoch
-        t = sensor.clock.map(item.arrival_ns, frame)
-        if not len(t):
-            sensor.health.malformed += 1
-            self._flush()
-            detail = "its time stamps repeat or go backwards, so its samples have no place"
-            self._put(self._malformed(item, "no_place_in_time", detail, sensor.health.malformed))
-            return
+        t, x = sensor.clock.map(item.arrival_ns, frame), frame.x
         if sensor.clock.epoch != epoch:
             self._flush()
             self._put(SensorRestarted(t_us=item.arrival_ns // 1000, sensor=item.sensor))
-        x = frame.x
+        late = len(x) if not len(t) else sensor.overlap(t)
+        if late:
+            self._flush()
+            sensor.health.malformed += 1
+            detail = f"{late} of {len(x)} samples repeat or go back in time; they are left out"
+            self._put(self._malformed(item, "no_place_in_time", detail, sensor.health.malformed))
+            if late == len(x):
+                return
+            t, x = t[late:], x[late:]
+        sensor.last_ns = int(t[-1])
         if sensor.info.kind == "force":
             sensor.remember(t, x)
             if sensor.tare:
@@ -279,7 +236,7 @@ class Session:
         if self._waiting_samples >= _MOST_WAITING:
             self._flush()
 
-    def _notice(self, item: Packet, sensor: _Sensor, notice: Notice) -> None:
+    def _notice(self, item: Packet, sensor: Intake, notice: Notice) -> None:
         self._flush()
         if notice.kind == "battery_low":
             sensor.health.battery_low = True
@@ -332,13 +289,18 @@ class Session:
             for name in [item.args["sensor"]] if "sensor" in item.args else list(self._sensors):
                 self._tare(str(name), t_us)
         elif item.verb == "exercise":
-            exercise = msgspec.convert(item.args["exercise"], Exercise)
+            try:
+                exercise = msgspec.convert(item.args.get("exercise"), Exercise)
+            except msgspec.ValidationError as error:
+                raise InputError(f"command {item.verb}", str(error)) from None
             self._emit(self._pipeline.finish())
             self.exercise = exercise
             self._pipeline = self._start(exercise, self._sets + 1)
             for name in self._absent:
                 self._emit(self._pipeline.absent(name))
             self._put(ExerciseChanged(t_us=t_us, exercise=exercise.id))
+        else:
+            raise InputError(f"command {item.verb}", "is not known; known are stop, tare, exercise")
 
     def _tare(self, name: str, t_us: int) -> None:
         sensor = self._sensors.get(name)
@@ -408,6 +370,8 @@ class Session:
             self._reps += 1 if event.counted else -1
         elif isinstance(event, SetCompleted):
             self._sets = event.set_index
+        elif isinstance(event, SensorGap):
+            self._sensors[event.sensor].health.missing_s += (event.end_us - event.start_us) / 1e6
         if isinstance(event, RepCounted | RepCompleted):
             self._last_activity = max(self._last_activity or 0, event.t_us * 1000)
         self._seq += 1
