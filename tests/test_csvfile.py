@@ -252,7 +252,7 @@ def with_line(number: int, line: str) -> str:
         (b"\x1f\x8b\x08\x00aaaa", ["gzip", "unpack"]),
         (b"PK\x03\x04aaaa", ["Excel"]),
         (b"SQLite format 3\x00aaaa", ["eccentra replay"]),
-        ("\n".join(LINES[1:]), ["line 1", "starts with numbers", IMU]),
+        ("\n".join(LINES[1:]), ["line 1", "starts with numbers", ACC + "[,gyr_x,gyr_y,gyr_z]"]),
         ("\n".join(LINES).replace(",", ";"), ["semicolons", "expected commas"]),
         ("\n".join(LINES).replace(",", "\t"), ["tabs"]),
         ("\n".join(LINES).replace("acc_y", "ay"), ["column acc_y missing", "'ay'"]),

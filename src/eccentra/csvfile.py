@@ -189,7 +189,7 @@ def _split_header(path: str | Path, text: str, expected: tuple[str, ...]) -> tup
     head, _, body = text[blank:].partition("\n")
     names = [name.strip().strip('"').strip() for name in head.split(",")]
     where = f"line {blank + 1}"
-    need = ",".join(expected)
+    need = ",".join(expected[:4]) + ("[," + ",".join(expected[4:]) + "]" if expected[4:] else "")
     if all(_is_number(name) for name in names if name) and any(names):
         raise InputError(path, f"starts with numbers; expected the header {need}", where=where)
     if len(names) == 1:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
+from cli_parts import curls
 
-from eccentra.cli.play import paced
+from eccentra.cli.play import Player, paced
+from eccentra.events import Numbered, RepCounted, SessionEnded
+from eccentra.exercises import load_exercise
 from eccentra.inputs import Input, Packet, Tick
+from eccentra.recording import Recorder, Recording
+from eccentra.session import Header, Session
 
 
 class Clock:
@@ -57,6 +63,34 @@ def test_a_late_player_catches_up_at_once() -> None:
 def test_as_fast_as_possible_goes_second_by_second() -> None:
     inputs: list[Input] = [at(0.5), Tick(10**9), at(1.5), Tick(2 * 10**9), at(2.5)]
     assert list(paced(inputs, math.inf)) == [inputs[:2], inputs[2:4], inputs[4:]]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_stopping_ends_what_is_recorded_and_makes_nothing_up_else(recorded: bool, tmp_path: Path) -> None:
+    simulation = curls("thigh")
+    header = Header(
+        session="s", exercise=load_exercise("nordic-curl"), sensors=simulation.setups, software="test"
+    )
+    told: list[Numbered] = []
+
+    def seen(events: list[Numbered]) -> None:
+        told.extend(events)
+        if any(isinstance(one.event, RepCounted) for one in events):
+            player.stopping = True
+
+    player = Player(Session(header), seen=seen)
+    if recorded:
+        with Recorder(tmp_path / "s", header) as player.recorder:
+            player.run(simulation.inputs(), math.inf)
+        with Recording(tmp_path / "s") as recording:
+            again = Session(header)
+            assert again.feed_many(recording.inputs()) + again.finish() == told
+    else:
+        player.run(simulation.inputs(), math.inf)
+        whole = Session(header)
+        assert whole.feed_many(simulation.inputs())[: len(told)] == told
+    ends = [one.event for one in told if isinstance(one.event, SessionEnded)]
+    assert [end.why for end in ends] == (["stop"] if recorded else [])
 
 
 def test_nothing() -> None:

@@ -159,6 +159,11 @@ class TestRefused:
             db.execute("UPDATE meta SET value = replace(value, 'settings', 'sittings')")
         self.refused(copy, "header")
 
+    def test_settings_of_another_version(self, copy: Path) -> None:
+        with sqlite3.connect(copy) as db:
+            db.execute("UPDATE meta SET value = replace(value, 'set_gap_s', 'gap_between_sets_s')")
+        self.refused(copy, "version 0.1.0", "gap_between_sets_s")
+
     def test_speed(self, copy: Path) -> None:
         done = eccentra("replay", copy, "--speed", "fast")
         assert done.exit_code == 2

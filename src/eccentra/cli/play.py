@@ -112,13 +112,14 @@ class Player:
     def run(self, inputs: Iterable[Input], speed: float) -> None:
         """Play inputs until they end or :attr:`stopping` is set, and end the session.
 
-        Stopped early, a recorded session ends by a command, as when a person stops it, so that its file
-        replays to the same events.
+        Stopped early, a session that is being recorded ends by a command, as when a person stops it, so that
+        its file replays to the same events. A replay just stops: it must not make up events.
         """
         for group in paced(inputs, speed):
             self._take(group)
             if self.stopping:
-                self._take([Command(self._last_ns, "stop")])
+                if self.recorder is not None:
+                    self._take([Command(self._last_ns, "stop")])
                 return
         self._tell(self.session.finish())
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eccentra.events import Numbered
     from eccentra.mqtt.publisher import Publisher
     from eccentra.mqtt.sink import Sink
+    from eccentra.session import Header, Session
 
 __all__ = ["replay"]
 
@@ -51,13 +52,12 @@ def replay(
     from eccentra.cli.broker import connected, existing_or_embedded, subscribe_hint
     from eccentra.cli.play import Player, interruptible
     from eccentra.recording import Recording
-    from eccentra.session import Session
 
     factor = None if speed is None else speed_factor(speed)
     with Recording(file) as recording:
         inputs = list(recording.inputs())
         check = _Check(recording.header.software, recording.events())
-        session = Session(recording.header)
+        session = _session(file, recording.header)
     with ExitStack() as stack:
         sinks: list[Sink] = []
         publisher = None
@@ -81,6 +81,17 @@ def replay(
 
         write_document(json, summarise(session.exercise.id, (one.event for one in check.events)))
     check.verdict()
+
+
+def _session(file: Path, header: Header) -> Session:
+    from eccentra.errors import ExerciseError, ProfileError, RecordingError
+    from eccentra.session import Session
+
+    try:
+        return Session(header)
+    except (ExerciseError, ProfileError) as error:
+        problem = f"was made by version {header.software}, whose settings this version cannot use: {error}"
+        raise RecordingError(file, problem) from None
 
 
 def _seen(events: list[Numbered], check: _Check, publisher: Publisher | None) -> None:
