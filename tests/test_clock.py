@@ -210,6 +210,27 @@ def test_corrections_slew_by_5_ms_a_second(first_late: int, delays: list[int]) -
     assert offset <= max(first_late - 399 * 62_500, 40 * MS)
 
 
+def test_a_bad_stretch_of_the_link_moves_nothing() -> None:
+    """Packets that all wait 100 ms longer for 40 s say nothing new: the window remembers better ones."""
+    clock = SPECS["per_sample"].start(80.0)
+    worst = 0
+    for k in range(80 * 100):
+        waits = 100 * MS if 4800 <= k < 8000 else 2 * MS * (k % 7)
+        (t,) = clock.map(k * 12_500_000 + waits, frame(np.array([k * 12_500]))).tolist()
+        worst = max(worst, abs(t - k * 12_500_000))
+    assert worst < MS
+    assert clock.residual_ns >= 90 * MS  # but it shows
+
+
+def test_a_link_that_got_slower_for_good_is_followed() -> None:
+    """The constant part of the delay cannot be told from an offset; after a window it counts as one."""
+    clock = SPECS["per_sample"].start(80.0)
+    for k in range(80 * 150):
+        waits = 20 * MS if k >= 4000 else 0
+        (t,) = clock.map(k * 12_500_000 + waits, frame(np.array([k * 12_500]))).tolist()
+    assert abs(t - k * 12_500_000 - 20 * MS) < MS
+
+
 def test_first_packet_gets_its_arrival_and_residual_says_unsure() -> None:
     clock = SPECS["per_sample"].start(80.0)
     assert clock.residual_ns == 50 * MS

@@ -382,7 +382,9 @@ class _Line:
         span = bins[-1][0] - bins[0][0]
         if span > 0:
             slope = _hull_slope(bins) * (span * span / (span * span + self._trust * self._trust))
-            self.slope = min(max(slope, -self._max_slope), self._max_slope)
+            # steeper than any drift is not drift but a link that has become slower or quicker
+            if abs(slope) <= self._max_slope:
+                self.slope = slope
         heights = sorted(y - self.slope * x for x, y in bins)
         self.level = heights[0]
         if len(bins) >= _MIN_BINS:
