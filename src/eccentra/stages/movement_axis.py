@@ -14,6 +14,7 @@ The first two are angles in degrees, the third is metres.
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import Literal
 
 import msgspec
@@ -75,10 +76,9 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         return self._leaky_sum(self._leaky_sum(linear * step) * step)
 
     def _leaky_sum(self, x: Floats) -> Floats:
-        from scipy.signal import lfilter
-
-        out: Floats = lfilter([1.0], [1.0, -self.keep], x)
-        return out
+        # no scipy here: to import its filters takes longer than the analysis of minutes
+        keep = self.keep
+        return np.array(list(accumulate(x.tolist(), lambda total, value: value + keep * total)))
 
     def follow(self) -> Follower:
         """The same, row by row."""
