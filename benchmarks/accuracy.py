@@ -16,11 +16,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from eccentra.events import Event, RepAmended, RepCompleted, RepRejected, Repetition, SetCompleted
+from eccentra.events import Event, RepAmended, RepCompleted, Repetition, RepRejected, SetCompleted
 from eccentra.exercises import Exercise, load_exercise
 from eccentra.pipeline import Pipeline
 from eccentra.samples import Block, StreamInfo
 from eccentra.simulate import Simulation, simulate
+from eccentra.simulate.nordic import NordicSet
 from eccentra.simulate.sessions import nordic_session
 from eccentra.simulate.truth import TrueRep, TrueSet
 
@@ -88,7 +89,9 @@ class Score:
         e["ecc"].append(got - want)
         e["ecc_limit"].append(max(0.10, 0.05 * want))
         e["ecc_want"].append(want)
-        e["tut"].append(((rep.value("tut_s") or math.nan) - true.tut_s) / true.tut_s * 100)
+        # the way back of a Nordic curl is never time under tension, whoever does it
+        tension = want + true.total_s("isometric")
+        e["tut"].append(((rep.value("tut_s") or math.nan) - tension) / tension * 100)
         e["start"].append(rep.start_us / 1e6 - true.start_s)
         if kit != "force":
             rom, wanted = rep.value("rom_deg"), true.rom_lean_deg
@@ -145,7 +148,7 @@ HEAD = (
 def cases(simulation: Simulation, true: TrueSet) -> list[str]:
     """Names of the groups that a set belongs to."""
     moves = simulation.scenario.timeline
-    sets = [m for m in moves if hasattr(m, "reps")]
+    sets = [move for move in moves if isinstance(move, NordicSet)]
     reps = sets[true.index - 1].reps if len(sets) == len(simulation.truth.sets) else ()
     out = {f"shape {rep.shape}" for rep in reps}
     for name, holds in (

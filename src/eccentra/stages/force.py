@@ -1,7 +1,7 @@
 """Force of one side: its zero, and what it did over a phase.
 
 A strap only pulls, so the lowest quiet level seen lately is the sensor's zero (an untared offset, or the
-leg hanging in the strap when it was never slack). Peak is of the force smoothed to about 15 Hz without
+leg hanging in the strap when it was never slack). Peak is of the force smoothed to about 20 Hz without
 delay; mean and impulse are of the force as it came.
 """
 
@@ -18,7 +18,7 @@ from eccentra.stages.strokes import smooth
 
 __all__ = ["Zero", "summary"]
 
-_PEAK_SIGMA_S = 0.1325 / 15.0
+_PEAK_SIGMA_S = 0.1325 / 20.0
 
 
 class Zero:

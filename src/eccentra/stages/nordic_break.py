@@ -67,13 +67,13 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule) -> float
         return None
     dt = float(t[1] - t[0])
     rate = 1.0 / dt
-    acceleration = smooth(np.gradient(speed, dt), rate, 0.02)
+    acceleration = smooth(np.gradient(speed, dt), rate, 0.05)
     free = np.degrees(rule.free_fall_rad_s2) * np.sin(np.radians(np.clip(lean, 5.0, 90.0)))
     share = acceleration / free
     peak = int(np.argmax(speed))
     if speed[peak] < rule.least_speed_deg_s:
         return None
-    onset = _rough_onset(share, peak, rate, rule.least_share)
+    onset = _rough_onset(acceleration, share, peak, rate, rule.least_share)
     if onset is None:
         return None
     if t[onset] - t[0] < rule.least_control_s or lean[onset] < rule.least_lean_deg:
@@ -83,16 +83,25 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule) -> float
     return _fine_onset(t, speed, onset, peak)
 
 
-def _rough_onset(share: Floats, peak: int, rate: float, least: float) -> int | None:
-    """Last sample before the fall at which the acceleration was still that of control."""
+def _rough_onset(acceleration: Floats, share: Floats, peak: int, rate: float, least: float) -> int | None:
+    """Where the acceleration was least before the fall: the strokes of control have their own before that.
+
+    ``None`` when it only grew from the start on: a quick stroke, not a lost one.
+    """
     first = max(0, peak - int(0.9 * rate))
-    top = first + int(np.argmax(share[first : peak + 1]))
+    top = first + int(np.argmax(acceleration[first : peak + 1]))
     if share[top] < least:
         return None
-    i = top
-    while i > 0 and share[i - 1] > 0.35 * least:
-        i -= 1
-    return i if i > 0 else None
+    values = share[: top + 1].tolist()
+    lowest = top
+    for i in range(top, -1, -1):
+        if values[i] < values[lowest]:
+            lowest = i
+        if values[lowest] < 0.35 * least or values[i] > values[lowest] + 0.15:
+            break
+    else:
+        return None
+    return lowest if values[lowest] < 0.6 * values[top] else None
 
 
 def _is_fall(lean: Floats, speed: Floats, onset: int, peak: int, rate: float, rule: BreakRule) -> bool:
@@ -110,19 +119,20 @@ def _is_fall(lean: Floats, speed: Floats, onset: int, peak: int, rate: float, ru
 def _fine_onset(t: Floats, speed: Floats, onset: int, peak: int) -> float:
     """Onset from the fit of line plus power, over the last of control and the first of the fall."""
     dt = float(t[1] - t[0])
-    back, ahead = round(0.5 / dt), round(0.22 / dt)
-    a, b = max(0, onset - back), min(peak, onset + ahead)
-    x, y = t[a : b + 1] - t[onset], speed[a : b + 1]
+    base = float(speed[onset])
+    b = onset + 6
+    while b < peak and speed[b] < base + 0.12 * (float(speed[peak]) - base):
+        b += 1
+    a = max(0, min(onset - round(0.3 / dt), b - round(0.6 / dt)))
+    x, y = t[a : b + 1] - t[a], speed[a : b + 1]
     best: tuple[float, float] | None = None
-    for shift in np.arange(-0.25, 0.1, dt / 2).tolist():
-        late = np.maximum(x - shift, 0.0)
-        if late[-1] < 0.08 or shift < x[0] + 0.1:
-            continue
-        for power in (1, 2):
+    for start in np.arange(0.12, float(x[-1]) - 0.06, dt).tolist():
+        late = np.maximum(x - start, 0.0)
+        for power in (1.0, 2.0, 3.0):
             design = np.stack([np.ones_like(x), x, late**power], axis=1)
             fit, *_ = np.linalg.lstsq(design, y, rcond=None)
             rest = y - (fit[0] + fit[1] * x + fit[2] * late**power)
             squares = math.fsum((rest * rest).tolist())
             if fit[2] > 0.0 and (best is None or squares < best[0]):
-                best = (squares, shift)
-    return float(t[onset]) + (0.0 if best is None else best[1])
+                best = (squares, start)
+    return float(t[onset]) if best is None else float(t[a]) + best[1]

@@ -10,9 +10,10 @@ import math
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from eccentra.events import Force
-from eccentra.samples import NS_PER_S, Floats, Times
+from eccentra.samples import NS_PER_S, Floats, Side, Times
 from eccentra.stages.force import summary
 from eccentra.stages.inclination import Vector, axis_of, lean_of, rate_about
 from eccentra.stages.nordic_break import BreakRule, find_break
@@ -28,7 +29,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     rate: int
     gap: int
     shank: int | None
-    forces: dict[str, int]
+    forces: dict[Side, int]
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +96,7 @@ class Measured(msgspec.Struct, kw_only=True):
     break_knee: float | None
     shank_change: float | None
     shank_home: Vector | None
-    forces: dict[str, Force | None]
+    forces: dict[Side, Force | None]
     peak_angle: float | None
     loaded_n: float | None
     gap_start: bool
@@ -120,7 +121,7 @@ class _Grid(msgspec.Struct):
     t0: int
     t: Floats
     x: Floats
-    hole: Floats
+    hole: NDArray[np.bool_]
 
 
 def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
@@ -141,7 +142,8 @@ def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
             out[place, c] = column
         else:
             out[:, c] = np.interp(even, place[own], column[own])
-    return _Grid(t0=int(t[0]), t=even * (step_ns / NS_PER_S), x=out, hole=hole)
+    times: Floats = even * (step_ns / NS_PER_S)
+    return _Grid(t0=int(t[0]), t=times, x=out, hole=hole)
 
 
 def measure(
@@ -154,7 +156,7 @@ def measure(
     step_ns: int,
     rule: MeasureRule,
     breaks: BreakRule,
-    zeros: dict[str, float],
+    zeros: dict[Side, float],
     shank_axis: Vector | None,
 ) -> Measured | None:
     """Take apart the excursion in these rows; ``None`` when there is no stroke away from ``home``.
@@ -294,7 +296,7 @@ def _numbers(
     home: Vector,
     columns: Columns,
     breaks: BreakRule,
-    zeros: dict[str, float],
+    zeros: dict[Side, float],
     shank_axis: Vector | None,
 ) -> Measured:
     grid, rule = work.grid, work.rule
@@ -406,7 +408,7 @@ def _knee_rom(work: _Work, shank: Floats, a: int, b: int) -> float:
     return float(knee.max() - knee.min())
 
 
-def _net(work: _Work, columns: Columns, zeros: dict[str, float], a: int, b: int) -> Floats | None:
+def _net(work: _Work, columns: Columns, zeros: dict[Side, float], a: int, b: int) -> Floats | None:
     """Sum of the sides' forces above zero; ``None`` without force or where one is missing."""
     sides = [work.grid.x[a:b, c] - zeros[side] for side, c in columns.forces.items() if side in zeros]
     if not sides or b - a < 2:
@@ -418,7 +420,7 @@ def _net(work: _Work, columns: Columns, zeros: dict[str, float], a: int, b: int)
 
 
 def _most_load(
-    work: _Work, columns: Columns, zeros: dict[str, float], start: float, end: float
+    work: _Work, columns: Columns, zeros: dict[Side, float], start: float, end: float
 ) -> float | None:
     a, b = int(np.searchsorted(work.grid.t, start)), int(np.searchsorted(work.grid.t, end))
     net = _net(work, columns, zeros, a, b)
@@ -426,7 +428,7 @@ def _most_load(
 
 
 def _angle_at_peak(
-    work: _Work, columns: Columns, zeros: dict[str, float], start: float, end: float
+    work: _Work, columns: Columns, zeros: dict[Side, float], start: float, end: float
 ) -> float | None:
     a, b = int(np.searchsorted(work.grid.t, start)), int(np.searchsorted(work.grid.t, end))
     net = _net(work, columns, zeros, a, b)
@@ -438,8 +440,8 @@ def _angle_at_peak(
 def _loaded_hold(
     work: _Work,
     columns: Columns,
-    zeros: dict[str, float],
-    forces: dict[str, Force | None],
+    zeros: dict[Side, float],
+    forces: dict[Side, Force | None],
     down_end: float,
     back: tuple[float, float] | None,
 ) -> bool | None:

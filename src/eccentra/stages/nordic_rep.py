@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -12,7 +13,7 @@ from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.sets import asymmetry, total
 
-__all__ = ["Circumstances", "set_totals", "write_repetition"]
+__all__ = ["Circumstances", "both_metrics", "set_totals", "write_repetition"]
 
 _KINDS: dict[str, PhaseKind] = {
     "eccentric": "eccentric",
@@ -59,9 +60,7 @@ def write_repetition(
     """The repetition as it is published."""
     reasons = _reasons(m, stage, known)
     flags = _flags(m, known)
-    phases = tuple(
-        Phase(kind=_KINDS[s.kind], start_us=m.us(s.start), end_us=m.us(s.end)) for s in m.spans
-    )
+    phases = tuple(Phase(kind=_KINDS[s.kind], start_us=m.us(s.start), end_us=m.us(s.end)) for s in m.spans)
     forces = {side: m.forces.get(side) for side in known.sides}
     return Repetition(
         set_index=set_index,
@@ -156,29 +155,32 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
         "tut_controlled_s": _metric(None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside),
         "eccentric_s": _metric(eccentric, "s", kinematic, inside),
         "isometric_s": _metric(isometric, "s", kinematic, inside),
-        "return_s": _metric(back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN)),
+        "return_s": _metric(
+            back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN)
+        ),
         "rom_deg": _metric(None if edge else rom, "deg", what, assumed),
         "lean_rom_deg": _metric(None if edge else m.rom, "deg", "thigh_lean", inside),
         "omega_mean_ecc_deg_s": _metric(
-            None if eccentric is None or eccentric <= 0 else m.rom / eccentric, "deg/s", "rom_over_time", inside
+            None if eccentric is None or eccentric <= 0 else m.rom / eccentric,
+            "deg/s",
+            "rom_over_time",
+            inside,
         ),
-        "omega_peak_ecc_deg_s": _metric(
-            None if inside else m.peak_speed, "deg/s", "percentile_95", inside
-        ),
+        "omega_peak_ecc_deg_s": _metric(None if inside else m.peak_speed, "deg/s", "percentile_95", inside),
     }
     if known.sides:
         missing = Flag.FORCE_MISSING if m.peak_angle is None else inside
         out["lean_at_peak_force_deg"] = _metric(m.peak_angle, "deg", "thigh_lean", missing)
     if "both" in known.sides:
-        out |= _both(m.forces.get("both"))
+        out |= both_metrics(m.forces.get("both"))
     return out
 
 
-def _both(force: Force | None) -> dict[str, Metric]:
+def both_metrics(force: Force | None) -> dict[str, Metric]:
     """One sensor that carries both legs has no side of its own."""
     flag = Flag.FORCE_MISSING if force is None else None
     return {
-        "force_both_peak_n": _metric(None if force is None else force.peak_n, "N", "peak_15hz", flag),
+        "force_both_peak_n": _metric(None if force is None else force.peak_n, "N", "peak_20hz", flag),
         "force_both_mean_n": _metric(None if force is None else force.mean_n, "N", "mean_eccentric", flag),
         "force_both_impulse_ns": _metric(
             None if force is None else force.impulse_ns, "N.s", "impulse_eccentric", flag
@@ -191,9 +193,7 @@ def _break_point(m: Measured, stage: Stage, known: Circumstances) -> BreakPoint 
         return None
     start = stage.start_knee_flexion_deg
     knee = start - m.break_lean if m.break_knee is None else start + m.break_knee - m.start_lean
-    return BreakPoint(
-        lean_deg=m.break_lean, knee_flexion_deg=knee, method="bpa_rel", t_us=m.us(m.break_s)
-    )
+    return BreakPoint(lean_deg=m.break_lean, knee_flexion_deg=knee, method="bpa_rel", t_us=m.us(m.break_s))
 
 
 def set_totals(least_reps: int, sides: tuple[Side, ...]) -> Totals:
@@ -208,7 +208,7 @@ class Totals:
         self._least = least_reps
         self._two_sides = two_sides
 
-    def __call__(self, reps: list[Repetition] | tuple[Repetition, ...]) -> dict[str, Metric]:
+    def __call__(self, reps: Sequence[Repetition]) -> dict[str, Metric]:
         """Time under tension, eccentric time, and with two sides their difference."""
         out = {
             "tut_s": total(reps, "tut_s", "s", "tut_sum"),
