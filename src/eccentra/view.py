@@ -199,7 +199,7 @@ def _bar(value: float | None, full: float, unit: str, style: str) -> tuple[Rende
     if value is None:
         return Text("not measured", style="dim"), ""
     bar = Bar(full, 0, min(max(value, 0.0), full), color=style, bgcolor="grey23")
-    return bar, f"{value:.0f}{unit}"
+    return bar, f"{round(value)}{unit}"
 
 
 def _sensor_table(rows: tuple[SensorRow, ...]) -> Table:
