@@ -117,8 +117,8 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Which way is forward: learned from excursions, as mounting says nothing.
 
     Evidence of an excursion is the sum of a part for a long descent (0 at ``slow_from_s``, 1 after
-    ``slow_span_s`` more), for a far lean (0 at ``far_from_deg``, 1 after ``far_span_deg`` more, the heels stop
-    sitting back before that), for coming back quicker than going, and for load.
+    ``slow_span_s`` more), for a far lean (0 at ``far_from_deg``, 1 after ``far_span_deg`` more: the heels
+    stop sitting back before that), for coming back quicker than going, and for load.
 
     Attributes
     ----------
@@ -172,6 +172,8 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     burst_s, burst_share, burst_first_n
         A burst is a lowering when it lasts ``burst_s`` and reaches ``burst_share`` of the usual peak, or
         ``burst_first_n`` (all straps) before any is usual.
+    steady_share
+        The same for a burst that goes as slowly as it came (somebody pulls back up): small movements do that.
     dip_s
         A dip shorter than this does not end a burst.
     """
@@ -188,6 +190,7 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     burst_s: float
     burst_share: float
     burst_first_n: float
+    steady_share: float
     dip_s: float
 
 

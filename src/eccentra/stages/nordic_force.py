@@ -52,13 +52,14 @@ class _Burst(msgspec.Struct, kw_only=True):
 
 
 class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
-    """A burst taken apart; session times in ns."""
+    """A burst taken apart; session times in ns. ``steady``: let go slowly, as in pulling back up."""
 
     start: int
     end: int
     peak: float
     forces: dict[Side, Force | None]
     gap: bool
+    steady: bool
 
 
 class ForceRun:
@@ -91,7 +92,7 @@ class ForceRun:
         self._burst: _Burst | None = None
         self._above = 0
         self._peaks: list[float] = []
-        self._unproven: list[tuple[int, int, float]] = []
+        self._unproven: list[tuple[int, int, float, bool]] = []
         sides = tuple(self._columns)
         self._book = SetBook(
             first_set, round(stage.set_gap_s * 1e6), set_totals(stage.asymmetry_least_reps, sides)
@@ -227,14 +228,14 @@ class ForceRun:
         out += events
         out += book.complete(self._write(found, number, t))
         self._peaks.append(found.peak)
-        self._unproven.append((book.set_index, number, found.peak))
+        self._unproven.append((book.set_index, number, found.peak, found.steady))
         self._doubt(t, out)
 
     def _usual(self) -> float:
-        """Peak of all straps in a full effort; before any, the least that counts."""
+        """Usual peak of all straps; before any, the least that counts."""
         recent = sorted(self._peaks[-9:])
         rule = self._stage.force
-        return recent[-1 - len(recent) // 5] if recent else rule.burst_first_n / rule.burst_share
+        return recent[len(recent) // 2] if recent else rule.burst_first_n / rule.burst_share
 
     @property
     def _least(self) -> float:
@@ -245,6 +246,8 @@ class ForceRun:
         rule = self._stage.force
         if found.peak < self._least:
             return Reason.NO_LOAD
+        if found.steady and self._peaks and found.peak < rule.steady_share * self._usual():
+            return Reason.TOO_SMALL
         if found.end - found.start < rule.burst_s * NS_PER_S:
             return Reason.TOO_SHORT
         if found.end - found.start > self._stage.count.most_down_s * NS_PER_S:
@@ -253,15 +256,16 @@ class ForceRun:
 
     def _doubt(self, t: int, out: list[Event]) -> None:
         """The first bursts were counted before anything was usual: take back what turns out to be weak."""
-        if len(self._peaks) < 2:
+        if len(self._peaks) < 3:
             return
         keep = []
-        for set_index, number, peak in self._unproven:
-            if peak < self._least:
+        for set_index, number, peak, steady in self._unproven:
+            share = self._stage.force.steady_share if steady else self._stage.force.burst_share
+            if peak < share * self._usual():
                 out += self._book.amend(set_index, number, t // 1000, Reason.NO_LOAD)
             else:
-                keep.append((set_index, number, peak))
-        self._unproven = keep if len(self._peaks) < 4 else []
+                keep.append((set_index, number, peak, steady))
+        self._unproven = keep if len(self._peaks) < 5 else []
 
     def _take_apart(self, b: _Burst, t: int) -> _Lowering | None:
         rows_t, rows = self._history.rows(max(b.since - 3 * NS_PER_S, self._free_from), t)
@@ -269,7 +273,7 @@ class ForceRun:
             return None
         n = int((rows_t[-1] - rows_t[0]) // self._step_ns) + 1
         at = (rows_t - rows_t[0]) // self._step_ns
-        grid: Floats = np.arange(n) * (self._step_ns / NS_PER_S)
+        grid: Floats = np.arange(n, dtype=np.float64) * (self._step_ns / NS_PER_S)
         sides: dict[Side, Floats] = {}
         gap = n > len(rows_t) or b.gap
         total = np.zeros(n)
@@ -287,7 +291,7 @@ class ForceRun:
         span = self._span(grid, net, begin, hz)
         if span is None:
             return None
-        start, end = span
+        start, end, steady = span
         forces = {
             side: summary(grid, sides[side], [(start, end)], self._zeros[side].value or 0.0)
             for side in self._columns
@@ -299,9 +303,10 @@ class ForceRun:
             peak=float(net[begin:].max()),
             forces=forces,
             gap=gap,
+            steady=steady,
         )
 
-    def _span(self, t: Floats, net: Floats, begin: int, hz: float) -> tuple[float, float] | None:
+    def _span(self, t: Floats, net: Floats, begin: int, hz: float) -> tuple[float, float, bool] | None:
         """Start of the descent and its end.
 
         The end is where force has gone to half of what it was just before it went for good; when it goes
@@ -318,20 +323,18 @@ class ForceRun:
         while end > peak_at and net[end - 1] < 0.5 * level:
             end -= 1
         high = begin + int(np.flatnonzero(net[begin:] > 0.9 * peak)[-1])
-        if last - high > 1.1 * hz and _steadily(net[high : last + 1]):
-            end = begin + int(np.flatnonzero(net[begin:] > 0.97 * peak)[-1])
         rate = smooth(np.gradient(net, 1.0 / hz), hz, 0.05)
-        rising = begin
-        while rising < peak_at and rate[rising] < 0.25 * peak:
-            rising += 1
-        top = rising
-        while top < peak_at and rate[top] > 0.1 * peak:
-            top += 1
-        how = Ends(noise=0.04 * peak, smear_s=0.06, error=1.0, most_residual=1.0)
+        # hands catch or take over within 0.3 s; pulling back up takes as long as a movement does
+        steady = last - high > 0.8 * hz and float(rate[high : last + 1].min()) > -2.0 * peak
+        if steady:
+            end = begin + int(np.flatnonzero(net[begin:] > 0.97 * peak)[-1])
+        rising = begin + int(np.argmax(net[begin : peak_at + 1] > 0.15 * peak))
+        top = begin + int(np.argmax(net[begin : peak_at + 1] > 0.5 * peak))
         if top - rising < 5:
-            return float(t[begin]), float(t[end])
+            return float(t[begin]), float(t[end]), steady
+        how = Ends(noise=12.0, smear_s=0.06, error=1.0, most_residual=1.0)
         start = zero_velocity(t, rate, rising, top, 0, how)
-        return max(start, float(t[begin]) - 2.0), float(t[end])
+        return max(start, float(t[begin]) - 2.0), float(t[end]), steady
 
     def _write(self, found: _Lowering, index: int, t: int) -> Repetition:
         start, end = found.start // 1000, found.end // 1000
@@ -375,9 +378,3 @@ class ForceRun:
             confidence=0.4 if found.gap else (0.7 if len(self._peaks) < 3 else 0.8),
             flags=tuple(flags),
         )
-
-
-def _steadily(net: Floats) -> bool:
-    """Whether a fall of force is spread over its time, not a drop after a plateau."""
-    middle = net[len(net) // 3 : 2 * len(net) // 3]
-    return bool(0.3 * net[0] < float(np.median(middle)) < 0.9 * net[0])

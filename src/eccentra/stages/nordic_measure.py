@@ -142,7 +142,7 @@ def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
             out[place, c] = column
         else:
             out[:, c] = np.interp(even, place[own], column[own])
-    times: Floats = even * (step_ns / NS_PER_S)
+    times: Floats = even.astype(np.float64) * (step_ns / NS_PER_S)
     return _Grid(t0=int(t[0]), t=times, x=out, hole=hole)
 
 
