@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from eccentra.exercises import load_exercise
 from eccentra.mqtt.publisher import Publisher
@@ -39,11 +40,15 @@ def main() -> None:
 
 def subscribe(port: int) -> paho.Client:
     ready = threading.Event()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.on_connect = lambda *_: client.subscribe(TOPIC, qos=1)
-    client.on_subscribe = lambda *_: ready.set()
+
+    def subscribed(client: paho.Client, userdata: Any, mid: int, codes: Any, properties: Any) -> None:
+        ready.set()
+
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.on_subscribe = subscribed
     client.on_message = show
     client.connect("127.0.0.1", port)
+    client.subscribe(TOPIC, qos=1)
     client.loop_start()
     ready.wait(10)
     return client
