@@ -260,6 +260,9 @@ def _phase(phase: Phase) -> dict[str, Any]:
 def _rep(number: int, rep: Repetition) -> dict[str, Any]:
     point = rep.break_point
     forces = {"left": _force(rep.force_left), "right": _force(rep.force_right)}
+    both = {key: rep.value(f"force_both_{key}") for key in ("peak_n", "mean_n", "impulse_ns")}
+    if None not in both.values():
+        forces["both"] = both
     return {
         "index": number,
         "start_s": _s(rep.start_us),
@@ -285,7 +288,7 @@ def _rep(number: int, rep: Repetition) -> dict[str, Any]:
     }
 
 
-def _force(force: Force | None) -> dict[str, float] | None:
+def _force(force: Force | None) -> dict[str, float | None] | None:
     if force is None:
         return None
     return {"peak_n": force.peak_n, "mean_n": force.mean_n, "impulse_ns": force.impulse_ns}

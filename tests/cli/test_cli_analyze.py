@@ -136,6 +136,18 @@ def test_few_sensors(kit: str, tmp_path: Path) -> None:
     assert [one.reps_counted for one in out.sets] == [3]
 
 
+def test_one_strap_for_both_legs(tmp_path: Path) -> None:
+    path = curls("force").write_csv(tmp_path)["left"]
+    out = tmp_path / "out.json"
+    args = ["--exercise", "nordic-curl", "--force", f"both={path}", "--json", out]
+    assert eccentra("analyze", *args).exit_code == 0
+    (only,) = json.loads(out.read_bytes())["sets"]
+    assert only["asymmetry_pct"] is None
+    for rep in only["reps"]:
+        assert rep["force"]["left"] is rep["force"]["right"] is None
+        assert rep["force"]["both"]["peak_n"] > 300
+
+
 def test_the_same_every_time(session: Simulation, tmp_path: Path) -> None:
     args = ["--exercise", "nordic-curl", *files(session, tmp_path)]
     texts = []
