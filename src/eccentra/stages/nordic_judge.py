@@ -45,7 +45,9 @@ class _Waiting(msgspec.Struct, kw_only=True):
 class Judge:
     """State: sets, direction, calibrated ROM, usual load, and what waits for a decision."""
 
-    def __init__(self, stage: Stage, first_set: int, sides: tuple[Side, ...], shank: bool, gyro: bool) -> None:
+    def __init__(
+        self, stage: Stage, first_set: int, sides: tuple[Side, ...], shank: bool, gyro: bool
+    ) -> None:
         self._stage = stage
         self._sides = sides
         self._shank = shank
@@ -56,6 +58,8 @@ class Judge:
         self.forward: Vector | None = None
         self._for = 0.0
         self._against = 0.0
+        self._proofs = 0
+        self._times: list[float] = []
         self._roms: list[float] = []
         self._loads: list[float] = []
         self._waiting: list[_Waiting] = []
@@ -70,7 +74,7 @@ class Judge:
     @property
     def established(self) -> bool:
         """Whether the direction is sure."""
-        return self.forward is not None and self._for >= 2.0 * self._stage.direction.enough
+        return self.forward is not None and self._proofs >= 2
 
     def side_of(self, axis: Vector) -> int | None:
         """+1 forward, -1 backward, 0 not known yet, ``None`` about another axis."""
@@ -118,7 +122,14 @@ class Judge:
         return self._count(m, t_ns, provisional=not self.established)
 
     def done(
-        self, m: Measured, opened: Open | None, t_ns: int, *, returned: bool, rested: bool, unsure: bool = False
+        self,
+        m: Measured,
+        opened: Open | None,
+        t_ns: int,
+        *,
+        returned: bool,
+        rested: bool,
+        unsure: bool = False,
     ) -> list[Event]:
         """An excursion is over: complete what was counted, or decide now."""
         full = m.rom >= self.full_from()
@@ -127,7 +138,8 @@ class Judge:
         )
         if opened is not None:
             events = self._complete(item, opened, t_ns)
-            self._learn(item, 1)
+            if item.full:
+                self._learn(item)
             return events
         reason = self._refused(m)
         if reason is None and not full and not rested:
@@ -231,7 +243,7 @@ class Judge:
         opened, events = self._count(item.measured, t_ns, provisional=not self.established)
         events += self._complete(item, opened, t_ns)
         if item.full:
-            self._learn(item, 1)
+            self._learn(item)
         return events
 
     def _complete(self, item: _Waiting, opened: Open, t_ns: int) -> list[Event]:
@@ -266,39 +278,59 @@ class Judge:
             events.append(CalibrationDone(t_us=rep.end_us, what="forward direction"))
         return events
 
-    def _learn(self, item: _Waiting, side: int) -> None:
-        rule = self._stage.direction
+    def _learn(self, item: _Waiting) -> None:
+        """A full repetition was counted in the forward direction."""
+        rule, m = self._stage.direction, item.measured
+        self._opposite = []
         if item.evidence < rule.doubtful:
             return
-        if side > 0:
-            self._for = min(self._for + item.evidence, rule.most)
-            self._against *= rule.fade
-            if self.forward is not None and dot(self.forward, item.measured.axis) > 0.0:
-                self.forward = item.measured.axis
-        else:
-            self._against = min(self._against + item.evidence, rule.most)
-            self._for *= rule.fade
+        self._for += item.evidence
+        self._against *= rule.fade
+        self._proofs += 1
+        if self.established:
+            self._unproven = []
+        self._times.append(m.eccentric_s)
+        if self.forward is not None and dot(self.forward, m.axis) > 0.0:
+            self.forward = m.axis
 
     def _opposed(self, item: _Waiting, t_ns: int) -> list[Event]:
         """An excursion the other way: refused, unless the evidence turns."""
         m = item.measured
-        self._learn(item, -1)
-        rule = self._stage.direction
-        if item.full and item.evidence >= rule.doubtful:
+        if item.full and item.evidence >= self._stage.direction.doubtful:
+            self._against += item.evidence
             self._opposite.append(item)
-        if self._against <= self._for + 0.3 or not self._opposite or self._opposite[-1] is not item:
-            return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
+            if self._turned():
+                return self._turn_around(m, t_ns)
+        return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
+
+    def _turned(self) -> bool:
+        """Whether the other direction is the better one by now.
+
+        Once repetitions have proved a direction, it takes several others like them in a row: then the
+        sensor was turned. Before that, the stronger single excursion wins.
+        """
+        if not self.established:
+            return self._against > self._stage.direction.fade * self._for + 0.3
+        usual, rom = sorted(self._times[-9:]), self.rom or 0.0
+        alike = [
+            i.measured.eccentric_s > 0.7 * usual[len(usual) // 2] and i.measured.rom > 0.85 * rom
+            for i in self._opposite[-3:]
+        ]
+        return len(alike) == 3 and all(alike)
+
+    def _turn_around(self, m: Measured, t_ns: int) -> list[Event]:
+        """Forward is the other way: take back what was not proved, count what was refused."""
         events: list[Event] = []
         for set_index, index in self._unproven:
             events += self.book.amend(set_index, index, t_ns // 1000, Reason.WRONG_DIRECTION)
         self._unproven = []
-        self._roms, self._loads = [], []
-        self._for, self._against = self._against, 0.0
+        self._roms, self._loads, self._times = [], [], []
+        self._for, self._against, self._proofs = 0.0, 0.0, 0
         self.forward = m.axis
-        late = [i for i in self._opposite if t_ns // 1000 - self._end_us(i) < 120_000_000]
-        self._opposite = []
+        late, self._opposite = self._opposite[-3:], []
         for one in late:
-            events += self._accept(msgspec.structs.replace(one, evidence=0.0), t_ns)
+            if t_ns // 1000 - self._end_us(one) < 120_000_000:
+                events += self._accept(one, t_ns)
         return events
 
     def _flush_waiting(self, m: Measured, t_ns: int) -> list[Event]:
