@@ -11,6 +11,7 @@ along the axis, so that two different movements that look alike on one axis are 
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -82,18 +83,21 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     any_time: float
     enough: float
 
-    def of(self, likeness: float, size_ratio: float, time_ratio: float) -> float:
-        """Logarithm of the likelihood ratio of one pair of strokes."""
+    def of(self, likeness: float, size_ratio: float) -> float:
+        """Logarithm of the likelihood ratio of two strokes in the same direction."""
         angle = math.degrees(math.acos(min(max(likeness, -1.0), 1.0)))
         spread = 2.0 * self.angle_deg * self.angle_deg
         found = math.log(self.any_angle_deg * self.any_angle_deg / spread) - angle * angle / spread
-        for ratio, sd, limit in (
-            (size_ratio, self.size, self.any_size),
-            (time_ratio, self.time, self.any_time),
-        ):
-            off = math.log(ratio) / sd
-            found += math.log(2.0 * limit / (sd * math.sqrt(2.0 * math.pi))) - 0.5 * off * off
-        return found
+        return found + _of_ratio(size_ratio, self.size, self.any_size)
+
+    def of_time(self, ratio: float) -> float:
+        """The same of the times of two cycles."""
+        return _of_ratio(ratio, self.time, self.any_time)
+
+
+def _of_ratio(ratio: float, sd: float, limit: float) -> float:
+    off = math.log(ratio) / sd
+    return math.log(2.0 * limit / (sd * math.sqrt(2.0 * math.pi))) - 0.5 * off * off
 
 
 class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,9 +113,9 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         How different two strokes, or two cycles, of one movement may be.
     belief
         When likeness is no chance.
-    first_share, first_likeness
-        The same for the repetitions before those that proved it: smallest size as a share of the usual one,
-        and likeness.
+    first_share, first_ratio, first_likeness
+        The same for the repetitions before those that proved it: smallest and largest size as a share of the
+        usual one, and likeness.
     leak_s
         Leak of ``shift``.
     """
@@ -123,6 +127,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     time_ratio: float
     belief: Belief
     first_share: float
+    first_ratio: float
     first_likeness: float
     leak_s: float
 
@@ -185,7 +190,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             stroke = (values[later] - values[turn]) * direction
             leaves = moving_part(values, turn, later)[0]
             if (
-                not self.first_share * found.size <= stroke <= self.size_ratio * found.size
+                not self.first_share * found.size <= stroke <= self.first_ratio * found.size
                 or t[after] - t[leaves] > self.time_ratio * found.period_s
                 or float((stroke_shape(path, values, turn, later) * shapes[direction]).sum())
                 < self.first_likeness
@@ -206,75 +211,80 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def _along(self, axis: Axis, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         x = axis.values(t, rows)
         values = x.tolist()
+        times = t.tolist()
         least = self.least(axis.kind)
         points = coarser(values, extremes(x), 0.5 * least)
         size = 0.6 * float(x.max() - x.min())
         path: Floats | None = None
         best: tuple[float, Found] | None = None
+        seen: set[tuple[int, ...]] = set()
         while size >= 0.5 * least:
             turns = coarser(values, points, size)
-            if not last and turns:
-                turns = turns[:-1]
-            if len(turns) > 2 * _FEWEST:
-                for run in self._runs(turns, values, t):
-                    if path is None:
-                        path = sensor_path(axis.kind, t, rows)
-                    rated = self._rate(run, values, t, path, axis)
+            for run in self._runs(turns if last else turns[:-1], values, times):
+                if run not in seen:
+                    seen.add(run)
+                    path = sensor_path(axis.kind, t, rows) if path is None else path
+                    rated = self._rate(run, values, times, path, axis)
                     if rated is not None and (best is None or rated[0] > best[0]):
                         best = rated
             size *= 0.6
         return best
 
-    def _runs(self, turns: Sequence[int], x: Sequence[float], t: Floats) -> list[list[int]]:
+    def _runs(self, turns: Sequence[int], x: Sequence[float], t: Sequence[float]) -> list[tuple[int, ...]]:
         """Stretches of turning points with strokes of like size and cycles of like time, the late ones."""
-        runs: list[list[int]] = []
-        for end in range(len(turns), max(len(turns) - 4, 0), -1):
-            begin = self._back(turns[:end], x, t)
-            if end - begin > 2 * _FEWEST and not any(
-                r[-1] >= turns[end - 1] and r[0] <= turns[begin] for r in runs
-            ):
-                runs.append(list(turns[begin:end]))
+        if len(turns) <= 2 * _FEWEST:
+            return []
+        sizes = [abs(x[b] - x[a]) for a, b in pairwise(turns)]
+        middles = [_middle(x, t, a, b) for a, b in pairwise(turns)]
+        runs: list[tuple[int, ...]] = []
+        reached = len(turns)
+        for end in range(len(sizes), max(len(sizes) - 4, 0), -1):
+            begin = self._back(sizes, middles, end)
+            if end - begin >= 2 * _FEWEST and begin < reached:
+                reached = begin
+                runs.append(tuple(turns[begin : end + 1]))
         return runs
 
-    def _back(self, turns: Sequence[int], x: Sequence[float], t: Floats) -> int:
-        sizes: list[float] = []
-        times: list[float] = []
-        begin = len(turns) - 1
-        while begin > 0:
-            size = abs(x[turns[begin]] - x[turns[begin - 1]])
-            if sizes and not _like(size, sorted(sizes)[len(sizes) // 2], self.size_ratio):
-                break
-            if begin + 1 < len(turns):
-                cycle = float(t[turns[begin + 1]] - t[turns[begin - 1]])
-                if times and not _like(cycle, sorted(times)[len(times) // 2], self.time_ratio):
-                    break
-                times.append(cycle)
-            sizes.append(size)
-            begin -= 1
-        return begin
+    def _back(self, sizes: Sequence[float], middles: Sequence[float], end: int) -> int:
+        """First of the strokes before ``end`` that belong together by size and time."""
+        used: list[float] = []
+        cycles: list[float] = []
+        for begin in range(end - 1, -1, -1):
+            if used and not _like(sizes[begin], used[len(used) // 2], self.size_ratio):
+                return begin + 1
+            if begin + 2 < end:
+                cycle = middles[begin + 2] - middles[begin]
+                if cycles and not _like(cycle, cycles[len(cycles) // 2], self.time_ratio):
+                    return begin + 1
+                insort(cycles, cycle)
+            insort(used, sizes[begin])
+        return 0
 
     def _rate(
-        self, run: Sequence[int], x: Sequence[float], t: Floats, path: Floats, axis: Axis
+        self, run: tuple[int, ...], x: Sequence[float], t: Sequence[float], path: Floats, axis: Axis
     ) -> tuple[float, Found] | None:
         """How strongly a run, or its late part, speaks for a movement, and the movement if that is enough."""
         strokes = list(pairwise(run))
         shapes = [stroke_shape(path, x, a, b) for a, b in strokes]
         sizes = [abs(x[b] - x[a]) for a, b in strokes]
-        times = [float(t[c] - t[a]) for a, c in zip(run, run[2:], strict=False)]
+        middles = [_middle(x, t, a, b) for a, b in strokes]
+        cycles = [b - a for a, b in zip(middles, middles[2:], strict=False)]
         total = best = 0.0
         begin = len(strokes)
         likeness, likes = 0.0, 0.0
         for k in range(len(strokes) - 3, -1, -1):
             like = float((shapes[k] * shapes[k + 2]).sum())
-            near = times[k + 2] if k + 2 < len(times) else times[k + 1]
-            total += self.belief.of(like, sizes[k] / sizes[k + 2], times[k] / near)
+            total += self.belief.of(like, sizes[k] / sizes[k + 2])
+            # the last cycle has none after it to be compared with
+            if k + 1 < len(cycles):
+                total += self.belief.of_time(cycles[k] / cycles[k + 1])
             likes += like
             if total > best:
                 best, begin, likeness = total, k, likes / (len(strokes) - 2 - k)
         if begin >= len(strokes):
             return None
         run = run[begin:]
-        period = 2.0 * float(t[run[-1]] - t[run[0]]) / (len(run) - 1)
+        period = 2.0 * (middles[-1] - middles[begin]) / (len(middles) - 1 - begin)
         size = sorted(sizes[begin:])[(len(sizes) - begin) // 2]
         best *= _PREFERENCE[axis.kind]
         if size < self.least(axis.kind) or best < self.belief.enough - math.log(period):
@@ -297,6 +307,22 @@ _FEWEST = 2
 
 # Of equally good answers, take the one that cannot drift; a leaky position comes last.
 _PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8}
+
+
+def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
+    """When the stroke from ``a`` to ``b`` passes its middle; unlike its ends, this does not lie in a hold."""
+    level = 0.5 * (x[a] + x[b])
+    up = x[b] > x[a]
+    low, high = a, b
+    while high - low > 1:
+        at = (low + high) // 2
+        if (x[at] < level) == up:
+            low = at
+        else:
+            high = at
+    return (
+        t[low] + (t[high] - t[low]) * (level - x[low]) / (x[high] - x[low]) if x[high] != x[low] else t[low]
+    )
 
 
 def _moved(found: Found, begin: int) -> Found:

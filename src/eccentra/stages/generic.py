@@ -205,15 +205,16 @@ class Run:
         first = self._rows.end
         t, x = block.t[begin:], block.x[begin:]
         self._rows.add(t, x)
-        for k in np.flatnonzero(t % THIN_NS == 0).tolist():
-            if self._row(tracking, int(t[k]), x[k].tolist(), out, live=True):
+        for k, now in enumerate(t.tolist()):
+            if now % THIN_NS == 0 and self._row(tracking, now, x[k].tolist(), out, live=True):
                 self._rows.cut(first + k + 1)
                 return begin + k + 1
         return len(block.t)
 
     def _row(self, tracking: _Tracking, now: int, row: list[float], out: list[Event], *, live: bool) -> bool:
         """Take one row; whether the set ended with it."""
-        self._t_us = now // 1000
+        if live:
+            self._t_us = now // 1000
         t = now * 1e-9
         counter, at = tracking.counter, tracking.sensor
         if row[at] == row[at]:
@@ -295,7 +296,7 @@ class Run:
             usual=tracking.counter.size,
             marked=marked,
             lost_s=lost if lost > 1.5 * self._step_s else 0.0,
-            decided_us=self._t_us,
+            known_us=round(now * 1e6),
         )
 
     def _count(self, made: Repetition, out: list[Event]) -> None:

@@ -69,12 +69,10 @@ class RepMaker:
         Aligned stream.
     found
         The movement.
-    hold_s, full_share, phases
+    hold_s, full_share, return_share, phases
         See :class:`eccentra.stages.generic.Stage`.
     flags
         What holds for every repetition.
-    edge
-        Whether the movement was under way when rows began.
     """
 
     def __init__(
@@ -107,7 +105,7 @@ class RepMaker:
         usual: float,
         marked: bool,
         lost_s: float,
-        decided_us: int,
+        known_us: int,
     ) -> Repetition:
         """Repetition from its rows; its place in the set is filled in later.
 
@@ -119,9 +117,11 @@ class RepMaker:
             Usual stroke.
         marked, lost_s
             Whether rows in it were interpolated over a gap, and the longest time without rows.
+        known_us
+            Time of the last row known when it was decided; it ends before.
         """
         when = cycle_phases(t, x, (cycle.start_s, cycle.top_s, cycle.end_s), self._phases, self._rate_hz)
-        phases = self._tile(when, decided_us)
+        phases = self._tile(when, known_us)
         start, end = phases[0].start_us, phases[-1].end_us
         self._last_end_us = end
         gap = (Flag.GAP_INSIDE,) if lost_s > 0.0 else (Flag.GAP_INTERPOLATED,) if marked else ()
@@ -134,7 +134,7 @@ class RepMaker:
             index=0,
             start_us=start,
             end_us=end,
-            decided_us=max(decided_us, end),
+            decided_us=known_us,
             valid=not reasons,
             reasons=reasons,
             phases=phases,
@@ -143,9 +143,9 @@ class RepMaker:
             flags=flags,
         )
 
-    def _tile(self, when: CyclePhases, decided_us: int) -> tuple[Phase, ...]:
+    def _tile(self, when: CyclePhases, known_us: int) -> tuple[Phase, ...]:
         start = max(round(when.start_s * 1e6), self._last_end_us)
-        end = max(min(round(when.end_s * 1e6), decided_us), start + 2)
+        end = max(min(round(when.end_s * 1e6), known_us), start + 2)
         far, leave = (
             min(max(round(s * 1e6), start + 1), end - 1) for s in (when.far_start_s, when.far_end_s)
         )
