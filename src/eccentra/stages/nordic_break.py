@@ -54,13 +54,17 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     least_lean_deg: float
 
 
-def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule) -> float | None:
+def find_break(
+    t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s: float
+) -> float | None:
     """Time of the break in s within one descent, or ``None`` when it was controlled to its end.
 
     Parameters
     ----------
     t, lean, speed
         float64, shape (n,), from the start of the descent to its end: s, deg, deg/s.
+    smear_s
+        Standard deviation of the smoothing that the speed went through.
     """
     n = len(t)
     if n < 30:
@@ -80,7 +84,7 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule) -> float
         return None
     if lean[-1] - lean[onset] < rule.more_lean_deg or not _is_fall(lean, speed, onset, peak, rate, rule):
         return None
-    return _fine_onset(t, speed, onset, peak)
+    return _fine_onset(t, speed, onset, peak, smear_s)
 
 
 def _rough_onset(acceleration: Floats, share: Floats, peak: int, rate: float, least: float) -> int | None:
@@ -116,23 +120,38 @@ def _is_fall(lean: Floats, speed: Floats, onset: int, peak: int, rate: float, ru
     return won >= rule.least_energy * 2.0 * rule.free_fall_rad_s2 * height
 
 
-def _fine_onset(t: Floats, speed: Floats, onset: int, peak: int) -> float:
-    """Onset from the fit of line plus power, over the last of control and the first of the fall."""
+def _fine_onset(t: Floats, speed: Floats, onset: int, peak: int, smear_s: float) -> float:
+    """Onset from the fit of line plus power, over the last of control and the first of the fall.
+
+    The powers are smoothed like the speed was, or the onset would be found too early. For every onset on
+    the grid the best line is taken out of speed and power, which leaves one coefficient to find.
+    """
     dt = float(t[1] - t[0])
     base = float(speed[onset])
     b = onset + 6
     while b < peak and speed[b] < base + 0.12 * (float(speed[peak]) - base):
         b += 1
     a = max(0, min(onset - round(0.3 / dt), b - round(0.6 / dt)))
-    x, y = t[a : b + 1] - t[a], speed[a : b + 1]
-    best: tuple[float, float] | None = None
-    for start in np.arange(0.12, float(x[-1]) - 0.06, dt).tolist():
-        late = np.maximum(x - start, 0.0)
-        for power in (1.0, 2.0, 3.0):
-            design = np.stack([np.ones_like(x), x, late**power], axis=1)
-            fit, *_ = np.linalg.lstsq(design, y, rcond=None)
-            rest = y - (fit[0] + fit[1] * x + fit[2] * late**power)
-            squares = math.fsum((rest * rest).tolist())
-            if fit[2] > 0.0 and (best is None or squares < best[0]):
-                best = (squares, start)
-    return float(t[onset]) if best is None else float(t[a]) + best[1]
+    y = speed[a : b + 1]
+    n = len(y)
+    first, last = round(0.12 / dt), n - 1 - round(0.06 / dt)
+    if last <= first:
+        return float(t[onset])
+    x = np.arange(n) - 0.5 * (n - 1)
+    spread = math.fsum((x * x).tolist())
+    y = y - math.fsum(y.tolist()) / n
+    y = y - x * (math.fsum((x * y).tolist()) / spread)
+    best: tuple[float, int] | None = None
+    late = np.maximum(np.arange(-n - 20, n + 20) * dt, 0.0)
+    for power in (1.0, 2.0, 3.0):
+        ramp = smooth(late**power, 1.0 / dt, smear_s)
+        # row k: the power that starts at sample first + k
+        rows = np.stack([ramp[n + 20 - k : 2 * n + 20 - k] for k in range(first, last + 1)])
+        rows = rows - (rows.sum(axis=1) / n)[:, None]
+        rows = rows - x * ((rows * x).sum(axis=1) / spread)[:, None]
+        along = (rows * y).sum(axis=1)
+        gain = np.where(along > 0.0, along * along / (rows * rows).sum(axis=1), 0.0)
+        k = int(np.argmax(gain))
+        if best is None or gain[k] > best[0]:
+            best = (float(gain[k]), first + k)
+    return float(t[onset]) if best is None or best[0] <= 0.0 else float(t[a + best[1]])

@@ -308,7 +308,7 @@ def _numbers(
     broken = None
     for stroke in down:
         i, j = int(np.searchsorted(t, stroke.start_s)), int(np.searchsorted(t, stroke.end_s)) + 1
-        broken = find_break(t[i:j], work.lean[i:j], work.fast[i:j], breaks)
+        broken = find_break(t[i:j], work.lean[i:j], work.fast[i:j], breaks, rule.smooth_s)
         if broken is not None:
             break
     forces = {
