@@ -217,18 +217,13 @@ class _Work:
         """Phases, the strokes of the descent, begin and end of the return."""
         rule, grid = self.rule, self.grid
         since = (since_ns - grid.t0) / NS_PER_S
-        quiet = self.speed[
-            int(np.searchsorted(grid.t, since - 1.0)) : int(np.searchsorted(grid.t, since)) + 1
-        ]
-        if len(quiet) > 10:
-            sway = math.sqrt(math.fsum((quiet * quiet).tolist()) / len(quiet))
-            self.noise = min(max(self.noise, 2.0 * sway), 2.0 * rule.stroke_speed_deg_s)
+        self._find_noise(int(np.searchsorted(grid.t, since)))
         strokes = find_strokes(
             self.lean, self.speed, threshold=rule.stroke_speed_deg_s, least=rule.stroke_least_deg
         )
         if not strokes:
             return None
-        how = Ends(noise=self.noise, smear_s=self.smear, error=0.1, most_residual=0.5)
+        how = Ends(noise=self.noise, smear_s=self.smear, error=0.1, most_residual=0.3)
         refine(strokes, grid.t, self.lean, self.speed, how)
         down = self._down(strokes)
         if not down:
@@ -241,6 +236,18 @@ class _Work:
                 spans.append(Span("isometric", spans[-1].end, stroke.start_s))
             spans.append(Span("eccentric", stroke.start_s, stroke.end_s))
         return spans, down, back
+
+    def _find_noise(self, until: int) -> None:
+        """Sway and tremor in the quietest 0.7 s before the departure (a soft start is no noise)."""
+        n = round(0.7 / float(self.grid.t[1]))
+        best: float | None = None
+        for b in range(n, until + 1, n // 4):
+            part = self.speed[b - n : b].tolist()
+            mean = math.fsum(part) / n
+            spread = math.sqrt(math.fsum((v - mean) ** 2 for v in part) / n)
+            best = spread if best is None else min(best, spread)
+        if best is not None:
+            self.noise = min(max(self.noise, 3.0 * best), self.rule.stroke_speed_deg_s)
 
     def _at(self, s: float) -> float:
         return float(np.interp(s, self.grid.t, self.lean))
@@ -304,7 +311,8 @@ def _numbers(
     start, down_end = spans[0].start, spans[-1].end
     a, b = int(np.searchsorted(t, start)), min(int(np.searchsorted(t, down_end)) + 1, len(t))
     base = work._at(start)
-    deepest = float(work.lean[a:b].max())
+    # smoothing has rounded a stop on the floor
+    deepest = float(work.lean[a : b + round(3.0 * work.smear / float(t[1]))].max())
     broken = None
     for stroke in down:
         i, j = int(np.searchsorted(t, stroke.start_s)), int(np.searchsorted(t, stroke.end_s)) + 1

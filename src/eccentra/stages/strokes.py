@@ -203,12 +203,39 @@ def zero_velocity(t: Floats, speed: Floats, first: int, last: int, limit: int, h
     while begin < last and speed[begin] <= floor:
         begin += 1
     crossing = _crossing(t, speed, begin, limit, floor)
+    edge = _edge(t, speed, begin, last, typical, how.smear_s)
+    if edge is not None:
+        return max(edge if crossing is None else max(edge, crossing), float(t[max(limit, 0)]))
     top = _top(speed, begin, last, typical)
     guess = _extrapolate_corner(t, speed, begin, top, how.smear_s)
     at = float(t[begin]) if guess is None else min(guess, float(t[begin]) + 0.5 * how.smear_s)
     if crossing is not None:
         at = max(at, crossing)
     return max(at, float(t[max(limit, 0)]))
+
+
+def _edge(t: Floats, speed: Floats, begin: int, last: int, typical: float, smear_s: float) -> float | None:
+    """Begin of a stroke that reaches its speed at once (or ends on the floor): smoothing hides its ramp.
+
+    A step smoothed by a Gaussian passes half of its height where it was, with a slope of
+    ``height / (2.5 smear_s)``; a ramp of length ``r`` seems as long as the root of the sum of squares.
+    """
+    dt = float(t[1] - t[0])
+    end = min(begin + round(0.12 / dt), last)
+    part = speed[begin : end + 1]
+    height = float(part.max()) if len(part) > 2 else 0.0
+    if height < 0.9 * typical:
+        return None
+    half = begin
+    while speed[half] < 0.5 * height:
+        half += 1
+    if half == 0:
+        return None
+    low, high = float(speed[half - 1]), float(speed[half])
+    middle = float(t[half]) - dt * (high - 0.5 * height) / max(high - low, 1e-9)
+    slope = max((high - low) / dt, 1e-9)
+    length = math.sqrt(max((height / slope) ** 2 - (2.5 * smear_s) ** 2, 0.0))
+    return middle - 0.5 * length
 
 
 def _extrapolate_corner(t: Floats, speed: Floats, begin: int, top: int, smear_s: float) -> float | None:
