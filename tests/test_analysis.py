@@ -173,10 +173,11 @@ def test_quality() -> None:
         SensorGap(t_us=3 * S, sensor="thigh", start_us=2 * S, end_us=3 * S),
         QualityNoted(t_us=4 * S, flag=Flag.NO_GYROSCOPE, sensor="thigh", detail="slow movements only"),
         QualityNoted(t_us=5 * S, flag=Flag.NO_GYROSCOPE),
+        QualityNoted(t_us=6 * S, flag=Flag.TIME_IRREGULAR, sensor="thigh"),
     ]
-    found = summarise("squat", events, [Flag.TIME_IRREGULAR], ["thigh: a note"])
+    found = summarise("squat", events, ["thigh: a note"])
     assert found["quality"] == {
-        "flags": ["time_irregular", "no_gyroscope"],
+        "flags": ["no_gyroscope", "time_irregular"],
         "gaps": [{"sensor": "thigh", "start_s": 2.0, "end_s": 3.0}],
         "notes": ["thigh: a note", "thigh: slow movements only"],
     }

@@ -75,7 +75,7 @@ def test_stop_ends_the_session_and_nothing_follows() -> None:
 
 
 def test_idle_ends_the_session_and_can_be_switched_off() -> None:
-    ticks: list[Input] = [Tick(i * SECOND) for i in range(0, 1300, 100)]
+    ticks: list[Input] = [Tick(i * SECOND) for i in range(0, 1400, 100)]
     assert fed(Session(header()), ticks)[-1].why == "idle"  # type: ignore[union-attr]
     assert "session.ended" not in names(fed(Session(header(idle_end_s=None)), ticks))
 
@@ -103,7 +103,7 @@ def test_tare_subtracts_the_last_second() -> None:
     tared = fed(session, items)[-1]
     assert names([tared]) == ["tare.done"]
     assert tared.offset_n == pytest.approx(20.0)  # type: ignore[union-attr]
-    fed(session, packets(setup, 3, 4, 120.0))
+    fed(session, [*packets(setup, 3, 5, 20.0), *packets(setup, 5, 6, 120.0)])
     assert session.live().force_left_n == pytest.approx(100.0, abs=1.0)
 
 

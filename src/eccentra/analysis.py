@@ -124,15 +124,12 @@ def analyze(
     header = session_header(worn, inputs, chosen, body_mass_kg)
     session = Session(header)
     events = session.feed_many(inputs) + session.finish()
-    flags = [flag for one in worn for flag in one.signal.flags]
     notes = tuple(f"{one.sensor}: {note}" for one in worn for note in one.signal.notes)
-    document = summarise(chosen.id, (numbered.event for numbered in events), flags, notes)
+    document = summarise(chosen.id, (numbered.event for numbered in events), notes)
     return Analysis(document=document, header=header, inputs=inputs, events=events, notes=notes)
 
 
-def summarise(
-    exercise: str, events: Iterable[Event], flags: Iterable[Flag] = (), notes: Sequence[str] = ()
-) -> dict[str, Any]:
+def summarise(exercise: str, events: Iterable[Event], notes: Sequence[str] = ()) -> dict[str, Any]:
     """Document of a session: sets with their repetitions, corrections applied, and what touches quality.
 
     Parameters
@@ -141,8 +138,8 @@ def summarise(
         Id of the exercise.
     events
         The session's events in order.
-    flags, notes
-        What is known of the recording beside its events.
+    notes
+        What is to be said of the recording beside its events.
     """
     book = _Book()
     for event in events:
@@ -153,7 +150,7 @@ def summarise(
         "sets": book.sets(),
         "rejected": [_rejected(*entry) for entry in sorted(book.outside)],
         "quality": {
-            "flags": list(dict.fromkeys([*(flag.value for flag in flags), *book.flags])),
+            "flags": list(dict.fromkeys(book.flags)),
             "gaps": book.gaps,
             "notes": [*notes, *book.notes],
         },

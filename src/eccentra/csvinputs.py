@@ -106,7 +106,11 @@ def session_header(
         sensors=tuple(one.setup() for one in worn),
         software=__version__,
         # a recording that was made is whole, however long the breaks in it are
-        settings=Settings(body_mass_kg=body_mass_kg, idle_end_s=None),
+        settings=Settings(
+            body_mass_kg=body_mass_kg,
+            idle_end_s=None,
+            noted=tuple((one.sensor, flag) for one in worn for flag in one.signal.flags),
+        ),
     )
     digest = hashlib.sha256(msgspec.json.encode(header))
     for item in inputs:

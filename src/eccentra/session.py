@@ -61,10 +61,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Body mass, when known.
     idle_end_s
         A session without a repetition for so long ends by itself; ``None`` for recordings made elsewhere.
+    noted
+        Sensors whose data are known to have a circumstance that a reader should know, and which.
     """
 
     body_mass_kg: float | None = None
     idle_end_s: float | None = 1200.0
+    noted: tuple[tuple[str, Flag], ...] = ()
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,6 +177,8 @@ class Session:
                 software=self.header.software,
             )
         )
+        for name, flag in self.header.settings.noted:
+            self._put(QualityNoted(t_us=item.arrival_ns // 1000, flag=flag, sensor=name))
         # a sensor that never says anything is declared silent like one that stopped
         self._last = dict.fromkeys(self._sensors, item.arrival_ns)
         self._deadline = item.arrival_ns + _SILENT_NS
