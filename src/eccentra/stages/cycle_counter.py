@@ -38,12 +38,11 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         A repetition shorter than this share of the usual time is something else.
     longest_s
         A repetition that takes longer is given up.
-    settle_s
-        Near the start pose and not nearer for so long: the repetition is over.
-    still_s, still_share
-        Standing still: for so long slower than this share of the stroke's fastest speed ...
-    still_floor
-        ... or slower than this, per second, as a share of the usual stroke.
+    settle_share, settle_s
+        It is over when it stands still, or comes no nearer, for this share of the time since its far end,
+        within these limits in s: the end of a slow stroke is slow.
+    still_share
+        Standing still means moving less than this.
     likeness
         Least cosine between the way of a stroke and the usual way.
     memory
@@ -58,10 +57,9 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     large_ratio: float
     short_ratio: float
     longest_s: float
-    settle_s: float
-    still_s: float
+    settle_share: float
+    settle_s: tuple[float, float]
     still_share: float
-    still_floor: float
     likeness: float
     memory: int
     rest_follow_s: float
@@ -97,11 +95,16 @@ class CycleCounter:
         What a repetition is.
     size, period_s
         Usual stroke and time, to begin with.
+    sway
+        Movement in a pose, in the unit of ``size``.
     step_s
         Time between rows.
     """
 
-    def __init__(self, rules: CycleRules, size: float, period_s: float, step_s: float) -> None:
+    def __init__(
+        self, rules: CycleRules, size: float, period_s: float, *, sway: float, step_s: float
+    ) -> None:
+        self._sway = sway
         self._rules = rules
         self.size = size
         self.period_s = period_s
@@ -109,12 +112,11 @@ class CycleCounter:
         self._sizes: deque[float] = deque(maxlen=rules.memory)
         self._times: deque[float] = deque(maxlen=rules.memory)
         self._rests: deque[float] = deque(maxlen=rules.memory)
-        self._recent: deque[float] = deque(maxlen=max(round(rules.still_s / step_s), 1))
+        self._recent: deque[float] = deque(maxlen=round(rules.settle_s[1] / step_s) + 1)
         self._step_s = step_s
         self._low = self._high = self._turn = 0.0
         self._low_at = self._high_at = self._turn_at = 0
         self._low_s = self._high_s = self._turn_s = 0.0
-        self._fastest = 0.0
         self._begun = False
 
     @property
@@ -132,19 +134,12 @@ class CycleCounter:
         if not self._begun:
             self._begun = True
             self._rest_at(at, t, x)
-        recent = self._recent
-        full = len(recent) == recent.maxlen
-        # the middle too: at a turn-around both ends of the span are alike
-        moved = max(abs(x - recent[0]), abs(x - recent[len(recent) // 2])) if full else 0.0
-        speed = moved / self._rules.still_s
-        recent.append(x)
+        self._recent.append(x)
         if self.phase == "rest":
             return self._resting(at, t, x)
-        if speed > self._fastest:
-            self._fastest = speed
         if self.phase == "eccentric":
-            return self._returning(at, t, x, full and self._still(speed))
-        return self._leaving(at, t, x, full and self._still(speed))
+            return self._returning(at, t, x)
+        return self._leaving(at, t, x)
 
     def give_up(self, at: int, t: float, x: float, reason: Reason) -> Cycle:
         """The movement under way is none; wait for the next one from here."""
@@ -161,9 +156,14 @@ class CycleCounter:
             return msgspec.structs.replace(self._judge(), last=True)
         return self._cycle(self._turn_at, max(self._turn_s, self._high_s), Reason.UNFINISHED)
 
-    def _still(self, speed: float) -> bool:
-        rules = self._rules
-        return speed < max(rules.still_share * self._fastest, rules.still_floor * self.size)
+    def _still(self, for_s: float) -> bool:
+        """Whether nothing moved for so long."""
+        recent = self._recent
+        begin = len(recent) - 1 - round(for_s / self._step_s)
+        if begin < 0:
+            return False
+        last = list(recent)[begin:]
+        return max(last) - min(last) <= max(self._rules.still_share * self.size, self._sway)
 
     def _rest_at(self, at: int, t: float, x: float) -> None:
         self._low, self._low_at, self._low_s = x, at, t
@@ -183,12 +183,12 @@ class CycleCounter:
         self.phase = "concentric"
         self._high, self._high_at, self._high_s = x, at, t
         self._turn, self._turn_at, self._turn_s = x, at, t
-        self._fastest = 0.0
 
-    def _leaving(self, at: int, t: float, x: float, still: bool) -> Cycle | None:
+    def _leaving(self, at: int, t: float, x: float) -> Cycle | None:
         if x >= self._high:
             self._high, self._high_at, self._high_s = x, at, t
-        if still and self._rests and abs(x - self._usual_rest()) < self._rules.return_share * self.size:
+        near = abs(x - self._usual_rest()) < self._rules.return_share * self.size
+        if near and self._rests and self._still(self._rules.settle_s[1]):
             # it came from the other side of the start pose, and that is where it stays
             return self.give_up(at, t, x, Reason.WRONG_DIRECTION)
         if x >= self._high:
@@ -201,13 +201,15 @@ class CycleCounter:
     def _usual_rest(self) -> float:
         return sorted(self._rests)[len(self._rests) // 2] if self._rests else self._low
 
-    def _returning(self, at: int, t: float, x: float, still: bool) -> Cycle | None:
+    def _returning(self, at: int, t: float, x: float) -> Cycle | None:
         rules = self._rules
         if x < self._turn:
             self._turn, self._turn_at, self._turn_s = x, at, t
         back, out = self._high - self._turn, self._high - self._low
         home = back >= (1.0 - rules.return_share) * out
-        if home and (still or t - self._turn_s >= rules.settle_s):
+        least, most = rules.settle_s
+        wait = min(max(rules.settle_share * (t - self._high_s), least), most)
+        if home and (t - self._turn_s >= wait or self._still(wait)):
             cycle = self._judge()
             self.phase = "rest"
             self._low, self._low_at, self._low_s = self._turn, self._turn_at, self._turn_s

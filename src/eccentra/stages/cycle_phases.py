@@ -24,7 +24,7 @@ class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     smooth_s
         Standard deviation of the smoothing.
     speed_share
-        Moving means faster than this share of the repetition's fastest speed.
+        Moving means faster than this share of the fastest speed in the same direction.
     stroke_share
         Moving parts that cover less than this share of the stroke are sway.
     end_share
@@ -73,9 +73,14 @@ def cycle_phases(
             start_s=start, far_start_s=far, far_end_s=far, end_s=end, rom=float(x.max() - x.min())
         )
     low, high = (float(v) for v in np.percentile(inside, (2.0, 98.0)))
-    inner = (grid >= start) & (grid <= end)
-    threshold = rules.speed_share * float(np.abs(speed[inner]).max())
-    strokes = find_strokes(level, speed, threshold=threshold, least=rules.stroke_share * (high - low))
+    inner = speed[(grid >= start) & (grid <= end)]
+    # the way back may be much slower, so each direction has its own threshold
+    fastest = max(float(inner.max()), 1e-9), max(float(-inner.min()), 1e-9)
+    relative = np.where(speed > 0.0, speed / fastest[0], speed / fastest[1])
+    strokes = find_strokes(
+        level, relative, threshold=rules.speed_share, least=rules.stroke_share * (high - low)
+    )
+    threshold = rules.speed_share * min(fastest)
     error = rules.error_share * (high - low)
     how = Ends(noise=0.3 * threshold, smear_s=rules.smooth_s, error=error, most_residual=5.0 * error)
     refine(strokes, grid, level, speed, how)

@@ -53,6 +53,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         So many movements in a row that are not like the known one: learn anew.
     gap_s
         Longest missing time that a repetition survives.
+    sway_share
+        Movement in a pose, as a share of the smallest movement that the search looks at.
     search, rules, gait, phases
         Parameters of the search, of the count, of telling walking, and of phase times.
     """
@@ -64,6 +66,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     least_reps: int
     relearn_after: int
     gap_s: float
+    sway_share: float
     search: CycleSearch
     rules: CycleRules
     gait: GaitRules
@@ -84,7 +87,13 @@ class _Tracking:
         self.found = found
         self.sensor = sensor
         self.follower = found.axis.follow()
-        self.counter = CycleCounter(stage.rules, found.size, found.period_s, THIN_NS / NS_PER_S)
+        self.counter = CycleCounter(
+            stage.rules,
+            found.size,
+            found.period_s,
+            sway=stage.sway_share * stage.search.least(found.axis.kind),
+            step_s=THIN_NS / NS_PER_S,
+        )
         self.likeness = Likeness(found.axis.kind, found.away, found.back)
         self.values: list[float] = []
         self.rows: list[list[float]] = []
