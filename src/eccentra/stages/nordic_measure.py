@@ -242,9 +242,9 @@ class _Work:
         n = round(0.7 / float(self.grid.t[1]))
         best: float | None = None
         for b in range(n, until + 1, n // 4):
-            part = self.speed[b - n : b].tolist()
-            mean = math.fsum(part) / n
-            spread = math.sqrt(math.fsum((v - mean) ** 2 for v in part) / n)
+            part = self.speed[b - n : b]
+            rest = part - float(part.sum()) / n
+            spread = math.sqrt(float((rest * rest).sum()) / n)
             best = spread if best is None else min(best, spread)
         if best is not None:
             self.noise = min(max(self.noise, 3.0 * best), self.rule.stroke_speed_deg_s)

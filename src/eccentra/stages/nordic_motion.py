@@ -344,12 +344,13 @@ class MotionRun:
         near = max(self._stage.phases.home_share * e.peak, 6.0)
         if phi > near:
             return False
-        return speed < self._stage.pose.touch_deg_s or phi < -6.0 or phi - e.low > 3.0
+        through = phi < -self._stage.pose.near_deg
+        return speed < self._stage.pose.touch_deg_s or through or phi - e.low > 3.0
 
     def _home_again(self, e: _Excursion, t: int, phi: float, u: Vector, out: list[Event]) -> None:
         self._exc = None
         self._say(e, "rest", t, out)
-        self._touched = t if e.eligible and phi > -6.0 else None
+        self._touched = t if e.eligible and phi > -self._stage.pose.near_deg else None
         if phi < -self._stage.pose.near_deg or phi > self._stage.pose.near_deg:
             axis = unit(cross(e.home, u))
             if axis is not None:
@@ -412,9 +413,7 @@ class MotionRun:
             e.eligible, e.opened, e.dwell = False, None, None
             if abs(dot(self._recent[-1][1], e.axis)) > 0.6:
                 turned = unit(cross(e.home, self._recent[-1][1]))
-                self._exc = _Excursion(
-                    since=t, eligible=False, home=e.home, axis=turned or e.axis, low_at=t
-                )
+                self._exc = _Excursion(since=t, eligible=False, home=e.home, axis=turned or e.axis, low_at=t)
             else:
                 e.peak = min(e.peak, self._stage.pose.most_deg - 1.0)
             return
@@ -463,7 +462,7 @@ class MotionRun:
 
     def _touching(self, e: _Excursion) -> bool:
         """Whether the way back has ended in the start pose, and not gone through it."""
-        return not self._leans or self._leans[-1] > -6.0
+        return not self._leans or self._leans[-1] > -self._stage.pose.near_deg
 
     def _measure(self, e: _Excursion, t: int) -> Measured | None:
         begin = max(e.since - 7 * NS_PER_S // 2, self._free_from)

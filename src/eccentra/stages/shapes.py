@@ -11,7 +11,6 @@ here and is left to :func:`eccentra.stages.strokes.zero_velocity`.
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import msgspec
@@ -56,8 +55,8 @@ def _speeds() -> list[tuple[float, Floats]]:
 
 
 @lru_cache(maxsize=1)
-def _table() -> tuple[list[float], list[list[float]], list[list[float]]]:
-    """Prior, time and relative speed of each shape at the shares of its way."""
+def _table() -> tuple[Floats, Floats, Floats]:
+    """Prior (shapes), time and relative speed (shapes, shares) of each shape at the shares of its way."""
     priors, times, rates = [], [], []
     u = np.linspace(0.0, 1.0, _GRID + 1)
     for prior, v in _speeds():
@@ -65,9 +64,9 @@ def _table() -> tuple[list[float], list[list[float]], list[list[float]]]:
         v, way = v * _GRID / way[-1], way / way[-1]
         tau = np.interp(_SHARES, way, u)
         priors.append(prior)
-        times.append(tau.tolist())
-        rates.append(np.interp(tau, u, v).tolist())
-    return priors, times, rates
+        times.append(tau)
+        rates.append(np.interp(tau, u, v))
+    return np.array(priors), np.stack(times), np.stack(rates)
 
 
 def fit_shape(
@@ -88,24 +87,23 @@ def fit_shape(
     passed = _pass_times(t, (angle - start_level) / way)
     if passed is None:
         return None
-    priors, times, rates = _table()
-    fits = [_line(tau, passed, v) for tau, v in zip(times, rates, strict=True)]
-    best = min(rms for rms, _, _ in fits)
+    prior, tau, rate = _table()
+    rms, starts, ends = _lines(tau, passed, rate)
+    best = float(rms.min())
     scale = max(best, error / abs(way))
     # independent pieces of evidence in the stroke
-    pieces = max((passed[-1] - passed[0]) / coherence_s, 4.0)
-    weights = [
-        prior * math.exp(-0.5 * pieces * (rms * rms - best * best) / (scale * scale))
-        for prior, (rms, _, _) in zip(priors, fits, strict=True)
-    ]
-    norm = math.fsum(weights)
-    start = math.fsum(w * s for w, (_, s, _) in zip(weights, fits, strict=True)) / norm
-    end = math.fsum(w * e for w, (_, _, e) in zip(weights, fits, strict=True)) / norm
-    sharp = math.fsum(weights[_SHARP]) / norm
-    return ShapeFit(start_s=start, end_s=end, residual=best, sharp=sharp)
+    pieces = max(float(passed[-1] - passed[0]) / coherence_s, 4.0)
+    weights = prior * np.exp(-0.5 * pieces * (rms * rms - best * best) / (scale * scale))
+    weights = weights / weights.sum()
+    return ShapeFit(
+        start_s=float((weights * starts).sum()),
+        end_s=float((weights * ends).sum()),
+        residual=best,
+        sharp=float(weights[_SHARP].sum()),
+    )
 
 
-def _pass_times(t: Floats, share: Floats) -> list[float] | None:
+def _pass_times(t: Floats, share: Floats) -> Floats | None:
     """Times at which the way covered passes the fixed shares; ``None`` when it does not reach them."""
     covered = np.maximum.accumulate(share)
     if covered[0] >= _SHARES[0] or covered[-1] < _SHARES[-1]:
@@ -113,24 +111,22 @@ def _pass_times(t: Floats, share: Floats) -> list[float] | None:
     after = np.searchsorted(covered, _SHARES, side="left")
     a, b = covered[after - 1], covered[after]
     inside = (np.asarray(_SHARES) - a) / (b - a)
-    times: list[float] = (t[after - 1] + inside * (t[after] - t[after - 1])).tolist()
+    times: Floats = t[after - 1] + inside * (t[after] - t[after - 1])
     return times
 
 
-def _line(tau: list[float], passed: list[float], speed: list[float]) -> tuple[float, float, float]:
-    """Line of pass times over the shape's time: residual as share of the way, begin, end.
+def _lines(tau: Floats, passed: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
+    """For each shape the line of pass times over its time: residual as share of the way, begin, end.
 
     A time is as sure as the angle is fast there, hence weights of speed squared.
     """
-    w = [v * v for v in speed]
-    total = math.fsum(w)
-    mx = math.fsum(a * b for a, b in zip(w, tau, strict=True)) / total
-    my = math.fsum(a * b for a, b in zip(w, passed, strict=True)) / total
-    sxy = math.fsum(a * (x - mx) * (y - my) for a, x, y in zip(w, tau, passed, strict=True))
-    sxx = math.fsum(a * (x - mx) ** 2 for a, x in zip(w, tau, strict=True))
-    length = sxy / sxx
+    w = rate * rate
+    total = w.sum(axis=1)
+    mx = (w * tau).sum(axis=1) / total
+    my = (w * passed).sum(axis=1) / total
+    dx = tau - mx[:, None]
+    length = (w * dx * (passed - my[:, None])).sum(axis=1) / (w * dx * dx).sum(axis=1)
     start = my - length * mx
-    squares = math.fsum(
-        ((y - start - length * x) * v / length) ** 2 for x, y, v in zip(tau, passed, speed, strict=True)
-    )
-    return math.sqrt(squares / len(tau)), start, start + length
+    off = (passed - start[:, None] - length[:, None] * tau) * rate / length[:, None]
+    rms: Floats = np.sqrt((off * off).sum(axis=1) / tau.shape[1])
+    return rms, start, start + length

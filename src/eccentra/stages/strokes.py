@@ -290,9 +290,10 @@ def _extrapolate(times: list[float], values: list[float]) -> float:
         if root is None:
             continue
         c0, c1, c2 = fit
-        rss = math.fsum(
-            (max(c0 + x * (c1 + x * c2), 0.0) ** power - v) ** 2 for x, v in zip(times, values, strict=True)
-        )
+        rss = 0.0
+        for x, v in zip(times, values, strict=True):
+            off = max(c0 + x * (c1 + x * c2), 0.0) ** power - v
+            rss += off * off
         options.append((rss / n + 1e-12, root))
     if not options:
         return 0.0
@@ -304,8 +305,19 @@ def _extrapolate(times: list[float], values: list[float]) -> float:
 
 def _parabola(x: list[float], y: list[float], w: list[float]) -> tuple[float, float, float] | None:
     """Least-squares ``y = c0 + c1 x + c2 x²`` with weights ``w``; ``None`` when it is not determined."""
-    s = [math.fsum(wi * xi**k for wi, xi in zip(w, x, strict=True)) for k in range(5)]
-    b = [math.fsum(wi * yi * xi**k for wi, xi, yi in zip(w, x, y, strict=True)) for k in range(3)]
+    s0 = s1 = s2 = s3 = s4 = b0 = b1 = b2 = 0.0
+    for xi, yi, wi in zip(x, y, w, strict=True):
+        wx, wy = wi * xi, wi * yi
+        wxx = wx * xi
+        s0 += wi
+        s1 += wx
+        s2 += wxx
+        s3 += wxx * xi
+        s4 += wxx * xi * xi
+        b0 += wy
+        b1 += wy * xi
+        b2 += wy * xi * xi
+    s, b = (s0, s1, s2, s3, s4), (b0, b1, b2)
     d = (
         s[0] * (s[2] * s[4] - s[3] * s[3])
         - s[1] * (s[1] * s[4] - s[3] * s[2])
