@@ -368,14 +368,13 @@ class Judge:
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
 
     def _best_waiting(self) -> _Waiting | None:
-        """The last full waiting excursion of the direction with more evidence."""
-        full = [i for i in self._waiting if i.full and i.evidence >= 0.5 * self._stage.direction.doubtful]
+        """The last of several full waiting excursions the same way, none of which was clear by itself."""
+        full = [i for i in self._waiting if i.full and i.evidence >= self._stage.direction.doubtful]
         if not full:
             return None
         best = max(full, key=lambda item: item.evidence)
         same = [i for i in full if dot(i.measured.axis, best.measured.axis) > 0.0]
-        strength = math.fsum(item.evidence for item in same)
-        return same[-1] if strength >= self._stage.direction.doubtful else None
+        return same[-1] if len(same) >= 2 else None
 
     def _end_us(self, item: _Waiting) -> int:
         return item.measured.us(item.measured.end)
