@@ -108,6 +108,7 @@ class CycleCounter:
         self._rules = rules
         self.size = size
         self.period_s = period_s
+        self.memory = rules.memory
         self.phase: CyclePhase = "rest"
         self._sizes: deque[float] = deque(maxlen=rules.memory)
         self._times: deque[float] = deque(maxlen=rules.memory)

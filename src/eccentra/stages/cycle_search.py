@@ -56,6 +56,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     away: Floats
     back: Floats
 
+    def same(self, other: Found, rules: CycleSearch) -> bool:
+        """Whether ``other`` may be the same movement found again."""
+        cosine = sum(a * b for a, b in zip(self.axis.main, other.axis.main, strict=True))
+        return (
+            self.axis.kind == other.axis.kind
+            and abs(cosine) > _SAME_AXIS
+            and _like(self.size, other.size, rules.size_ratio)
+            and _like(self.period_s, other.period_s, rules.time_ratio)
+        )
+
 
 class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much two like strokes say for an exercise and against chance: a sequential likelihood ratio test.
@@ -302,6 +312,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return best, found
 
 
+# Cosine of 37 degrees: less is another axis.
+_SAME_AXIS = 0.8
 # Fewer cycles are no repetition of anything.
 _FEWEST = 2
 

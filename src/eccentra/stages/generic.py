@@ -13,6 +13,7 @@ What is away and what is back is known only by where the movement started, so ph
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -49,6 +50,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         How often a movement is searched for; times are whole multiples of it.
     least_reps
         Fewest repetitions of a set.
+    prove_reps
+        So many are waited for before the first ones are told: one of two may be something else.
+    pause_s, pause_share
+        A pause that is longer than the usual one by so much and this share of a repetition's time parts
+        repetitions: one that stands alone is none.
     relearn_after
         So many movements in a row that are not like the known one: learn anew.
     gap_s
@@ -64,6 +70,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     full_share: float
     search_every_s: float
     least_reps: int
+    prove_reps: int
+    pause_s: float
+    pause_share: float
     relearn_after: int
     gap_s: float
     sway_share: float
@@ -102,6 +111,53 @@ class _Tracking:
         self.refused: list[Cycle] = []
         self.unlike = 0
         self.first_s = self.last_s = first_s
+        self.booked = False
+        self._pause_s = stage.pause_s
+        self._pause_share = stage.pause_share
+        self._pauses: list[int] = []
+        self._lasting: list[int] = []
+        self._last_end_us = 0
+
+    def counted(self, rep: Repetition) -> None:
+        """``rep`` is part of the set: the pause before it is a usual one."""
+        if self._last_end_us:
+            self._pauses = [*self._pauses, rep.start_us - self._last_end_us][-2 * self.counter.memory :]
+        self._last_end_us = rep.end_us
+        self._lasting = [*self._lasting, rep.end_us - rep.start_us][-self.counter.memory :]
+
+    def fits(self, group: list[Repetition], ratio: float) -> bool:
+        """Whether repetitions after a long pause last about as long as those of the set."""
+        usual = sorted(self._lasting)[len(self._lasting) // 2]
+        return all(usual <= ratio * (rep.end_us - rep.start_us) <= ratio * ratio * usual for rep in group)
+
+    def grouped(self) -> list[list[Repetition]]:
+        """Waiting repetitions, parted where the pause is unusual; empty when none waits.
+
+        The first group is empty when the first repetition stands apart from those counted before.
+        """
+        waiting = self.waiting
+        pauses = [b.start_us - a.end_us for a, b in pairwise(waiting)]
+        known = sorted(self._pauses or pauses)
+        usual = known[(len(known) - 1) // 2] if known else 0
+        most = usual + 1e6 * (self._pause_s + self._pause_share * self.counter.period_s)
+        groups: list[list[Repetition]] = [[]] if waiting else []
+        end_us = self._last_end_us
+        for rep in waiting:
+            if end_us and rep.start_us - end_us > most:
+                groups.append([])
+            groups[-1].append(rep)
+            end_us = rep.end_us
+        return groups
+
+    @property
+    def counted_s(self) -> float:
+        """End of the last counted repetition."""
+        return self._last_end_us * 1e-6
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether repetitions were counted before those that wait."""
+        return self._last_end_us > 0
 
 
 class Run:
@@ -122,6 +178,7 @@ class Run:
         self._phase = "rest"
         self._angle: float | None = None
         self._quiet = False
+        self._before: Found | None = None
 
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""
@@ -184,7 +241,7 @@ class Run:
         if found is None:
             return
         at = found.turns[0]
-        self._maker = self._new_maker(found, t[at:], x[at:])
+        self._maker = self._new_maker(found, t[at : found.turns[-1]], x[at : found.turns[-1]])
         tracking = _Tracking(self._stage, found, sensor, float(t[at]))
         self._tracking = tracking
         times, rows = self._rows.stretch(int(index[at]), self._rows.end)
@@ -266,11 +323,38 @@ class Run:
             tracking.counter.learn(cycle)
             tracking.last_s = max(tracking.last_s, cycle.end_s)
             tracking.waiting.append(self._make(tracking, cycle))
-        if len(tracking.waiting) >= self._stage.least_reps and not self._book.open:
-            out.append(CalibrationDone(t_us=self._t_us, what=f"axis:{tracking.found.axis.kind}"))
-            self._publish(tracking, out)
-        elif self._book.open:
-            self._publish(tracking, out)
+            if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
+                self._settle(tracking, out)
+        if tracking.booked:
+            self._publish_refused(tracking, out)
+
+    def _settle(self, tracking: _Tracking, out: list[Event]) -> None:
+        """Count what is waiting, but for a repetition that stands alone between unusually long pauses.
+
+        Picking up a weight looks like one repetition, and comes after or before a pause. The last one that is
+        waiting may have a neighbour yet.
+        """
+        groups = tracking.grouped()
+        for k, group in enumerate(groups):
+            joins = k == 0 and tracking.goes_on
+            if tracking.goes_on and not joins and not tracking.fits(group, self._stage.search.time_ratio):
+                if k == len(groups) - 1:
+                    # something else has begun: learn it when it is enough to be a movement
+                    if len(group) >= self._stage.prove_reps:
+                        tracking.unlike = self._stage.relearn_after
+                    break
+                for rep in group:
+                    out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.IRREGULAR)
+            elif len(group) < self._stage.least_reps and not joins:
+                if k == len(groups) - 1:
+                    break
+                for rep in group:
+                    self._refuse_single(rep, out)
+            else:
+                self._open(tracking, out)
+                for rep in group:
+                    self._count(tracking, rep, out)
+            del tracking.waiting[: len(group)]
 
     def _alike(self, tracking: _Tracking, cycle: Cycle) -> bool:
         begin, end = cycle.start, cycle.end + 1
@@ -282,15 +366,23 @@ class Run:
             self._stage.rules.likeness,
         )
 
-    def _publish(self, tracking: _Tracking, out: list[Event]) -> None:
-        """Tell what is waiting to be counted and refused."""
-        for rep in tracking.waiting:
-            self._count(rep, out)
+    def _publish_refused(self, tracking: _Tracking, out: list[Event]) -> None:
         for cycle in tracking.refused:
-            reason = cycle.reason or Reason.IRREGULAR
-            out += self._reject(cycle.start_s, cycle.end_s, reason)
-        tracking.waiting.clear()
+            out += self._reject(cycle.start_s, cycle.end_s, cycle.reason or Reason.IRREGULAR)
         tracking.refused.clear()
+
+    def _refuse_single(self, rep: Repetition, out: list[Event]) -> None:
+        out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
+
+    def _open(self, tracking: _Tracking, out: list[Event]) -> None:
+        """Tell once that a movement is known; another movement is another set."""
+        if tracking.booked:
+            return
+        tracking.booked = True
+        if self._book.open and not (self._before and self._before.same(tracking.found, self._stage.search)):
+            out += self._book.finish(self._t_us)
+        self._before = tracking.found
+        out.append(CalibrationDone(t_us=self._t_us, what=f"axis:{tracking.found.axis.kind}"))
 
     def _make(self, tracking: _Tracking, cycle: Cycle) -> Repetition:
         assert self._maker is not None
@@ -308,7 +400,8 @@ class Run:
             known_us=round(now * 1e6),
         )
 
-    def _count(self, made: Repetition, out: list[Event]) -> None:
+    def _count(self, tracking: _Tracking, made: Repetition, out: list[Event]) -> None:
+        tracking.counted(made)
         index, events = self._book.count(made.start_us, made.end_us)
         rep = msgspec.structs.replace(
             made, set_index=self._book.set_index, index=index, decided_us=self._t_us
@@ -322,17 +415,19 @@ class Run:
 
     def _end(self, tracking: _Tracking, out: list[Event]) -> None:
         """The set is over: forget the axis, keep the rows since its last repetition."""
+        if len(tracking.waiting) >= self._stage.least_reps or self._book.open:
+            self._settle(tracking, out)
         for rep in tracking.waiting:
-            out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
-        tracking.waiting.clear()
-        self._publish(tracking, out)
+            self._refuse_single(rep, out)
+        self._publish_refused(tracking, out)
         out += self._book.finish(self._t_us)
         self._leave(tracking.last_s)
 
     def _relearn(self, tracking: _Tracking) -> None:
         """Several movements in a row were not like the known one: the axis was wrong, or all has changed."""
         # what was not published yet will be looked at again
-        self._leave(tracking.last_s if self._book.open else tracking.first_s - THIN_NS / NS_PER_S)
+        since_s = tracking.counted_s if tracking.booked else tracking.first_s - THIN_NS / NS_PER_S
+        self._leave(since_s)
 
     def _leave(self, since_s: float) -> None:
         self._rows.forget_until(round(since_s * NS_PER_S))

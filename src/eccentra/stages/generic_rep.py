@@ -50,12 +50,12 @@ def looks_like_gait(found: Found, t: Floats, rows: Floats, rules: GaitRules) -> 
     """
     if not rules.period_s[0] <= found.period_s <= rules.period_s[1] or len(t) < 20:
         return False
-    up = ((rows[:, 6:9] - GRAVITY * rows[:, 0:3]) * rows[:, 0:3]).sum(axis=1)
-    up = up - up.mean()
-    if float(np.sqrt((up * up).mean())) < rules.shake:
+    force = ((rows[:, 6:9] - GRAVITY * rows[:, 0:3]) * rows[:, 0:3]).sum(axis=1)
+    force = force - force.mean()
+    if float(np.sqrt((force * force).mean())) < rules.shake:
         return False
     once, twice = (
-        abs(complex((up * np.exp(-2j * np.pi * k * t / found.period_s)).sum())) for k in (1.0, 2.0)
+        abs(complex((force * np.exp(-2j * np.pi * k * t / found.period_s)).sum())) for k in (1.0, 2.0)
     )
     return twice > 2.0 * once
 
