@@ -137,7 +137,7 @@ class _Tracking:
         """
         waiting = self.waiting
         pauses = [b.start_us - a.end_us for a, b in pairwise(waiting)]
-        known = sorted(self._pauses or pauses)
+        known = sorted([*self._pauses, *pauses])
         usual = known[(len(known) - 1) // 2] if known else 0
         most = usual + 1e6 * (self._pause_s + self._pause_share * self.counter.period_s)
         groups: list[list[Repetition]] = [[]] if waiting else []
@@ -337,23 +337,27 @@ class Run:
         groups = tracking.grouped()
         for k, group in enumerate(groups):
             joins = k == 0 and tracking.goes_on
+            later = any(len(other) >= self._stage.least_reps for other in groups[k + 1 :])
             if tracking.goes_on and not joins and not tracking.fits(group, self._stage.search.time_ratio):
-                if k == len(groups) - 1:
+                if not later and k == len(groups) - 1:
                     # something else has begun: learn it when it is enough to be a movement
                     if len(group) >= self._stage.prove_reps:
                         tracking.unlike = self._stage.relearn_after
                     break
-                for rep in group:
-                    out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.IRREGULAR)
+                reason: Reason | None = Reason.IRREGULAR
             elif len(group) < self._stage.least_reps and not joins:
-                if k == len(groups) - 1:
+                # if single ones go on, their pauses become the usual ones
+                if not later:
                     break
-                for rep in group:
-                    self._refuse_single(rep, out)
+                reason = Reason.SINGLE_CYCLE
             else:
+                reason = None
                 self._open(tracking, out)
-                for rep in group:
+            for rep in group:
+                if reason is None:
                     self._count(tracking, rep, out)
+                else:
+                    out += self._book.reject(rep.start_us, rep.end_us, self._t_us, reason)
             del tracking.waiting[: len(group)]
 
     def _alike(self, tracking: _Tracking, cycle: Cycle) -> bool:
@@ -370,9 +374,6 @@ class Run:
         for cycle in tracking.refused:
             out += self._reject(cycle.start_s, cycle.end_s, cycle.reason or Reason.IRREGULAR)
         tracking.refused.clear()
-
-    def _refuse_single(self, rep: Repetition, out: list[Event]) -> None:
-        out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
 
     def _open(self, tracking: _Tracking, out: list[Event]) -> None:
         """Tell once that a movement is known; another movement is another set."""
@@ -418,7 +419,7 @@ class Run:
         if len(tracking.waiting) >= self._stage.least_reps or self._book.open:
             self._settle(tracking, out)
         for rep in tracking.waiting:
-            self._refuse_single(rep, out)
+            out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
         self._publish_refused(tracking, out)
         out += self._book.finish(self._t_us)
         self._leave(tracking.last_s)
