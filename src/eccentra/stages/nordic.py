@@ -129,10 +129,6 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Evidence that fixes the direction.
     doubtful
         Evidence below this says nothing.
-    most
-        Evidence is not kept beyond this.
-    fade
-        What remains of one direction's evidence when the other gets some.
     axis_deg
         Movements about an axis further off than this are about another one.
     load_evidence
@@ -147,8 +143,6 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     at_once_deg: float
     enough: float
     doubtful: float
-    most: float
-    fade: float
     axis_deg: float
     load_evidence: float
 

@@ -57,7 +57,7 @@ class Judge:
         )
         self.forward: Vector | None = None
         self._for = 0.0
-        self._against = 0.0
+        self._best = 0.0
         self._proofs = 0
         self._times: list[float] = []
         self._roms: list[float] = []
@@ -281,11 +281,12 @@ class Judge:
     def _learn(self, item: _Waiting) -> None:
         """A full repetition was counted in the forward direction."""
         rule, m = self._stage.direction, item.measured
-        self._opposite = []
+        if self.established:
+            self._opposite = []
         if item.evidence < rule.doubtful:
             return
         self._for += item.evidence
-        self._against *= rule.fade
+        self._best = max(self._best, item.evidence)
         self._proofs += 1
         if self.established:
             self._unproven = []
@@ -297,7 +298,6 @@ class Judge:
         """An excursion the other way: refused, unless the evidence turns."""
         m = item.measured
         if item.full and item.evidence >= self._stage.direction.doubtful:
-            self._against += item.evidence
             self._opposite.append(item)
             if self._turned():
                 return self._turn_around(m, t_ns)
@@ -307,10 +307,12 @@ class Judge:
         """Whether the other direction is the better one by now.
 
         Once repetitions have proved a direction, it takes several others like them in a row: then the
-        sensor was turned. Before that, the stronger single excursion wins.
+        sensor was turned. Before that, a clearer one is enough, or two that are as clear.
         """
         if not self.established:
-            return self._against > self._stage.direction.fade * self._for + 0.3
+            strong = [i.evidence for i in self._opposite if i.evidence > 0.75 * self._best]
+            clearer = bool(strong) and max(strong) > self._best + 0.3
+            return clearer or (len(strong) > 1 and math.fsum(strong) > self._for + 0.9)
         usual, rom = sorted(self._times[-9:]), self.rom or 0.0
         alike = [
             i.measured.eccentric_s > 0.7 * usual[len(usual) // 2] and i.measured.rom > 0.85 * rom
@@ -325,7 +327,7 @@ class Judge:
             events += self.book.amend(set_index, index, t_ns // 1000, Reason.WRONG_DIRECTION)
         self._unproven = []
         self._roms, self._loads, self._times = [], [], []
-        self._for, self._against, self._proofs = 0.0, 0.0, 0
+        self._for, self._best, self._proofs = 0.0, 0.0, 0
         self.forward = m.axis
         late, self._opposite = self._opposite[-3:], []
         for one in late:

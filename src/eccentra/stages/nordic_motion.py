@@ -158,7 +158,8 @@ class MotionRun:
         recent.append((t, u))
         speed, quiet = self._motion(u)
         if self._home is None:
-            if quiet:
+            # a recording may begin just before the first descent: the first still moment will do
+            if quiet or (len(recent) >= 5 and speed < self._stage.pose.touch_deg_s):
                 self._new_home(recent[len(recent) // 2][1], t, row, out)
             return
         if self._exc is None:
