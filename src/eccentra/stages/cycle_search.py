@@ -151,7 +151,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 continue
             for axis in self._axes(part):
                 found = self._along(axis, times, part, last)
-                if found is not None and (best is None or found[0] > best[0]):
+                if found is not None and (best is None or self._better(found, best)):
                     best = (found[0], _moved(found[1], begin))
         if best is None:
             # a sensor that turns is followed by its turning; position is the last resort, and only for quick
@@ -218,6 +218,18 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         found = (tilt_axis(rows), turn_axis(rows))
         return [axis for axis in found if axis is not None]
 
+    def _better(self, one: tuple[float, Found], other: tuple[float, Found]) -> bool:
+        """Whether ``one`` is the better answer; both are believed.
+
+        Small movements inside larger ones, such as dips in a hold, are not the exercise.
+        """
+        if (one[1].axis.kind == "shift") == (other[1].axis.kind == "shift"):
+            if one[1].size > self.size_ratio * other[1].size:
+                return True
+            if other[1].size > self.size_ratio * one[1].size:
+                return False
+        return one[0] > other[0]
+
     def _along(self, axis: Axis, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         x = axis.values(t, rows)
         values = x.tolist()
@@ -235,7 +247,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                     seen.add(run)
                     path = sensor_path(axis.kind, t, rows) if path is None else path
                     rated = self._rate(run, values, times, path, axis)
-                    if rated is not None and (best is None or rated[0] > best[0]):
+                    if rated is not None and (best is None or self._better(rated, best)):
                         best = rated
             size *= 0.6
         return best

@@ -13,7 +13,6 @@ What is away and what is back is known only by where the movement started, so ph
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -25,9 +24,9 @@ from eccentra.stages.cycle_phases import PhaseRules
 from eccentra.stages.cycle_search import CycleSearch, Found
 from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
 from eccentra.stages.generic_rows import THIN_NS, Rows
+from eccentra.stages.generic_tracking import PauseRules, Tracking
 from eccentra.stages.live import LiveState
 from eccentra.stages.sets import SetBook
-from eccentra.stages.stroke_shape import Likeness
 
 __all__ = ["Stage"]
 
@@ -52,17 +51,15 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Fewest repetitions of a set.
     prove_reps
         So many are waited for before the first ones are told: one of two may be something else.
-    pause_s, pause_share
-        A pause that is longer than the usual one by so much and this share of a repetition's time parts
-        repetitions: one that stands alone is none.
     relearn_after
         So many movements in a row that are not like the known one: learn anew.
     gap_s
         Longest missing time that a repetition survives.
     sway_share
         Movement in a pose, as a share of the smallest movement that the search looks at.
-    search, rules, gait, phases
-        Parameters of the search, of the count, of telling walking, and of phase times.
+    search, rules, pause, gait, phases
+        Parameters of the search, of the count, of pauses that part repetitions, of telling walking, and of
+        phase times.
     """
 
     set_gap_s: float
@@ -71,93 +68,18 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     search_every_s: float
     least_reps: int
     prove_reps: int
-    pause_s: float
-    pause_share: float
     relearn_after: int
     gap_s: float
     sway_share: float
     search: CycleSearch
     rules: CycleRules
+    pause: PauseRules
     gait: GaitRules
     phases: PhaseRules
 
     def start(self, info: StreamInfo, first_set: int = 1) -> Run:
         """Begin a run on aligned rows."""
         return Run(self, info, first_set)
-
-
-class _Tracking:
-    """What is known while a movement is followed.
-
-    ``rows`` are its rows every 50 ms, ``values`` the number along its axis, growing away from the start pose.
-    """
-
-    def __init__(self, stage: Stage, found: Found, sensor: int, first_s: float) -> None:
-        self.found = found
-        self.sensor = sensor
-        self.follower = found.axis.follow()
-        self.counter = CycleCounter(
-            stage.rules,
-            found.size,
-            found.period_s,
-            sway=stage.sway_share * stage.search.least(found.axis.kind),
-            step_s=THIN_NS / NS_PER_S,
-        )
-        self.likeness = Likeness(found.axis.kind, found.away, found.back)
-        self.values: list[float] = []
-        self.rows: list[list[float]] = []
-        self.times: list[float] = []
-        self.waiting: list[Repetition] = []
-        self.refused: list[Cycle] = []
-        self.unlike = 0
-        self.first_s = self.last_s = first_s
-        self.booked = False
-        self._pause_s = stage.pause_s
-        self._pause_share = stage.pause_share
-        self._pauses: list[int] = []
-        self._lasting: list[int] = []
-        self._last_end_us = 0
-
-    def counted(self, rep: Repetition) -> None:
-        """``rep`` is part of the set: the pause before it is a usual one."""
-        if self._last_end_us:
-            self._pauses = [*self._pauses, rep.start_us - self._last_end_us][-2 * self.counter.memory :]
-        self._last_end_us = rep.end_us
-        self._lasting = [*self._lasting, rep.end_us - rep.start_us][-self.counter.memory :]
-
-    def fits(self, group: list[Repetition], ratio: float) -> bool:
-        """Whether repetitions after a long pause last about as long as those of the set."""
-        usual = sorted(self._lasting)[len(self._lasting) // 2]
-        return all(usual <= ratio * (rep.end_us - rep.start_us) <= ratio * ratio * usual for rep in group)
-
-    def grouped(self) -> list[list[Repetition]]:
-        """Waiting repetitions, parted where the pause is unusual; empty when none waits.
-
-        The first group is empty when the first repetition stands apart from those counted before.
-        """
-        waiting = self.waiting
-        pauses = [b.start_us - a.end_us for a, b in pairwise(waiting)]
-        known = sorted([*self._pauses, *pauses])
-        usual = known[(len(known) - 1) // 2] if known else 0
-        most = usual + 1e6 * (self._pause_s + self._pause_share * self.counter.period_s)
-        groups: list[list[Repetition]] = [[]] if waiting else []
-        end_us = self._last_end_us
-        for rep in waiting:
-            if end_us and rep.start_us - end_us > most:
-                groups.append([])
-            groups[-1].append(rep)
-            end_us = rep.end_us
-        return groups
-
-    @property
-    def counted_s(self) -> float:
-        """End of the last counted repetition."""
-        return self._last_end_us * 1e-6
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether repetitions were counted before those that wait."""
-        return self._last_end_us > 0
 
 
 class Run:
@@ -171,7 +93,7 @@ class Run:
         self._step_s = 1.0 / info.rate_hz
         self._every = round(stage.search_every_s * NS_PER_S)
         self._book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
-        self._tracking: _Tracking | None = None
+        self._tracking: Tracking | None = None
         self._maker: RepMaker | None = None
         self._session_reps = 0
         self._t_us = 0
@@ -242,7 +164,14 @@ class Run:
             return
         at = found.turns[0]
         self._maker = self._new_maker(found, t[at : found.turns[-1]], x[at : found.turns[-1]])
-        tracking = _Tracking(self._stage, found, sensor, float(t[at]))
+        counter = CycleCounter(
+            self._stage.rules,
+            found.size,
+            found.period_s,
+            sway=self._stage.sway_share * search.least(found.axis.kind),
+            step_s=THIN_NS / NS_PER_S,
+        )
+        tracking = Tracking(found, sensor, float(t[at]), counter=counter, pause=self._stage.pause)
         self._tracking = tracking
         times, rows = self._rows.stretch(int(index[at]), self._rows.end)
         for k in np.flatnonzero(times % THIN_NS == 0).tolist():
@@ -277,7 +206,7 @@ class Run:
                 return begin + k + 1
         return len(block.t)
 
-    def _row(self, tracking: _Tracking, now: int, row: list[float], out: list[Event], *, live: bool) -> bool:
+    def _row(self, tracking: Tracking, now: int, row: list[float], out: list[Event], *, live: bool) -> bool:
         """Take one row; whether the set ended with it."""
         if live:
             self._t_us = now // 1000
@@ -311,24 +240,25 @@ class Run:
             out.append(PhaseChanged(t_us=self._t_us, phase=phase, set_index=self._book.set_index))
         self._phase = phase
 
-    def _take(self, tracking: _Tracking, cycle: Cycle, out: list[Event]) -> None:
+    def _take(self, tracking: Tracking, cycle: Cycle, out: list[Event]) -> None:
         """A movement was decided: refuse it, or count it once there are enough for a set."""
         if cycle.reason is None and not self._alike(tracking, cycle):
             cycle = msgspec.structs.replace(cycle, reason=Reason.IRREGULAR)
-            tracking.unlike += 1
         if cycle.reason is not None:
+            tracking.unlike += cycle.reason is Reason.IRREGULAR
             tracking.refused.append(cycle)
         else:
             tracking.unlike = 0
             tracking.counter.learn(cycle)
-            tracking.last_s = max(tracking.last_s, cycle.end_s)
-            tracking.waiting.append(self._make(tracking, cycle))
+            rep = self._make(tracking, cycle)
+            tracking.waiting.append(rep)
+            tracking.last_s = max(tracking.last_s, cycle.end_s, rep.end_us * 1e-6)
             if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
                 self._settle(tracking, out)
         if tracking.booked:
             self._publish_refused(tracking, out)
 
-    def _settle(self, tracking: _Tracking, out: list[Event]) -> None:
+    def _settle(self, tracking: Tracking, out: list[Event]) -> None:
         """Count what is waiting, but for a repetition that stands alone between unusually long pauses.
 
         Picking up a weight looks like one repetition, and comes after or before a pause. The last one that is
@@ -360,7 +290,7 @@ class Run:
                     out += self._book.reject(rep.start_us, rep.end_us, self._t_us, reason)
             del tracking.waiting[: len(group)]
 
-    def _alike(self, tracking: _Tracking, cycle: Cycle) -> bool:
+    def _alike(self, tracking: Tracking, cycle: Cycle) -> bool:
         begin, end = cycle.start, cycle.end + 1
         return tracking.likeness.take(
             np.array(tracking.times[begin:end]),
@@ -370,12 +300,12 @@ class Run:
             self._stage.rules.likeness,
         )
 
-    def _publish_refused(self, tracking: _Tracking, out: list[Event]) -> None:
+    def _publish_refused(self, tracking: Tracking, out: list[Event]) -> None:
         for cycle in tracking.refused:
             out += self._reject(cycle.start_s, cycle.end_s, cycle.reason or Reason.IRREGULAR)
         tracking.refused.clear()
 
-    def _open(self, tracking: _Tracking, out: list[Event]) -> None:
+    def _open(self, tracking: Tracking, out: list[Event]) -> None:
         """Tell once that a movement is known; another movement is another set."""
         if tracking.booked:
             return
@@ -385,7 +315,7 @@ class Run:
         self._before = tracking.found
         out.append(CalibrationDone(t_us=self._t_us, what=f"axis:{tracking.found.axis.kind}"))
 
-    def _make(self, tracking: _Tracking, cycle: Cycle) -> Repetition:
+    def _make(self, tracking: Tracking, cycle: Cycle) -> Repetition:
         assert self._maker is not None
         now = tracking.times[-1]
         t, x, _ = self._rows.between(tracking.sensor, cycle.start_s - _BEFORE_S, now)
@@ -401,7 +331,7 @@ class Run:
             known_us=round(now * 1e6),
         )
 
-    def _count(self, tracking: _Tracking, made: Repetition, out: list[Event]) -> None:
+    def _count(self, tracking: Tracking, made: Repetition, out: list[Event]) -> None:
         tracking.counted(made)
         index, events = self._book.count(made.start_us, made.end_us)
         rep = msgspec.structs.replace(
@@ -414,7 +344,7 @@ class Run:
     def _reject(self, start_s: float, end_s: float, reason: Reason) -> list[Event]:
         return self._book.reject(round(start_s * 1e6), round(end_s * 1e6), self._t_us, reason)
 
-    def _end(self, tracking: _Tracking, out: list[Event]) -> None:
+    def _end(self, tracking: Tracking, out: list[Event]) -> None:
         """The set is over: forget the axis, keep the rows since its last repetition."""
         if len(tracking.waiting) >= self._stage.least_reps or self._book.open:
             self._settle(tracking, out)
@@ -424,7 +354,7 @@ class Run:
         out += self._book.finish(self._t_us)
         self._leave(tracking.last_s)
 
-    def _relearn(self, tracking: _Tracking) -> None:
+    def _relearn(self, tracking: Tracking) -> None:
         """Several movements in a row were not like the known one: the axis was wrong, or all has changed."""
         # what was not published yet will be looked at again
         since_s = tracking.counted_s if tracking.booked else tracking.first_s - THIN_NS / NS_PER_S

@@ -50,6 +50,9 @@ def looks_like_gait(found: Found, t: Floats, rows: Floats, rules: GaitRules) -> 
     """
     if not rules.period_s[0] <= found.period_s <= rules.period_s[1] or len(t) < 20:
         return False
+    if np.isnan(rows[0, 3]):
+        # the accelerometer alone cannot tell bobbing from swinging, so any movement at a stride's time may be
+        return True
     force = ((rows[:, 6:9] - GRAVITY * rows[:, 0:3]) * rows[:, 0:3]).sum(axis=1)
     force = force - force.mean()
     if float(np.sqrt((force * force).mean())) < rules.shake:

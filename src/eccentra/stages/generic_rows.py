@@ -106,6 +106,8 @@ class Rows:
     def quiet(self, sensor: int, last_s: float, least_deg: float) -> bool:
         """Whether the sensor turned by less than ``least_deg`` and was not shaken in the last ``last_s``."""
         n = self._n
+        if not n:
+            return True
         a = int(self._t[:n].searchsorted(int(self._t[n - 1]) - round(last_s * NS_PER_S)))
         x = self._x[a:n, sensor : sensor + _COLUMNS]
         rate = x[:, 3:6]

@@ -1,0 +1,90 @@
+"""What is known of a movement while it is followed, and which of its repetitions belong together."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+
+from eccentra.events import Repetition
+from eccentra.stages.cycle_counter import Cycle, CycleCounter
+from eccentra.stages.cycle_search import Found
+from eccentra.stages.stroke_shape import Likeness
+
+__all__ = ["PauseRules", "Tracking"]
+
+
+class PauseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which pauses part repetitions: longer than usual by so much and this share of a repetition's time."""
+
+    extra_s: float
+    extra_share: float
+
+
+class Tracking:
+    """What is known while a movement is followed.
+
+    ``rows`` are its rows every 50 ms, ``values`` the number along its axis, growing away from the start pose.
+    """
+
+    def __init__(
+        self, found: Found, sensor: int, first_s: float, *, counter: CycleCounter, pause: PauseRules
+    ) -> None:
+        self.found = found
+        self.sensor = sensor
+        self.follower = found.axis.follow()
+        self.counter = counter
+        self.likeness = Likeness(found.axis.kind, found.away, found.back)
+        self.values: list[float] = []
+        self.rows: list[list[float]] = []
+        self.times: list[float] = []
+        self.waiting: list[Repetition] = []
+        self.refused: list[Cycle] = []
+        self.unlike = 0
+        self.first_s = self.last_s = first_s
+        self.booked = False
+        self._pause = pause
+        self._pauses: list[int] = []
+        self._lasting: list[int] = []
+        self._last_end_us = 0
+
+    def counted(self, rep: Repetition) -> None:
+        """``rep`` is part of the set: the pause before it is a usual one."""
+        if self._last_end_us:
+            self._pauses = [*self._pauses, rep.start_us - self._last_end_us][-2 * self.counter.memory :]
+        self._last_end_us = rep.end_us
+        self._lasting = [*self._lasting, rep.end_us - rep.start_us][-self.counter.memory :]
+
+    def fits(self, group: list[Repetition], ratio: float) -> bool:
+        """Whether repetitions after a long pause last about as long as those of the set."""
+        usual = sorted(self._lasting)[len(self._lasting) // 2]
+        return all(usual <= ratio * (rep.end_us - rep.start_us) <= ratio * ratio * usual for rep in group)
+
+    def grouped(self) -> list[list[Repetition]]:
+        """Waiting repetitions, parted where the pause is unusual; empty when none waits.
+
+        The first group is empty when the first repetition stands apart from those counted before.
+        """
+        waiting = self.waiting
+        pauses = [b.start_us - a.end_us for a, b in pairwise(waiting)]
+        known = sorted([*self._pauses, *pauses])
+        usual = known[(len(known) - 1) // 2] if known else 0
+        most = usual + 1e6 * (self._pause.extra_s + self._pause.extra_share * self.counter.period_s)
+        groups: list[list[Repetition]] = [[]] if waiting else []
+        end_us = self._last_end_us
+        for rep in waiting:
+            if end_us and rep.start_us - end_us > most:
+                groups.append([])
+            groups[-1].append(rep)
+            end_us = rep.end_us
+        return groups
+
+    @property
+    def counted_s(self) -> float:
+        """End of the last counted repetition."""
+        return self._last_end_us * 1e-6
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether repetitions were counted before those that wait."""
+        return self._last_end_us > 0

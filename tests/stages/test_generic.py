@@ -1,0 +1,372 @@
+"""The counter for any cyclic exercise: on movements whose truth is known exactly."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuts import cut, cut_places
+from eccentra.events import (
+    Event,
+    Flag,
+    PhaseChanged,
+    Reason,
+    RepCompleted,
+    RepCounted,
+    Repetition,
+    RepRejected,
+    SetCompleted,
+    SetStarted,
+)
+from eccentra.exercises import load_exercise
+from eccentra.samples import Block, StreamInfo
+from eccentra.stages import EventStage
+from eccentra.stages.orientation import COLUMNS
+
+G = 9.80665
+STEP_NS = 10_000_000
+INFO = StreamInfo(
+    stream="aligned",
+    kind="aligned",
+    channels=tuple(f"wrist.{name}" for name in (*COLUMNS, "gap")),
+    units=("1",) * 3 + ("rad/s",) * 3 + ("m/s2",) * 3 + ("1",),
+    rate_hz=100.0,
+)
+
+
+def stage() -> EventStage:
+    return load_exercise("generic").event_stage()
+
+
+def min_jerk(seconds: float) -> np.ndarray:
+    u = np.linspace(0.0, 1.0, max(round(seconds * 100), 2))
+    return u**3 * (10 - 15 * u + 6 * u * u)
+
+
+def cycles(
+    n: int,
+    *,
+    deg: float = 60.0,
+    out_s: float = 1.0,
+    back_s: float = 2.0,
+    hold_s: float = 0.0,
+    pause_s: float = 0.5,
+) -> tuple[np.ndarray, list[tuple[float, ...]]]:
+    """Angle in rad at 100 Hz, and (start, far, leave, end) of each cycle in s."""
+    parts: list[np.ndarray] = []
+    truth = []
+    at = 0.0
+    for k in range(n):
+        size = math.radians(deg) * (1.0 + 0.05 * math.sin(2.1 * k))
+        out, back = min_jerk(out_s) * size, min_jerk(back_s)[::-1] * size
+        hold, pause = (
+            np.full(round(hold_s * 100), size),
+            np.zeros(round(pause_s * (1 + 0.3 * math.cos(k)) * 100)),
+        )
+        parts += [out, hold, back, pause]
+        truth.append((at, at + out_s, at + out_s + hold_s, at + out_s + hold_s + back_s))
+        at += sum(len(p) for p in parts[-4:]) / 100
+    return np.concatenate(parts), truth
+
+
+def still(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * 100))
+
+
+def rows(
+    angle: np.ndarray, axis: tuple[float, float, float], up: tuple[float, float, float], seed: int = 0
+) -> np.ndarray:
+    """Aligned rows of a sensor that turns by ``angle`` about ``axis``; ``up`` at zero, sensor frame."""
+    rng = np.random.default_rng(seed)
+    a, u = np.array(axis) / np.linalg.norm(axis), np.array(up) / np.linalg.norm(up)
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    # Rodrigues, backwards: a sensor that turns one way sees the world turn the other way
+    seen = u * cos - np.cross(a, u) * sin + a * (a @ u) * (1 - cos)
+    seen += rng.normal(size=seen.shape) * 5e-4
+    seen /= np.linalg.norm(seen, axis=1)[:, None]
+    rate = np.gradient(angle)[:, None] * 100 * a + rng.normal(size=seen.shape) * 5e-3
+    acc = seen * G + rng.normal(size=seen.shape) * 0.05
+    return np.hstack([seen, rate, acc, np.zeros((len(angle), 1))])
+
+
+def block(x: np.ndarray, start_ns: int = 0) -> Block:
+    return Block("aligned", start_ns + np.arange(len(x), dtype=np.int64) * STEP_NS, np.ascontiguousarray(x))
+
+
+def run(*blocks: Block, info: StreamInfo = INFO) -> list[Event]:
+    process = stage().start(info)
+    events = list(itertools.chain.from_iterable(process.push(b) for b in blocks))
+    return events + list(process.finish())
+
+
+def counts(events: list[Event]) -> list[int]:
+    return [e.reps_counted for e in events if isinstance(e, SetCompleted)]
+
+
+def reps(events: list[Event]) -> list[Repetition]:
+    return [e.rep for e in events if isinstance(e, RepCompleted)]
+
+
+def as_live(x: np.ndarray) -> list[Block]:
+    whole = block(x)
+    return cut(whole, range(0, len(x), 10))
+
+
+@pytest.mark.parametrize(
+    ("axis", "up"),
+    [
+        ((1, 0, 0), (0, 0, 1)),
+        ((0.3, -0.5, 0.8), (1, 0.2, 0.1)),
+        ((0, 1, 0), (0, 1, 0.02)),  # about the vertical: gravity does not see it
+        ((-1, 0, 0), (0, -1, 0)),  # worn the other way round
+    ],
+)
+@pytest.mark.parametrize(("n", "deg"), [(4, 60.0), (9, 25.0), (6, 140.0)])
+def test_any_axis_any_size(
+    axis: tuple[float, float, float], up: tuple[float, float, float], n: int, deg: float
+) -> None:
+    angle, truth = cycles(n, deg=deg)
+    events = run(*as_live(rows(np.concatenate([still(3), angle, still(5)]), axis, up)))
+    assert counts(events) == [n]
+    for rep, (start, far, _, end) in zip(reps(events), truth, strict=True):
+        assert [p.kind for p in rep.phases] == ["concentric", "eccentric"]
+        assert rep.start_us / 1e6 == pytest.approx(start + 3, abs=0.2)
+        assert rep.phases[0].end_us / 1e6 == pytest.approx(far + 3, abs=0.3)
+        assert rep.end_us / 1e6 == pytest.approx(end + 3, abs=0.35)
+        assert Flag.DIRECTION_ASSUMED in rep.flags
+    # a rotation about the vertical by 25 degrees and one about the horizontal both move by 25 degrees
+    assert np.median([rep.value("rom_deg") for rep in reps(events)]) == pytest.approx(deg, rel=0.1)
+
+
+def test_phases_tile_and_a_hold_is_isometric() -> None:
+    angle, truth = cycles(6, hold_s=2.0, out_s=1.5, back_s=1.5, pause_s=1.0)
+    events = run(*as_live(rows(np.concatenate([still(2), angle, still(3)]), (1, 0, 0), (0, 0, 1))))
+    assert counts(events) == [6]
+    for rep in reps(events):
+        assert [p.kind for p in rep.phases] == ["concentric", "isometric", "eccentric"]
+        assert rep.start_us == rep.phases[0].start_us
+        assert rep.end_us == rep.phases[-1].end_us
+        assert all(a.end_us == b.start_us for a, b in itertools.pairwise(rep.phases))
+        assert rep.value("isometric_s") == pytest.approx(2.0, abs=0.25)
+        assert rep.value("tut_s") == pytest.approx(5.0, abs=0.3)
+    assert len(truth) == 6
+
+
+def test_events_of_a_set_are_in_order_and_repetitions_are_soon_decided() -> None:
+    angle, _ = cycles(8)
+    events = run(
+        *as_live(rows(np.concatenate([still(3), angle, still(25), still(5)]), (1, 0.3, 0), (0, 0, 1)))
+    )
+    assert [e.set_index for e in events if isinstance(e, SetStarted)] == [1]
+    assert [e.index for e in events if isinstance(e, RepCounted)] == list(range(1, 9))
+    done = [e for e in events if isinstance(e, SetCompleted)]
+    assert done[0].end_us == reps(events)[-1].end_us
+    assert 20e6 <= done[0].decided_us - done[0].end_us <= 21e6
+    for rep in reps(events):
+        assert rep.decided_us >= rep.end_us
+    assert all(rep.decided_us - rep.end_us < 0.6e6 for rep in reps(events)[3:])
+    live = [e.phase for e in events if isinstance(e, PhaseChanged)]
+    assert {"concentric", "eccentric", "rest"} <= set(live)
+
+
+def test_two_sets_and_another_movement_in_the_second() -> None:
+    one, _ = cycles(5)
+    two, _ = cycles(7, deg=35, out_s=0.7, back_s=0.8)
+    first = rows(np.concatenate([still(2), one, still(15)]), (1, 0, 0), (0, 0, 1))
+    second = rows(np.concatenate([still(15), two, still(3)]), (0, 1, 0), (0, 0, 1), seed=1)
+    events = run(*as_live(np.vstack([first, second])))
+    assert counts(events) == [5, 7]
+    assert [rep.index for rep in reps(events)] == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_another_movement_without_a_pause_is_another_set() -> None:
+    one, _ = cycles(5)
+    two, _ = cycles(8, deg=50, out_s=0.7, back_s=0.8)
+    x = np.vstack(
+        [
+            rows(np.concatenate([still(2), one, still(3)]), (1, 0, 0), (0, 0, 1)),
+            rows(np.concatenate([still(3), two, still(3)]), (0, 1, 0), (0, 0, 1), seed=1),
+        ]
+    )
+    assert counts(run(*as_live(x))) == [5, 8]
+
+
+def test_partial_repetitions_count_but_are_not_valid() -> None:
+    angle, truth = cycles(8)
+    begin, end = round(truth[4][0] * 100), round(truth[4][3] * 100)
+    angle[begin:end] *= 0.45
+    events = run(*as_live(rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))))
+    assert counts(events) == [8]
+    assert [rep.index for rep in reps(events) if not rep.valid] == [5]
+    assert reps(events)[4].reasons == (Reason.PARTIAL_ROM,)
+
+
+def test_small_movements_between_repetitions_do_not_count() -> None:
+    angle, truth = cycles(8, pause_s=2.0)
+    for _, _, _, end in truth:
+        begin = round((end + 0.3) * 100)
+        wiggle = 0.2 * math.radians(60) * np.sin(np.linspace(0, math.pi, 80))
+        angle[begin : begin + 80] += wiggle
+    assert counts(run(*as_live(rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))))) == [
+        8
+    ]
+
+
+def test_shaky_holds_are_one_repetition() -> None:
+    rng = np.random.default_rng(3)
+    angle, truth = cycles(6, hold_s=4.0)
+    for _, far, leave, _ in truth:
+        at = far + 0.4
+        while at < leave - 1.2:
+            lasts = rng.uniform(0.3, 0.8)
+            a, b = round(at * 100), round((at + lasts) * 100)
+            dip = math.radians(60) * rng.uniform(0.05, 0.4)
+            angle[a:b] -= dip * np.sin(np.linspace(0, math.pi, b - a)) ** 2
+            at += lasts + rng.uniform(0.1, 1.0)
+    assert counts(run(*as_live(rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))))) == [
+        6
+    ]
+
+
+def test_one_movement_like_a_repetition_after_a_pause_does_not_count() -> None:
+    angle, _ = cycles(7)
+    pick_up, _ = cycles(1, deg=65, out_s=1.2, back_s=1.2)
+    x = rows(np.concatenate([still(3), angle, still(5), pick_up, still(30)]), (1, 0, 0), (0, 0, 1))
+    events = run(*as_live(x))
+    assert counts(events) == [7]
+    assert [e.reason for e in events if isinstance(e, RepRejected)] == [Reason.SINGLE_CYCLE]
+
+
+def test_the_other_way_from_the_start_pose_does_not_count() -> None:
+    angle, _ = cycles(7)
+    wrong, _ = cycles(1, deg=-70, hold_s=3.0)
+    x = rows(np.concatenate([still(3), angle, still(5), wrong, still(30)]), (1, 0, 0), (0, 0, 1))
+    assert counts(run(*as_live(x))) == [7]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size_deg", [2.0, 8.0, 30.0])
+def test_random_movement_is_no_exercise(seed: int, size_deg: float) -> None:
+    """Moves between random poses with random pauses, about all axes."""
+    rng = np.random.default_rng(seed)
+    path, pose = [np.zeros((100, 3))], np.zeros(3)
+    while sum(map(len, path)) < 6000:
+        new = rng.normal(size=3) * math.radians(size_deg) * (rng.random() < 0.7)
+        share = min_jerk(rng.uniform(0.3, 2.0))[:, None]
+        path += [pose + (new - pose) * share, np.tile(new, (int(rng.exponential(100)) + 1, 1))]
+        pose = new
+    turn = np.concatenate(path)
+    # small angles about two horizontal axes tilt gravity; the third turns about it
+    up = np.column_stack([np.sin(turn[:, 0]), np.sin(turn[:, 1]), np.cos(turn[:, 0]) * np.cos(turn[:, 1])])
+    up /= np.linalg.norm(up, axis=1)[:, None]
+    rate = np.gradient(turn, axis=0) * 100
+    x = np.hstack([up, rate[:, [1, 0, 2]] * [-1, 1, 1], up * G, np.zeros((len(up), 1))])
+    assert counts(run(*as_live(x))) == []
+
+
+def test_accelerometer_alone() -> None:
+    angle, _ = cycles(6)
+    x = rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))
+    x[:, 3:6] = np.nan
+    events = run(*as_live(x))
+    assert counts(events) == [6]
+    assert all(Flag.NO_GYROSCOPE in rep.flags for rep in reps(events))
+
+
+def test_a_sensor_that_moves_without_turning() -> None:
+    """On a weight stack: only acceleration tells."""
+    angle, _ = cycles(9, out_s=0.9, back_s=0.9, pause_s=0.1)
+    height = np.concatenate([still(3), angle, still(3)]) / math.radians(60) * 0.5
+    x = rows(np.zeros(len(height)), (1, 0, 0), (0, 0, 1))
+    x[:, 8] += np.gradient(np.gradient(height)) * 1e4
+    events = run(*as_live(x))
+    assert sum(counts(events)) == pytest.approx(9, abs=1)
+    assert all(rep.value("rom_deg") is None and rep.metrics["rom_deg"].reason for rep in reps(events))
+
+
+def test_the_livelier_of_two_sensors_is_used() -> None:
+    angle, _ = cycles(6)
+    moving = rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))
+    quiet = rows(np.zeros(len(moving)), (1, 0, 0), (0, 0, 1), seed=5)
+    names = tuple(f"{place}.{name}" for place in ("trunk", "wrist") for name in (*COLUMNS, "gap"))
+    info = StreamInfo(
+        stream="aligned", kind="aligned", channels=names, units=("1",) * len(names), rate_hz=100.0
+    )
+    assert counts(run(*as_live(np.hstack([quiet, moving])), info=info)) == [6]
+
+
+def test_a_gap_inside_a_repetition_is_said() -> None:
+    angle, truth = cycles(7, out_s=1.5, back_s=1.5)
+    x = rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))
+    whole = block(x)
+    middle = round((truth[4][1] + 3) * 100)
+    keep = np.r_[0 : middle - 20, middle + 20 : len(x)]
+    events = run(*[Block("aligned", whole.t[i : i + 1], whole.x[i : i + 1]) for i in keep])
+    assert counts(events) == [7]
+    touched = [rep for rep in reps(events) if Flag.GAP_INSIDE in rep.flags]
+    assert [rep.index for rep in touched] == [5]
+    assert touched[0].metrics["tut_s"].quality == "flagged"
+    assert [rep.metrics["tut_s"].quality for rep in reps(events)].count("ok") == 6
+
+
+def test_a_long_gap_ends_a_repetition() -> None:
+    angle, truth = cycles(7, hold_s=3.0)
+    x = rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))
+    whole = block(x)
+    middle = round((truth[4][1] + 3.3) * 100)
+    keep = np.r_[0:middle, middle + 220 : len(x)]
+    events = run(Block("aligned", whole.t[keep], np.ascontiguousarray(whole.x[keep])))
+    assert sum(counts(events)) == 6
+    assert Reason.GAP in [e.reason for e in events if isinstance(e, RepRejected)]
+
+
+def test_nothing_and_almost_nothing() -> None:
+    assert run() == []
+    assert run(block(rows(still(0.02), (1, 0, 0), (0, 0, 1)))) == []
+    nothing = np.full((3000, 10), np.nan)
+    assert run(block(nothing)) == []
+
+
+MOVED = rows(
+    np.concatenate(
+        [still(2.5), cycles(5, out_s=0.6, back_s=0.7)[0], still(21), cycles(4, deg=30, out_s=0.6)[0]]
+    ),
+    (1, 0.2, 0.1),
+    (0, 0.1, 1),
+)
+WHOLE = run(block(MOVED))
+
+
+@given(cut_places())
+@settings(max_examples=25, deadline=None)
+def test_cuts_change_no_bit(places: list[int]) -> None:
+    assert counts(WHOLE) == [5, 4]
+    assert run(*cut(block(MOVED), places)) == WHOLE
+
+
+@given(st.integers(1, len(MOVED) - 1))
+@settings(max_examples=15, deadline=None)
+def test_events_come_as_soon_as_their_rows_are_there(at: int) -> None:
+    """What was pushed decides what was put out, not how it was cut."""
+
+    def early(places: list[int]) -> list[Event]:
+        process = stage().start(INFO)
+        part = Block("aligned", block(MOVED).t[:at], MOVED[:at])
+        return [event for piece in cut(part, places) for event in process.push(piece)]
+
+    assert early([]) == early(list(range(0, at, 7)))
+
+
+def test_live_state_follows() -> None:
+    process = stage().start(INFO)
+    for piece in as_live(MOVED[: round(14.0 * 100)]):
+        process.push(piece)
+    state = process.live()
+    assert state.set_index == 1
+    assert state.reps == 5
+    assert state.angle_deg is not None
