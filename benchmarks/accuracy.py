@@ -1,8 +1,13 @@
 """How well Nordic curls are counted, timed and measured: simulated sessions by kit and hard case.
 
-Run ``python benchmarks/accuracy.py [--sets N] [--kit KIT] [--seed S] [--verbose]``. Samples go through the same
-stages as live packets (resampling, orientation, alignment, event stage); the radio is left out. All results
-are on simulated people: they show that the software does what it should, not how people differ.
+Run ``python benchmarks/accuracy.py [--sets N] [--kit KIT] [--seed S] [--verbose]``. Samples go through the
+same stages as live packets (resampling, orientation, alignment, event stage); the radio is left out. All
+results are on simulated people: they show that the software does what it should, not how people
+differ.
+
+Columns: eccentric duration (mean absolute error and bias in s; share of the limit max(0.10 s, 5 %)), start
+and return in s, time under tension in %, ROM in degrees, precision and recall of breaks, lean at the break in
+degrees, peak force in %.
 """
 
 from __future__ import annotations
@@ -78,11 +83,13 @@ class Score:
         self.breaks = [0, 0, 0]
 
     def add_set(self, true: TrueSet, found: list[Repetition]) -> None:
+        """Compare the number of repetitions of one set."""
         self.sets += 1
         self.exact += len(found) == len(true.reps)
         self.reps += len(true.reps)
 
     def add_rep(self, true: TrueRep, rep: Repetition, kit: str) -> None:
+        """Compare one repetition with its truth."""
         e = self.errors
         want = true.total_s("eccentric")
         got = sum(p.end_us - p.start_us for p in rep.phases if p.kind == "eccentric") / 1e6
@@ -115,6 +122,7 @@ class Score:
                 e["peak"].append((force.peak_n - want_n) / want_n * 100)
 
     def row(self) -> str:
+        """One line of the table."""
         e = {k: np.asarray(v) for k, v in self.errors.items()}
 
         def mae(name: str) -> str:

@@ -54,9 +54,7 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     least_lean_deg: float
 
 
-def find_break(
-    t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s: float
-) -> float | None:
+def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s: float) -> float | None:
     """Time of the break in s within one descent, or ``None`` when it was controlled to its end.
 
     Parameters

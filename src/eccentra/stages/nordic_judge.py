@@ -198,9 +198,9 @@ class Judge:
             return Reason.TOO_LONG
         if m.shank_change is not None and m.shank_change > rule.shank_reject_deg:
             return Reason.SHANK_MOVED
-        if self._kneel is not None and m.shank_home is not None:
-            if angle_between(self._kneel, m.shank_home) > 2.0 * rule.shank_reject_deg:
-                return Reason.SETUP
+        kneel, shank = self._kneel, m.shank_home
+        if kneel and shank and angle_between(kneel, shank) > 2.0 * rule.shank_reject_deg:
+            return Reason.SETUP
         if m.loaded_n is not None:
             usual = sorted(self._loads[-9:])
             least = force.slack_share * usual[len(usual) // 2] if usual else force.loaded_n

@@ -1,7 +1,7 @@
 """Excursions of the thigh from the tall kneel, while they happen.
 
-Every 50 ms of session time "up" in the thigh sensor's frame is looked at: is it at rest (a pose), in the start
-pose, away from it, stopped, on its way back? That is all that runs per sample; the numbers come from
+Every 50 ms of session time "up" in the thigh sensor's frame is looked at: is it at rest (a pose), in the
+start pose, away from it, stopped, on its way back? That is all that runs per sample; the numbers come from
 :mod:`eccentra.stages.nordic_measure` once something has ended. An excursion is a candidate only if it starts
 from a moment of (near) rest in the start pose: walking, lying down over the heels, getting up do not.
 """
@@ -22,10 +22,10 @@ from eccentra.stages.live import LiveState
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_judge import Judge, Open
 from eccentra.stages.nordic_measure import Columns, Measured, measure
+from eccentra.stages.nordic_pose import TICK_NS, Poses, chord2
 
 __all__ = ["MotionRun"]
 
-_TICK_NS = 50_000_000
 _SIDES: tuple[Side, ...] = ("left", "right", "both")
 
 
@@ -60,7 +60,7 @@ class MotionRun:
     stage
         Parameters.
     info
-        Aligned rows with ``thigh.*``, maybe ``shank.*`` and ``left.force`` / ``right.force`` / ``both.force``.
+        Aligned rows with ``thigh.*``, maybe ``shank.*`` and ``left.force``, ``right.force``, ``both.force``.
     first_set
         Index of the first set.
     """
@@ -71,23 +71,17 @@ class MotionRun:
         self._step_ns = round(NS_PER_S / info.rate_hz)
         sides = tuple(side for side in _SIDES if side in self._columns.forces)
         self._judge = Judge(stage, first_set, sides, self._columns.shank is not None, True)
-        window = round(stage.force.quiet_s * NS_PER_S / _TICK_NS)
+        window = round(stage.force.quiet_s * NS_PER_S / TICK_NS)
         memory = round(stage.force.zero_memory_s * NS_PER_S)
         self._zeros = {s: Zero(window, stage.force.quiet_spread_n, memory) for s in sides}
         self._force_columns = [(self._zeros[s], self._columns.forces[s]) for s in sides]
         self._history = History()
-        quiet = round(stage.pose.quiet_s * NS_PER_S / _TICK_NS)
-        self._recent: deque[tuple[int, Vector]] = deque(maxlen=quiet + 1)
+        self._poses = Poses(stage.pose)
         self._leans: deque[float] = deque(maxlen=7)
-        self._quiet_chord = _chord2(stage.pose.quiet_deg)
-        self._near_chord = _chord2(stage.pose.near_deg)
-        self._home: Vector | None = None
-        self._upright: Vector | None = None
-        self._poses = 0
+        self._near_chord = chord2(stage.pose.near_deg)
         self._resting = False
         self._touched: int | None = None
         self._exc: _Excursion | None = None
-        self._stands: deque[Vector] = deque(maxlen=12)
         self._noise: list[int] | None = None
         self._free_from = -(1 << 62)  # since ever: times may be negative
         self._t = 0
@@ -103,7 +97,7 @@ class MotionRun:
         out: list[Event] = []
         x = block.x
         for i, t in enumerate(block.t.tolist()):
-            if t % _TICK_NS == 0:
+            if t % TICK_NS == 0:
                 self._tick(t, x[i].tolist(), out)
         return out
 
@@ -150,17 +144,16 @@ class MotionRun:
             zero.push(t, row[c])
         if ux != ux:
             return
-        recent = self._recent
-        if recent and t - recent[-1][0] > 4 * _TICK_NS:
+        recent = self._poses.recent
+        if recent and t - recent[-1][0] > 4 * TICK_NS:
             self._after_gap()
         self._t = t
         u = (ux, uy, uz)
-        recent.append((t, u))
-        speed, quiet = self._motion(u)
-        if self._home is None:
+        speed, quiet = self._poses.motion(t, u)
+        if self._poses.home is None:
             # a recording may begin just before the first descent: the first still moment will do
             if quiet or (len(recent) >= 5 and speed < self._stage.pose.touch_deg_s):
-                self._new_home(recent[len(recent) // 2][1], t, row, out)
+                self._new_home(self._poses.middle, t, row, out)
             return
         if self._exc is None:
             self._at_home(t, u, row, speed, quiet, out)
@@ -172,53 +165,28 @@ class MotionRun:
             keep = e.since if e is not None and e.eligible else t - 6 * NS_PER_S
             self._history.drop_before(keep - 4 * NS_PER_S)
 
-    def _motion(self, u: Vector) -> tuple[float, bool]:
-        """Speed of "up" over the last 150 ms in deg/s, and whether a pose is held."""
-        recent = self._recent
-        n = len(recent)
-        if n < 4:
-            return 0.0 if n < 2 else 99.0, False
-        past, v = recent[-4]
-        dx, dy, dz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
-        speed = 57.29578e9 * (dx * dx + dy * dy + dz * dz) ** 0.5 / (self._t - past)
-        if n < recent.maxlen or speed > 4.0:  # type: ignore[operator]
-            return speed, False
-        for k in (0, n // 2):
-            v = recent[k][1]
-            dx, dy, dz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
-            if dx * dx + dy * dy + dz * dz > self._quiet_chord:
-                return speed, False
-        return speed, True
-
     def _after_gap(self) -> None:
         """Rows were missing: no speed, no pose across it; an excursion under way is not sure any more."""
-        self._recent.clear()
+        self._poses.recent.clear()
         self._leans.clear()
         if self._exc is not None:
             self._exc.unsure = True
 
     def _new_home(self, pose: Vector, t: int, row: list[float], out: list[Event]) -> None:
-        self._home = pose
-        if self._upright is None:
-            self._upright, self._poses = pose, 1
+        self._poses.settle(pose)
         self._touched = t
         self._exc = None
-        self._remember_shank(row)
+        self._poses.remember_shank(row, self._columns.shank)
         out.append(CalibrationDone(t_us=t // 1000, what="start pose"))
         if row[self._columns.rate] != row[self._columns.rate] and not self._said_no_gyro:
             self._said_no_gyro = True
             self._judge.without_gyroscope()
             out.append(QualityNoted(t_us=t // 1000, flag=Flag.NO_GYROSCOPE, detail="thigh"))
 
-    def _remember_shank(self, row: list[float]) -> None:
-        c = self._columns.shank
-        if c is not None and row[c] == row[c]:
-            self._stands.append((row[c], row[c + 1], row[c + 2]))
-
     def _at_home(
         self, t: int, u: Vector, row: list[float], speed: float, quiet: bool, out: list[Event]
     ) -> None:
-        home = self._home
+        home = self._poses.home
         assert home is not None
         dx, dy, dz = u[0] - home[0], u[1] - home[1], u[2] - home[2]
         if dx * dx + dy * dy + dz * dz < self._near_chord:
@@ -236,7 +204,11 @@ class MotionRun:
             return
         memory = round(self._stage.pose.touch_memory_s * NS_PER_S)
         touched = self._touched
-        eligible = touched is not None and t - touched <= memory and not self._is_rest_pose(home)
+        eligible = (
+            touched is not None
+            and t - touched <= memory
+            and not self._poses.is_rest(home, self._judge.forward)
+        )
         since = touched if touched is not None and eligible else t
         self._exc = _Excursion(since=since, eligible=eligible, home=home, axis=axis, low_at=t)
         self._leans.clear()
@@ -245,36 +217,11 @@ class MotionRun:
 
     def _rest(self, t: int, row: list[float], out: list[Event]) -> None:
         """A pose is held in the start pose: it is the start pose from now on."""
-        self._home = self._recent[len(self._recent) // 2][1]
+        self._poses.settle(self._poses.middle)
         if not self._resting:
             self._resting = True
-            self._remember_shank(row)
+            self._poses.remember_shank(row, self._columns.shank)
             self._flush_noise(t, out)
-
-    def _is_rest_pose(self, pose: Vector) -> bool:
-        """Sitting on the heels or lying: turned from upright about the movement's own axis."""
-        upright, axis = self._upright, self._judge.forward
-        if upright is None or axis is None:
-            return False
-        away = angle_between(upright, pose)
-        return self._stage.pose.shift_deg < away < self._stage.pose.most_deg and abs(dot(pose, axis)) < 0.3
-
-    def _learn_upright(self, pose: Vector) -> None:
-        """A repetition began in this pose: what is upright is the mean of the last ones."""
-        upright = self._upright
-        if upright is None or angle_between(upright, pose) > self._stage.pose.shift_deg:
-            self._upright, self._poses = pose, 1
-            return
-        self._poses = min(self._poses + 1, 8)
-        w = 1.0 / self._poses
-        mixed = unit(
-            (
-                upright[0] + w * (pose[0] - upright[0]),
-                upright[1] + w * (pose[1] - upright[1]),
-                upright[2] + w * (pose[2] - upright[2]),
-            )
-        )
-        self._upright = mixed if mixed is not None else pose
 
     # -- away from the start pose -------------------------------------------------------------------
 
@@ -302,7 +249,7 @@ class MotionRun:
         elif phi < e.low:
             e.low, e.low_at = phi, t
         if quiet:
-            e.dwell = self._recent[len(self._recent) // 2][1]
+            e.dwell = self._poses.middle
             e.dwell_since = t if e.dwell_since is None else e.dwell_since
             e.dwell_until = t
             if e.opened is None and self._is_start_pose(e, u):
@@ -310,7 +257,7 @@ class MotionRun:
                 return
         elif e.dwell_since is not None and speed > 4.0:
             e.dwell_since = None
-        if speed < self._stage.pose.touch_deg_s and self._back_upright(e, u):
+        if e.opened is None and speed < self._stage.pose.touch_deg_s and self._poses.back_upright(e.home, u):
             self._new_home(u, t, row, out)
             self._free_from = t
             return
@@ -326,16 +273,9 @@ class MotionRun:
         elif e.dwell_since is not None and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S:
             self._elsewhere(e, t, row, out)
 
-    def _back_upright(self, e: _Excursion, u: Vector) -> bool:
-        """From a pose elsewhere (sitting on the heels) into the start pose."""
-        upright, near = self._upright, self._stage.pose.near_deg
-        if upright is None or e.opened is not None or angle_between(upright, u) > near:
-            return False
-        return angle_between(upright, e.home) > 2.0 * near
-
     def _is_start_pose(self, e: _Excursion, u: Vector) -> bool:
         """Whether the pose held here is the start pose, a little shifted."""
-        upright = self._upright
+        upright = self._poses.upright
         if upright is not None and angle_between(upright, u) < self._stage.pose.near_deg:
             return True
         small = e.peak < self._stage.count.partial_least_deg
@@ -383,9 +323,12 @@ class MotionRun:
             if waited is not None and waited > count.return_s * NS_PER_S:
                 self._close(e, t, out, returned=False)
                 self._exc = msgspec.structs.replace(e, eligible=False, opened=None, dwell_since=None)
-        elif e.dwell_since is not None and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S:
-            if waited is None or waited > count.return_s * NS_PER_S or e.peak < self._judge.full_from():
-                self._elsewhere(e, t, row, out)
+        elif (
+            e.dwell_since is not None
+            and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S
+            and (waited is None or waited > count.return_s * NS_PER_S or e.peak < self._judge.full_from())
+        ):
+            self._elsewhere(e, t, row, out)
 
     def _judge_down(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
         m = self._measure(e, t)
@@ -399,11 +342,11 @@ class MotionRun:
         self._exc = _Excursion(
             since=e.low_at, eligible=True, home=e.home, axis=e.axis, peak=e.peak, low=e.peak, low_at=t
         )
-        self._exc.peak = lean(e.home, e.axis, self._recent[-1][1])
+        self._exc.peak = lean(e.home, e.axis, self._poses.recent[-1][1])
         self._exc.low = self._exc.peak
 
     def _elsewhere(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
-        """This leads nowhere: a pose held here is the new start pose, and the excursion began there."""
+        """It leads nowhere: a pose held here is the new start pose, and the excursion began there."""
         if e.opened is not None:
             self._close(e, t, out, returned=False)
         elif e.peak >= self._stage.count.partial_least_deg:
@@ -412,20 +355,20 @@ class MotionRun:
         self._say(e, "rest", t, out)
         if pose is None:
             e.eligible, e.opened, e.dwell = False, None, None
-            if abs(dot(self._recent[-1][1], e.axis)) > 0.6:
-                turned = unit(cross(e.home, self._recent[-1][1]))
+            if abs(dot(self._poses.recent[-1][1], e.axis)) > 0.6:
+                turned = unit(cross(e.home, self._poses.recent[-1][1]))
                 self._exc = _Excursion(since=t, eligible=False, home=e.home, axis=turned or e.axis, low_at=t)
             else:
                 e.peak = min(e.peak, self._stage.pose.most_deg - 1.0)
             return
         self._new_home(pose, t, row, out)
-        now = self._recent[-1][1]
+        now = self._poses.recent[-1][1]
         axis = unit(cross(pose, now))
         if axis is not None and angle_between(pose, now) > self._stage.pose.near_deg:
             # already on the way from there
             self._exc = _Excursion(
                 since=e.dwell_until,
-                eligible=not self._is_rest_pose(pose),
+                eligible=not self._poses.is_rest(pose, self._judge.forward),
                 home=pose,
                 axis=axis,
                 low_at=t,
@@ -457,7 +400,7 @@ class MotionRun:
         rested = seen and self._touching(e)
         out += self._judge.done(m, e.opened, now, returned=seen, rested=rested, unsure=e.unsure)
         if e.opened is not None or self._judge.counted > counted:
-            self._learn_upright(e.home)
+            self._poses.learn_upright(e.home)
         self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
         e.opened = None
 
@@ -470,9 +413,9 @@ class MotionRun:
         rows, x = self._history.rows(begin, t)
         zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
         self._judge.zeros = len(zeros) == len(self._zeros)
-        assert self._upright is not None
-        shifted = angle_between(self._upright, e.home) > self._stage.pose.shift_deg
-        home = e.home if shifted else self._upright
+        upright = self._poses.upright
+        shifted = upright is None or angle_between(upright, e.home) > self._stage.pose.shift_deg
+        home = e.home if upright is None or shifted else upright
         return measure(
             rows,
             x,
@@ -483,18 +426,8 @@ class MotionRun:
             rule=self._stage.phases,
             breaks=self._stage.fall,
             zeros=zeros,
-            shank_axis=self._shank_axis(x),
+            shank_axis=self._poses.shank_axis(),
         )
-
-    def _shank_axis(self, x: object) -> Vector | None:
-        """Forward axis of the shank: from standing (seen before) to kneeling it leans forward by about 90°."""
-        if self._columns.shank is None or len(self._stands) < 2:
-            return None
-        now = self._stands[-1]
-        for before in reversed(self._stands):
-            if 55.0 < angle_between(before, now) < 125.0:
-                return unit(cross(before, now))
-        return None
 
     def _add_noise(self, start: int, end: int) -> None:
         """A movement that is no candidate; many in a row are told as one."""
@@ -522,17 +455,10 @@ class MotionRun:
         out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))  # type: ignore[arg-type]
 
 
-def _chord2(angle_deg: float) -> float:
-    """Squared distance of two unit vectors at this angle."""
-    from math import radians, sin
-
-    half = 2.0 * sin(radians(angle_deg) / 2.0)
-    return half * half
-
-
 def _columns_of(info: StreamInfo) -> Columns:
     up, rate, gap = (info.column(f"thigh.{name}") for name in ("up_x", "rate_x", "gap"))
-    assert up is not None and rate is not None and gap is not None
+    if up is None or rate is None or gap is None:
+        raise ValueError(f"rows have no thigh sensor: {info.channels}")
     forces = {side: c for side in _SIDES if (c := _force_column(info, side)) is not None}
     return Columns(up=up, rate=rate, gap=gap, shank=info.column("shank.up_x"), forces=forces)
 

@@ -60,7 +60,7 @@ def smooth(x: Floats, rate_hz: float, sigma_s: float) -> Floats:
     """
     sigma = sigma_s * rate_hz
     half = math.ceil(3.0 * sigma)
-    if half < 1 or len(x) == 0:
+    if sigma < 0.1 or len(x) == 0:
         return x.copy()
     weights = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(half + 1)]
     norm = weights[0] + 2.0 * math.fsum(weights[1:])
