@@ -164,8 +164,8 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Onset of a burst: above baseline by the greater of ``onset_n`` and ``onset_sd`` times its noise, for
         ``onset_s``; it ends below ``offset_share`` of that.
     burst_s, burst_share, burst_first_n
-        A burst is a lowering when it lasts ``burst_s`` and reaches ``burst_share`` of the usual peak, or
-        ``burst_first_n`` (all straps) before any is usual.
+        A burst is a lowering when it lasts ``burst_s`` and reaches ``burst_share`` of the usual peak, and
+        ``burst_first_n`` (all straps).
     steady_share
         The same for a burst that goes as slowly as it came (somebody pulls back up): small movements do that.
     dip_s

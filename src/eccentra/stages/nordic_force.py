@@ -239,14 +239,17 @@ class ForceRun:
 
     @property
     def _least(self) -> float:
-        """Smallest peak of a lowering."""
-        return self._stage.force.burst_share * self._usual()
+        """Smallest peak of a lowering: some break early, with a third of the load of the others."""
+        rule, recent = self._stage.force, sorted(self._peaks[-9:])
+        usual = recent[len(recent) // 4] if recent else 0.0
+        return max(rule.burst_first_n, rule.burst_share * usual)
 
     def _refused(self, found: _Lowering) -> Reason | None:
         rule = self._stage.force
         if found.peak < self._least:
             return Reason.NO_LOAD
-        if found.steady and self._peaks and found.peak < rule.steady_share * self._usual():
+        share = rule.steady_share if self._peaks else 1.0
+        if found.steady and found.peak < share * self._usual():
             return Reason.TOO_SMALL
         if found.end - found.start < rule.burst_s * NS_PER_S:
             return Reason.TOO_SHORT
@@ -258,10 +261,10 @@ class ForceRun:
         """The first bursts were counted before anything was usual: take back what turns out to be weak."""
         if len(self._peaks) < 3:
             return
-        keep = []
+        keep: list[tuple[int, int, float, bool]] = []
         for set_index, number, peak, steady in self._unproven:
-            share = self._stage.force.steady_share if steady else self._stage.force.burst_share
-            if peak < share * self._usual():
+            least = self._stage.force.steady_share * self._usual() if steady else self._least
+            if peak < least:
                 out += self._book.amend(set_index, number, t // 1000, Reason.NO_LOAD)
             else:
                 keep.append((set_index, number, peak, steady))
