@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/accuracy_real.py [--perturb] [--verbose]``. The recordings are looked for in the
 folder ``ECCENTRA_TEST_DATA`` (default ``../shared/data``). Every recording goes through the whole of
-``eccentra analyze --exercise generic``: file, packets, decoder, clock, stages, events. What is compared is the
-sum of the repetitions counted in its sets.
+``eccentra analyze --exercise generic``: file, packets, decoder, clock, stages, events. The sum of the
+repetitions counted in its sets is compared with the published number.
 
 Other ways of counting, on the same files: peaks of the first principal component of the acceleration (a half
 of its standard deviation prominent, 0.5 s apart), and local maxima of the acceleration's magnitude below
