@@ -137,7 +137,8 @@ class CycleCounter:
             self._rest_at(at, t, x)
         self._recent.append(x)
         if self.phase == "rest":
-            return self._resting(at, t, x)
+            self._resting(at, t, x)
+            return None
         if self.phase == "eccentric":
             return self._returning(at, t, x)
         return self._leaving(at, t, x)

@@ -85,7 +85,8 @@ class Rows:
         good = ~np.isnan(x[:, 0])
         column = self._gap_column[sensor]
         marked = column is not None and bool((self._x[a:b, column] > 0.0).any())
-        return times[a:b][good] * 1e-9, x[good], marked
+        seconds: Floats = times[a:b][good] * 1e-9
+        return seconds, x[good], marked
 
     def liveliest(self, window_s: float) -> int | None:
         """First column of the sensor that moved most in the last ``window_s``; ``None`` without rows."""
@@ -128,4 +129,6 @@ class Rows:
         x = self._x[index, sensor : sensor + _COLUMNS]
         good = ~np.isnan(x[:, 0])
         index = index[good]
-        return self._t[index] * 1e-9, np.ascontiguousarray(x[good]), index + self._base
+        seconds: Floats = self._t[index] * 1e-9
+        numbers: Times = (index + self._base).astype(np.int64)
+        return seconds, np.ascontiguousarray(x[good]), numbers
