@@ -112,7 +112,7 @@ class Judge:
         rule = self._stage.direction
         side = self.side_of(m.axis)
         full = m.rom >= self.full_from()
-        if not full or self._refused(m) is not None or side in (-1, None):
+        if not full or self._refused(m) is not None or side in (-1, None) or self._not_kneeling(m):
             return None, []
         if side == 0:
             loaded = m.loaded_n is not None and m.loaded_n >= self._stage.force.loaded_n
@@ -148,8 +148,12 @@ class Judge:
             return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, reason)
         side = self.side_of(m.axis)
         if side is None:
-            return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
-        if side == -1:
+            if self.book.open or not full or item.evidence < self._stage.direction.enough:
+                return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
+            # between sets the sensor was put on again, differently: learn anew
+            self.forward, self._for, self._best, self._proofs = None, 0.0, 0.0, 0
+            self._unproven, self._opposite, side = [], [], 0
+        if side == -1 or self._not_kneeling(m):
             return self._opposed(item, t_ns)
         if side == 0:
             if full and item.evidence >= self._stage.direction.enough:
@@ -198,15 +202,23 @@ class Judge:
             return Reason.TOO_LONG
         if m.shank_change is not None and m.shank_change > rule.shank_reject_deg:
             return Reason.SHANK_MOVED
-        kneel, shank = self._kneel, m.shank_home
-        if kneel and shank and angle_between(kneel, shank) > 2.0 * rule.shank_reject_deg:
-            return Reason.SETUP
         if m.loaded_n is not None:
             usual = sorted(self._loads[-9:])
             least = force.slack_share * usual[len(usual) // 2] if usual else force.loaded_n
             if m.loaded_n < min(least, force.loaded_n):
                 return Reason.NO_LOAD
         return None
+
+    def _not_kneeling(self, m: Measured) -> bool:
+        """Whether the shank lies otherwise than in the repetitions counted so far.
+
+        Those may have been none (a half-kneel on the way down): this speaks against an excursion as the
+        other direction does, and enough of the like turn it round.
+        """
+        kneel, shank = self._kneel, m.shank_home
+        if kneel is None or shank is None:
+            return False
+        return angle_between(kneel, shank) > 2.0 * self._stage.count.shank_reject_deg
 
     def _evidence(self, m: Measured, full: bool) -> float:
         """How much this excursion speaks for being a lowering."""
@@ -328,6 +340,7 @@ class Judge:
         self._unproven = []
         self._roms, self._loads, self._times = [], [], []
         self._for, self._best, self._proofs = 0.0, 0.0, 0
+        self._kneel = None
         self.forward = m.axis
         late, self._opposite = self._opposite[-3:], []
         for one in late:
