@@ -85,7 +85,7 @@ class Rows:
         good = ~np.isnan(x[:, 0])
         column = self._gap_column[sensor]
         marked = column is not None and bool((self._x[a:b, column] > 0.0).any())
-        seconds: Floats = times[a:b][good] * 1e-9
+        seconds = (times[a:b][good] * 1e-9).astype(np.float64)
         return seconds, x[good], marked
 
     def liveliest(self, window_s: float) -> int | None:
@@ -129,6 +129,6 @@ class Rows:
         x = self._x[index, sensor : sensor + _COLUMNS]
         good = ~np.isnan(x[:, 0])
         index = index[good]
-        seconds: Floats = self._t[index] * 1e-9
+        seconds = (self._t[index] * 1e-9).astype(np.float64)
         numbers: Times = (index + self._base).astype(np.int64)
         return seconds, np.ascontiguousarray(x[good]), numbers

@@ -63,7 +63,8 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         ``shift`` stay as they are.
         """
         if self.kind == "tilt":
-            angle: Floats = np.unwrap(np.arctan2(_along(rows, 0, self.main), _along(rows, 0, self.zero)))
+            # not unwrapped: zero is the middle of the movement, and a wrong turn would stay for good
+            angle: Floats = np.arctan2(_along(rows, 0, self.main), _along(rows, 0, self.zero))
             return angle * _DEG
         step = np.diff(t, prepend=t[0])
         step[step > LONG_STEP_S] = 0.0
@@ -103,7 +104,6 @@ class Follower:
     def next(self, t_ns: int, row: list[float], at: int) -> float:
         """The number for the row whose sensor's nine columns begin at ``at``; NaN rows must be left out."""
         axis, (a, b, c) = self._axis, self._axis.main
-        first = self._t is None
         step = 0.0 if self._t is None else (t_ns - self._t) * 1e-9
         if step > LONG_STEP_S:
             step = 0.0
@@ -111,10 +111,7 @@ class Follower:
         if axis.kind == "tilt":
             x, y, z = row[at], row[at + 1], row[at + 2]
             d, e, f = axis.zero
-            raw = math.atan2(x * a + y * b + z * c, x * d + y * e + z * f) * _DEG
-            move = raw if first else raw - self._raw
-            self._value += move if first else move - 360.0 * round(move / 360.0)
-            self._raw = raw
+            self._value = math.atan2(x * a + y * b + z * c, x * d + y * e + z * f) * _DEG
         elif axis.kind == "turn":
             raw = row[at + 3] * a + row[at + 4] * b + row[at + 5] * c
             self._value += 0.5 * (raw + self._raw) * step * _DEG
