@@ -30,6 +30,7 @@ from eccentra.simulate import (
     LieDown,
     Mounting,
     NordicRep,
+    Remount,
     Scenario,
     SitBack,
     Stop,
@@ -431,3 +432,23 @@ def test_every_metric_says_what_it_is(kit: str) -> None:
         assert rep.decided_us >= rep.phases[0].end_us
     completed = [e.rep.index for e in events if isinstance(e, RepCompleted)]
     assert completed == sorted(completed)
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_sensor_put_on_differently_between_sets(upside_down: bool) -> None:
+    first = scenario(*[PLAIN] * 3, after=(Hold(seconds=30.0),))
+    again = scenario(*[PLAIN] * 3, before=(KneelDown(), Hold(seconds=2.0)))
+    worn = Scenario(
+        timeline=(*first.timeline, *again.timeline),
+        sensors=first.sensors,
+        faults=(
+            Remount(
+                sensor="thigh",
+                at_s=50.0,
+                mounting=Mounting(twist_deg=75.0, tilt_deg=10.0, upside_down=upside_down),
+            ),
+        ),
+    )
+    simulation, _, reps = analysed(worn)
+    assert simulation.truth.sets[0].end_s < 50.0 < simulation.truth.sets[1].start_s
+    assert [rep.set_index for rep in reps] == [1, 1, 1, 2, 2, 2]

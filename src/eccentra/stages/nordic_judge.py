@@ -155,12 +155,7 @@ class Judge:
             self._unproven, self._opposite, side = [], [], 0
         if side == -1 or self._not_kneeling(m):
             return self._opposed(item, t_ns)
-        if side == 0:
-            if full and item.evidence >= self._stage.direction.enough:
-                return self._accept(item, t_ns)
-            self._waiting.append(item)
-            return []
-        if full or self._in_set(m):
+        if self._sure(item, side):
             return self._accept(item, t_ns)
         self._waiting.append(item)
         return []
@@ -208,6 +203,26 @@ class Judge:
             if m.loaded_n < min(least, force.loaded_n):
                 return Reason.NO_LOAD
         return None
+
+    def _sure(self, item: _Waiting, side: int) -> bool:
+        """Whether this counts now, not only if more like it follows."""
+        if side == 1 and (self.established or self.book.open):
+            return item.full or self.book.open
+        if not item.full:
+            return False
+        rule = self._stage.direction
+        if item.evidence >= rule.alone:
+            return True
+        since = self._end_us(item) - 3 * round(self._stage.set_gap_s * 1e6)
+        near = [
+            i.evidence
+            for i in self._waiting
+            if i.full
+            and i.evidence >= rule.doubtful
+            and self._end_us(i) > since
+            and dot(i.measured.axis, item.measured.axis) > 0.0
+        ]
+        return bool(near) and item.evidence + max(near) >= 2.0 * rule.enough
 
     def _not_kneeling(self, m: Measured) -> bool:
         """Whether the shank lies otherwise than in the repetitions counted so far.
