@@ -126,7 +126,9 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Without a known direction, a descent longer and further than this is counted at its end; others wait
         for their return.
     enough
-        Evidence that fixes the direction.
+        Evidence that fixes the direction when another excursion the same way is near.
+    alone
+        Evidence that fixes it by itself: half-kneeling takes up to 2 s and goes to 80 degrees.
     doubtful
         Evidence below this says nothing.
     axis_deg
@@ -142,6 +144,7 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     at_once_s: float
     at_once_deg: float
     enough: float
+    alone: float
     doubtful: float
     axis_deg: float
     load_evidence: float

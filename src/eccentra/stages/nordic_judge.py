@@ -250,9 +250,6 @@ class Judge:
             value += rule.load_evidence if loaded else -rule.load_evidence
         return value if full else min(value, 0.5 * rule.enough)
 
-    def _in_set(self, m: Measured) -> bool:
-        return self.book.open
-
     def _count(self, m: Measured, t_ns: int, *, provisional: bool) -> tuple[Open, list[Event]]:
         if self.forward is None:
             self.forward = m.axis
