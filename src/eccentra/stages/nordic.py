@@ -85,6 +85,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     full_share: float
     first_full_share: float
     least_down_s: float
+    partial_down_s: float
     most_mean_deg_s: float
     most_down_s: float
     return_s: float

@@ -114,7 +114,7 @@ class Judge:
         full = m.rom >= self.full_from()
         if not full or self._refused(m) is not None or side in (-1, None) or self._not_kneeling(m):
             return None, []
-        if side == 0:
+        if not (self.established or self.book.open):
             loaded = m.loaded_n is not None and m.loaded_n >= self._stage.force.loaded_n
             slow_and_far = m.eccentric_s >= rule.at_once_s and m.rom >= rule.at_once_deg
             if not (loaded or slow_and_far):
@@ -191,7 +191,8 @@ class Judge:
             return Reason.TOO_SMALL
         if m.eccentric_s < rule.least_down_s:
             return Reason.TOO_FAST
-        if m.rom < self.full_from() and m.rom / m.eccentric_s > rule.most_mean_deg_s:
+        partial = m.rom < self.full_from()
+        if partial and (m.eccentric_s < rule.partial_down_s or m.rom / m.eccentric_s > rule.most_mean_deg_s):
             return Reason.TOO_FAST
         if m.eccentric_s > rule.most_down_s:
             return Reason.TOO_LONG
@@ -213,16 +214,17 @@ class Judge:
         rule = self._stage.direction
         if item.evidence >= rule.alone:
             return True
-        since = self._end_us(item) - 3 * round(self._stage.set_gap_s * 1e6)
-        near = [
-            i.evidence
-            for i in self._waiting
-            if i.full
-            and i.evidence >= rule.doubtful
-            and self._end_us(i) > since
-            and dot(i.measured.axis, item.measured.axis) > 0.0
-        ]
-        return bool(near) and item.evidence + max(near) >= 2.0 * rule.enough
+        alike, start = [item.evidence], item.measured.us(item.measured.start)
+        for other in reversed(self._waiting):
+            if start - self._end_us(other) > round(self._stage.set_gap_s * 1e6):
+                break
+            same = dot(other.measured.axis, item.measured.axis) > 0.0
+            if other.full and other.evidence >= rule.doubtful and same:
+                alike.append(other.evidence)
+                start = other.measured.us(other.measured.start)
+        return min(alike) >= rule.doubtful and (
+            len(alike) > 2 or (min(alike) >= rule.enough and len(alike) > 1)
+        )
 
     def _not_kneeling(self, m: Measured) -> bool:
         """Whether the shank lies otherwise than in the repetitions counted so far.
@@ -401,7 +403,7 @@ class Judge:
             return None
         best = max(full, key=lambda item: item.evidence)
         same = [i for i in full if dot(i.measured.axis, best.measured.axis) > 0.0]
-        return same[-1] if len(same) >= 2 else None
+        return same[-1] if len(same) >= 3 else None
 
     def _end_us(self, item: _Waiting) -> int:
         return item.measured.us(item.measured.end)
