@@ -15,11 +15,7 @@ def cut(block: Block, at: Iterable[int]) -> list[Block]:
     """``block`` in pieces, cut at the given places."""
     n = len(block.t)
     edges = [0, *sorted({a % n for a in at} - {0}), n]
-    return [
-        Block(block.stream, block.t[a:b], block.x[a:b])
-        for a, b in itertools.pairwise(edges)
-        if b > a
-    ]
+    return [Block(block.stream, block.t[a:b], block.x[a:b]) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def cut_places(most: int = 60) -> st.SearchStrategy[list[int]]:
