@@ -26,6 +26,8 @@ __all__ = ["COLUMNS", "Orientation"]
 
 _AXES = ("x", "y", "z")
 COLUMNS = tuple(f"{what}_{axis}" for what in ("up", "rate", "acc") for axis in _AXES)
+# Below this a plain loop is quicker than a dozen NumPy calls; both do the same arithmetic.
+_LONG_BLOCK = 20
 _UNITS = ("1",) * 3 + ("rad/s",) * 3 + ("m/s2",) * 3
 
 
@@ -88,19 +90,32 @@ class _FusedRun:
         self._filter.setBiasEstimate(np.ascontiguousarray(bias), float(sigma))
 
     def _piece(self, block: Block) -> Block:
-        acc = np.ascontiguousarray(block.x[:, 0:3])
-        gyr = np.ascontiguousarray(block.x[:, 3:6])
+        x = block.x
+        acc, gyr = x[:, 0:3].copy(), x[:, 3:6].copy()
         result = self._filter.updateBatch(gyr, acc)
-        qw, qx, qy, qz = result["quat6D"].T
-        out: Floats = np.empty((len(acc), 10))
-        # third row of the rotation matrix sensor -> earth = earth's vertical seen by the sensor
-        out[:, 0] = 2.0 * (qx * qz - qw * qy)
-        out[:, 1] = 2.0 * (qy * qz + qw * qx)
-        out[:, 2] = 1.0 - 2.0 * (qx * qx + qy * qy)
-        out[:, 3:6] = gyr - result["bias"]
+        out: Floats = np.empty((len(x), 10))
+        _up(result["quat6D"], out)
+        np.subtract(gyr, result["bias"], out[:, 3:6])
         out[:, 6:9] = acc
-        out[:, 9] = block.x[:, 6]
+        out[:, 9] = x[:, 6]
         return Block(block.stream, block.t, out)
+
+
+def _up(quaternions: Floats, out: Floats) -> None:
+    """Up in the sensor's frame, into the first three columns of ``out``.
+
+    That is the third row of the rotation matrix from sensor to earth: earth's vertical seen by the sensor.
+    """
+    if len(quaternions) < _LONG_BLOCK:
+        out[:, 0:3] = [
+            (2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y))
+            for w, x, y, z in quaternions.tolist()
+        ]
+        return
+    w, x, y, z = quaternions.T
+    out[:, 0] = 2.0 * (x * z - w * y)
+    out[:, 1] = 2.0 * (y * z + w * x)
+    out[:, 2] = 1.0 - 2.0 * (x * x + y * y)
 
 
 class _TiltRun:
