@@ -235,7 +235,7 @@ class Judge:
         kneel, shank = self._kneel, m.shank_home
         if kneel is None or shank is None:
             return False
-        return angle_between(kneel, shank) > 2.0 * self._stage.count.shank_reject_deg
+        return angle_between(kneel, shank) > 3.0 * self._stage.count.shank_reject_deg
 
     def _evidence(self, m: Measured, full: bool) -> float:
         """How much this excursion speaks for being a lowering."""
