@@ -24,15 +24,20 @@ class History:
     def drop_before(self, t_ns: int) -> None:
         """Forget blocks that end before ``t_ns``."""
         blocks = self._blocks
-        while blocks and blocks[0].t[-1] < t_ns:
+        while blocks and blocks[0].t.item(-1) < t_ns:
             blocks.popleft()
 
     def rows(self, from_ns: int, to_ns: int) -> tuple[Times, Floats]:
         """Rows with ``from_ns <= t <= to_ns``: int64, shape (n,), and float64, shape (n, channels)."""
-        parts = [b for b in self._blocks if b.t[-1] >= from_ns and b.t[0] <= to_ns]
+        parts: list[Block] = []
+        for block in reversed(self._blocks):
+            if block.t.item(-1) < from_ns:
+                break
+            parts.append(block)
         if not parts:
             return np.empty(0, dtype=np.int64), np.empty((0, 0))
+        parts.reverse()
         t = np.concatenate([b.t for b in parts])
         x = np.concatenate([b.x for b in parts])
-        a, b = int(np.searchsorted(t, from_ns)), int(np.searchsorted(t, to_ns, side="right"))
+        a, b = t.searchsorted(from_ns), t.searchsorted(to_ns, side="right")
         return t[a:b], x[a:b]

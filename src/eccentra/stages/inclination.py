@@ -67,5 +67,5 @@ def axis_of(home: Vector, up: Floats) -> Vector | None:
     """
     x, y, z = up[:, 0], up[:, 1], up[:, 2]
     sides = (home[1] * z - home[2] * y, home[2] * x - home[0] * z, home[0] * y - home[1] * x)
-    a, b, c = (math.fsum(part.tolist()) for part in sides)
+    a, b, c = (float(np.add.reduce(part)) for part in sides)
     return unit((a, b, c))

@@ -69,12 +69,12 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s:
         return None
     dt = float(t[1] - t[0])
     rate = 1.0 / dt
+    peak = int(speed.argmax())
+    if speed[peak] < rule.least_speed_deg_s:
+        return None
     acceleration = smooth(np.gradient(speed, dt), rate, 0.05)
     free = np.degrees(rule.free_fall_rad_s2) * np.sin(np.radians(np.clip(lean, 5.0, 90.0)))
     share = acceleration / free
-    peak = int(np.argmax(speed))
-    if speed[peak] < rule.least_speed_deg_s:
-        return None
     onset = _rough_onset(acceleration, share, peak, rate, rule.least_share)
     if onset is None:
         return None

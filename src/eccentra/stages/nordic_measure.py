@@ -27,7 +27,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 
     up: int
     rate: int
-    gap: int
+    gaps: tuple[int, ...]
     shank: int | None
     forces: dict[Side, int]
 
@@ -43,6 +43,8 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         A stroke is faster than this and turns the thigh by at least so much.
     least_noise_deg_s
         Speeds below this are never used for boundaries.
+    active_share
+        Straps that carry this share of the descent's load on the way back mean an active return.
     stop_s
         A stop at least so long is a phase of its own.
     floor_lean_deg
@@ -56,6 +58,7 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stroke_speed_deg_s: float
     stroke_least_deg: float
     least_noise_deg_s: float
+    active_share: float
     stop_s: float
     floor_lean_deg: float
     home_share: float
@@ -125,10 +128,14 @@ class _Grid(msgspec.Struct):
 
 
 def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
-    good = ~np.isnan(x[:, columns.up])
+    n = int((t[-1] - t[0]) // step_ns) + 1
+    missing = np.isnan(x)
+    if n == len(t) and not missing.any():
+        even: Floats = np.arange(n, dtype=np.float64) * (step_ns / NS_PER_S)
+        return _Grid(t0=int(t[0]), t=even, x=x, hole=np.zeros(n, dtype=bool))
+    good = ~missing[:, columns.up]
     if np.count_nonzero(good) < 30:
         return None
-    n = int((t[-1] - t[0]) // step_ns) + 1
     place = ((t - t[0]) // step_ns).astype(np.int64)
     hole = np.ones(n, dtype=bool)
     hole[place[good]] = False
@@ -136,7 +143,7 @@ def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
     out = np.empty((n, x.shape[1]))
     for c in range(x.shape[1]):
         column = x[:, c]
-        own = ~np.isnan(column)
+        own = ~missing[:, c]
         if c in columns.forces.values() or not own.any():
             out[:, c] = np.nan
             out[place, c] = column
@@ -180,7 +187,7 @@ def measure(
     if grid is None:
         return None
     up = grid.x[:, columns.up : columns.up + 3]
-    axis = axis_of(home, up[int(np.searchsorted(grid.t, (since_ns - grid.t0) / NS_PER_S)) :])
+    axis = axis_of(home, up[int(grid.t.searchsorted((since_ns - grid.t0) / NS_PER_S)) :])
     if axis is None:
         return None
     raw = lean_of(home, axis, up)
@@ -199,13 +206,15 @@ class _Work:
 
     def __init__(self, grid: _Grid, raw: Floats, spin: Floats, rule: MeasureRule, step_ns: int) -> None:
         self.grid, self.rule = grid, rule
+        self._dt = step_ns / NS_PER_S
         hz = NS_PER_S / step_ns
         self.lean = smooth(raw, hz, rule.smooth_s)
         self.fast = smooth(spin, hz, rule.smooth_s)
         calm = smooth(spin, hz, rule.tremor_smooth_s)
         shake = np.sort(np.abs(self.fast - calm))[int(0.8 * len(calm))]
-        moving = np.abs(calm) > 2.0 * rule.stroke_speed_deg_s
-        typical = float(np.median(np.abs(calm[moving]))) if moving.any() else 0.0
+        size = np.abs(calm)
+        moving = size > 2.0 * rule.stroke_speed_deg_s
+        typical = float(np.median(size[moving])) if moving.any() else 0.0
         # shaking that could stop or turn a stroke at its threshold asks for more smoothing
         self.smear = rule.smooth_s if shake < 0.15 * typical else rule.tremor_smooth_s
         self.speed = self.fast if self.smear == rule.smooth_s else calm
@@ -217,7 +226,7 @@ class _Work:
         """Phases, the strokes of the descent, begin and end of the return."""
         rule, grid = self.rule, self.grid
         since = (since_ns - grid.t0) / NS_PER_S
-        self._find_noise(int(np.searchsorted(grid.t, since)))
+        self._find_noise(int(grid.t.searchsorted(since)))
         strokes = find_strokes(
             self.lean, self.speed, threshold=rule.stroke_speed_deg_s, least=rule.stroke_least_deg
         )
@@ -240,17 +249,22 @@ class _Work:
     def _find_noise(self, until: int) -> None:
         """Sway and tremor in the quietest 0.7 s before the departure (a soft start is no noise)."""
         n = round(0.7 / float(self.grid.t[1]))
-        best: float | None = None
-        for b in range(n, until + 1, n // 4):
-            part = self.speed[b - n : b]
-            rest = part - float(part.sum()) / n
-            spread = math.sqrt(float((rest * rest).sum()) / n)
-            best = spread if best is None else min(best, spread)
-        if best is not None:
+        starts = np.arange(0, until + 1 - n, n // 4)
+        if len(starts):
+            rest = self.speed[starts[:, None] + np.arange(n)]
+            rest -= np.add.reduce(rest, 1)[:, None] / n
+            best = math.sqrt(float(np.add.reduce(rest * rest, 1).min()) / n)
             self.noise = min(max(self.noise, 3.0 * best), self.rule.stroke_speed_deg_s)
 
     def _at(self, s: float) -> float:
-        return float(np.interp(s, self.grid.t, self.lean))
+        """Lean at a time."""
+        place = s / self._dt
+        last = len(self.lean) - 1
+        k = min(max(int(place), 0), last)
+        here: float = self.lean.item(k)
+        if place <= k or k == last:
+            return here
+        return here + (place - k) * (self.lean.item(k + 1) - here)
 
     def _down(self, strokes: list[Stroke]) -> list[Stroke]:
         """Forward strokes that make the descent."""
@@ -309,13 +323,13 @@ def _numbers(
     grid, rule = work.grid, work.rule
     t = grid.t
     start, down_end = spans[0].start, spans[-1].end
-    a, b = int(np.searchsorted(t, start)), min(int(np.searchsorted(t, down_end)) + 1, len(t))
+    a, b = int(t.searchsorted(start)), min(int(t.searchsorted(down_end)) + 1, len(t))
     base = work._at(start)
     # smoothing has rounded a stop on the floor
     deepest = float(work.lean[a : b + round(3.0 * work.smear / float(t[1]))].max())
     broken = None
     for stroke in down:
-        i, j = int(np.searchsorted(t, stroke.start_s)), int(np.searchsorted(t, stroke.end_s)) + 1
+        i, j = int(t.searchsorted(stroke.start_s)), int(t.searchsorted(stroke.end_s)) + 1
         broken = find_break(t[i:j], work.lean[i:j], work.fast[i:j], breaks, rule.smooth_s)
         if broken is not None:
             break
@@ -336,7 +350,9 @@ def _numbers(
                 spans.append(Span("isometric", down_end, back[0]))
             elif spans[-1].kind == "eccentric":
                 spans[-1] = Span("eccentric", spans[-1].start, back[0])
-        spans.append(Span("return", *back))
+        # nobody pulls back up what could not be held on the way down
+        own = broken is None and _carried_back(work, columns, zeros, start, down_end, back)
+        spans.append(Span("concentric" if own else "return", *back))
     shank = _shank(grid, columns, start, down_end, shank_axis)
     peak_angle = _angle_at_peak(work, columns, zeros, start, down_end)
     eccentric = math.fsum(s.end - s.start for s in spans if s.kind == "eccentric")
@@ -377,14 +393,20 @@ def _numbers(
         gap_start=_missing(grid, start - near, start + near),
         gap_end=_missing(grid, down_end - near, down_end + near),
         gap_inside=_missing(grid, start - near, last + near),
-        interpolated=bool(np.any(grid.x[a:b, columns.gap] > 0.0)),
+        interpolated=_bridged(grid, columns, start - near, last + near),
         noise=work.noise,
     )
 
 
 def _missing(grid: _Grid, start: float, end: float) -> bool:
-    a, b = int(np.searchsorted(grid.t, start)), int(np.searchsorted(grid.t, end))
+    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end))
     return bool(np.any(grid.hole[a:b]))
+
+
+def _bridged(grid: _Grid, columns: Columns, start: float, end: float) -> bool:
+    """Whether rows of any sensor were interpolated over a gap."""
+    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end))
+    return any(bool(np.any(grid.x[a:b, c] > 0.0)) for c in columns.gaps)
 
 
 class _Shank(msgspec.Struct):
@@ -398,7 +420,7 @@ def _shank(grid: _Grid, columns: Columns, start: float, end: float, axis: Vector
     if columns.shank is None:
         return None
     up = grid.x[:, columns.shank : columns.shank + 3]
-    a, b = int(np.searchsorted(grid.t, start)), int(np.searchsorted(grid.t, end)) + 1
+    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end)) + 1
     if np.isnan(up[0, 0]) or b - a < 10:
         return None
     first = up[max(0, a - 30) : a + 5]
@@ -430,7 +452,7 @@ def _net(work: _Work, columns: Columns, zeros: dict[Side, float], a: int, b: int
 def _most_load(
     work: _Work, columns: Columns, zeros: dict[Side, float], start: float, end: float
 ) -> float | None:
-    a, b = int(np.searchsorted(work.grid.t, start)), int(np.searchsorted(work.grid.t, end))
+    a, b = int(work.grid.t.searchsorted(start)), int(work.grid.t.searchsorted(end))
     net = _net(work, columns, zeros, a, b)
     return None if net is None else float(np.sort(net)[int(0.9 * (len(net) - 1))])
 
@@ -438,11 +460,33 @@ def _most_load(
 def _angle_at_peak(
     work: _Work, columns: Columns, zeros: dict[Side, float], start: float, end: float
 ) -> float | None:
-    a, b = int(np.searchsorted(work.grid.t, start)), int(np.searchsorted(work.grid.t, end))
+    a, b = int(work.grid.t.searchsorted(start)), int(work.grid.t.searchsorted(end))
     net = _net(work, columns, zeros, a, b)
     if net is None or len(net) < 5:
         return None
     return float(work.lean[a + int(np.argmax(smooth(net, 1.0 / float(work.grid.t[1]), 0.02)))])
+
+
+def _carried_back(
+    work: _Work,
+    columns: Columns,
+    zeros: dict[Side, float],
+    start: float,
+    down_end: float,
+    back: tuple[float, float],
+) -> bool:
+    """Whether the hamstrings brought the body up again, and not the hands: by force, else not known.
+
+    The middle half of the way back is compared with the descent.
+    """
+    t, quarter = work.grid.t, 0.25 * (back[1] - back[0])
+    a, b = np.searchsorted(t, (start, down_end)).tolist()
+    c, d = np.searchsorted(t, (back[0] + quarter, back[1] - quarter)).tolist()
+    down, up = _net(work, columns, zeros, a, b), _net(work, columns, zeros, c, d)
+    if down is None or up is None:
+        return False
+    usual = float(np.sort(down)[len(down) // 2])
+    return usual > 0.0 and float(np.sort(up)[len(up) // 2]) > work.rule.active_share * usual
 
 
 def _loaded_hold(
@@ -456,8 +500,8 @@ def _loaded_hold(
     """Whether the hamstrings carried between descent and return, by force; ``None`` when not known."""
     if back is None:
         return None
-    a = int(np.searchsorted(work.grid.t, down_end))
-    b = max(int(np.searchsorted(work.grid.t, back[0])), a + 5)
+    a = int(work.grid.t.searchsorted(down_end))
+    b = max(int(work.grid.t.searchsorted(back[0])), a + 5)
     net = _net(work, columns, zeros, a, min(b, len(work.grid.t)))
     peak = math.fsum(f.peak_n for f in forces.values() if f is not None)
     if net is None or peak <= 0.0 or len(net) < 3:

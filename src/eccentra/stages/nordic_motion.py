@@ -460,7 +460,8 @@ def _columns_of(info: StreamInfo) -> Columns:
     if up is None or rate is None or gap is None:
         raise ValueError(f"rows have no thigh sensor: {info.channels}")
     forces = {side: c for side in _SIDES if (c := _force_column(info, side)) is not None}
-    return Columns(up=up, rate=rate, gap=gap, shank=info.column("shank.up_x"), forces=forces)
+    gaps = tuple(i for i, name in enumerate(info.channels) if name.endswith(".gap"))
+    return Columns(up=up, rate=rate, gaps=gaps, shank=info.column("shank.up_x"), forces=forces)
 
 
 def _force_column(info: StreamInfo, side: str) -> int | None:

@@ -137,7 +137,7 @@ def _confidence(m: Measured, known: Circumstances) -> float:
 
 
 def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
-    inside = Flag.GAP_INSIDE if m.gap_inside else None
+    inside = Flag.GAP_INSIDE if m.gap_inside else Flag.GAP_INTERPOLATED if m.interpolated else None
     edge = m.gap_start or m.gap_end
     kinematic = "zero_velocity"
 
@@ -146,15 +146,19 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
 
     eccentric = None if edge else m.eccentric_s
     isometric = seconds("isometric")
-    back = seconds("return") if known.returned else None
+    concentric = seconds("concentric")
+    back = seconds("return") + concentric if known.returned else None
     rom = m.knee_rom if m.knee_rom is not None else m.rom
     what = "knee_flexion" if m.knee_rom is not None else "thigh_lean"
     assumed = inside or (Flag.SHANK_ASSUMED_FIXED if known.shank and m.knee_rom is None else None)
     out = {
-        "tut_s": _metric(None if eccentric is None else eccentric + isometric, "s", "tut_kinematic", inside),
+        "tut_s": _metric(
+            None if eccentric is None else eccentric + isometric + concentric, "s", "tut_kinematic", inside
+        ),
         "tut_controlled_s": _metric(None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside),
         "eccentric_s": _metric(eccentric, "s", kinematic, inside),
         "isometric_s": _metric(isometric, "s", kinematic, inside),
+        "concentric_s": _metric(concentric, "s", kinematic, inside),
         "return_s": _metric(
             back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN)
         ),
@@ -166,7 +170,9 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
             "rom_over_time",
             inside,
         ),
-        "omega_peak_ecc_deg_s": _metric(None if inside else m.peak_speed, "deg/s", "percentile_95", inside),
+        "omega_peak_ecc_deg_s": _metric(
+            None if m.gap_inside else m.peak_speed, "deg/s", "percentile_95", inside
+        ),
     }
     if known.sides:
         missing = Flag.FORCE_MISSING if m.peak_angle is None else inside

@@ -71,10 +71,11 @@ class _FusedRun:
     def push(self, block: Block) -> Sequence[Block]:
         """Rows of up (unit vector), rate (rad/s, bias removed), specific force (m/s²) and gap mark."""
         t = block.t
-        if self._last is not None and t[0] - self._last != self._step:
+        first, last = t.item(0), t.item(-1)
+        if self._last is not None and first - self._last != self._step:
             self._restart()
-        self._last = int(t[-1])
-        if t[-1] - t[0] == (len(t) - 1) * self._step:
+        self._last = last
+        if last - first == (len(t) - 1) * self._step:
             return (self._piece(block),)
         out = []
         cuts = (np.flatnonzero(np.diff(t) != self._step) + 1).tolist()
@@ -95,7 +96,7 @@ class _FusedRun:
         result = self._filter.updateBatch(gyr, acc)
         out: Floats = np.empty((len(x), 10))
         _up(result["quat6D"], out)
-        np.subtract(gyr, result["bias"], out[:, 3:6])
+        out[:, 3:6] = gyr - result["bias"]
         out[:, 6:9] = acc
         out[:, 9] = x[:, 6]
         return Block(block.stream, block.t, out)

@@ -91,14 +91,16 @@ class ResampleRun:
         n = len(left)
         if not n:
             return ()
-        if left[-1] - left[0] == n - 1 == len(block.t) - 1:
+        if n == len(block.t) and left == list(range(n)):
             before, after = values[:-1], values[1:]
         else:
             before, after = values.take(left, 0), values[1:].take(left, 0)
-        change = after - before
-        change *= np.array(weights)[:, None]
+        share: Floats = np.empty(before.shape)
+        share.T[:] = weights
+        share *= after - before
+        share += before
         rows = np.zeros((n, values.shape[1] + 1))
-        np.add(before, change, rows[:, :-1])
+        rows[:, :-1] = share
         return (Block(block.stream, np.arange(first, point, step), rows),)
 
     def _regular(self, block: Block, times: Times, spans: Times) -> Sequence[Block]:

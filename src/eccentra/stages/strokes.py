@@ -13,6 +13,7 @@ Everything here works on a finished stretch of samples; smoothing is therefore w
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -59,17 +60,30 @@ def smooth(x: Floats, rate_hz: float, sigma_s: float) -> Floats:
         Standard deviation of the kernel in s; the -3 dB frequency is ``0.1325 / sigma_s``.
     """
     sigma = sigma_s * rate_hz
-    half = math.ceil(3.0 * sigma)
-    if sigma < 0.1 or len(x) == 0:
-        return x.copy()
-    weights = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(half + 1)]
-    norm = weights[0] + 2.0 * math.fsum(weights[1:])
-    padded = np.concatenate([np.full(half, x[0]), x, np.full(half, x[-1])])
     n = len(x)
-    out: Floats = padded[half : half + n] * (weights[0] / norm)
-    for k in range(1, half + 1):
-        out += (padded[half - k : half - k + n] + padded[half + k : half + k + n]) * (weights[k] / norm)
+    if sigma < 0.1 or n == 0:
+        return x.copy()
+    weights = _kernel(sigma)
+    half = len(weights) - 1
+    padded = np.empty(n + 2 * half)
+    padded[:half], padded[half : half + n], padded[half + n :] = x[0], x, x[-1]
+    # row k of each: the samples shifted by k, forward and backward, without copying them
+    later: Floats = np.ndarray((half + 1, n), np.float64, padded, 8 * half, (8, 8))
+    earlier: Floats = np.ndarray((half + 1, n), np.float64, padded, 8 * half, (-8, 8))
+    pairs = later + earlier
+    pairs *= weights
+    out: Floats = np.add.reduce(pairs, 0)
     return out
+
+
+@lru_cache(maxsize=32)
+def _kernel(sigma: float) -> Floats:
+    """Weights of the pairs of samples 0, 1, 2... away, shape (half + 1, 1); the pair 0 is a sample twice."""
+    half = math.ceil(3.0 * sigma)
+    weights = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(half + 1)]
+    out = np.array(weights) / (weights[0] + 2.0 * math.fsum(weights[1:]))
+    out[0] *= 0.5
+    return out[:, None]
 
 
 def find_strokes(angle: Floats, speed: Floats, *, threshold: float, least: float) -> list[Stroke]:
@@ -152,8 +166,8 @@ def _refine_whole(stroke: Stroke, t: Floats, angle: Floats, low: int, high: int,
     if share <= 0.0:
         return
     pad = 0.25 * length
-    a = max(low, int(np.searchsorted(t, stroke.start_s - pad)))
-    b = min(high, int(np.searchsorted(t, stroke.end_s + pad)))
+    a = max(low, int(t.searchsorted(stroke.start_s - pad)))
+    b = min(high, int(t.searchsorted(stroke.end_s + pad)))
     before = _level(t, angle, a, stroke.start_s - 0.05 * length, stroke.first)
     after = _level(
         -t[::-1], angle[::-1], len(t) - 1 - b, -stroke.end_s - 0.05 * length, len(t) - 1 - stroke.last
@@ -174,14 +188,14 @@ def _level(t: Floats, angle: Floats, a: int, until_s: float, first: int) -> floa
 
     Without a rest it is the angle at which the stroke turned around.
     """
-    b = int(np.searchsorted(t, until_s))
-    a = max(a, int(np.searchsorted(t, until_s - 0.7)))
+    b = int(t.searchsorted(until_s))
+    a = max(a, int(t.searchsorted(until_s - 0.7)))
     if b - a < 5:
         a0 = min(a, first)
         part = angle[a0 : first + 1]
         far = float(angle[min(first + 5, len(angle) - 1)])
         return float(part[int(np.argmax(np.abs(part - far)))])
-    return math.fsum(angle[a:b].tolist()) / (b - a)
+    return float(np.add.reduce(angle[a:b])) / (b - a)
 
 
 def zero_velocity(t: Floats, speed: Floats, first: int, last: int, limit: int, how: Ends) -> float:
@@ -194,8 +208,7 @@ def zero_velocity(t: Floats, speed: Floats, first: int, last: int, limit: int, h
     limit
         Index before which the stroke cannot have begun.
     """
-    v = speed[first : last + 1].tolist()
-    typical = sorted(v)[len(v) // 2]
+    typical = float(np.sort(speed[first : last + 1])[(last + 1 - first) // 2])
     floor = max(how.noise, 0.04 * typical)
     begin = first
     while begin > limit and speed[begin - 1] > floor:
@@ -240,17 +253,13 @@ def _edge(t: Floats, speed: Floats, begin: int, last: int, typical: float, smear
 
 def _extrapolate_corner(t: Floats, speed: Floats, begin: int, top: int, smear_s: float) -> float | None:
     """Extrapolated begin; the foot of a sharp ramp, which smoothing has rounded, is left out."""
-    found: float | None = None
-    for _ in range(2):
-        if top - begin < 3:
-            break
-        times = (t[begin : top + 1] - t[begin]).tolist()
-        values = np.maximum(speed[begin : top + 1], 1e-9).tolist()
-        found = float(t[begin]) + _extrapolate(times, values)
-        slope = (values[-1] - values[0]) / times[-1]
-        while begin < top - 3 and speed[begin] < 1.5 * slope * smear_s:
-            begin += 1
-    return found
+    if top - begin < 3:
+        return None
+    slope = (max(float(speed[top]), 1e-9) - max(float(speed[begin]), 1e-9)) / float(t[top] - t[begin])
+    while begin < top - 3 and speed[begin] < 1.5 * slope * smear_s:
+        begin += 1
+    at = float(t[begin])
+    return at + _extrapolate(t[begin : top + 1] - at, np.maximum(speed[begin : top + 1], 1e-9))
 
 
 def _crossing(t: Floats, speed: Floats, begin: int, limit: int, floor: float) -> float | None:
@@ -271,30 +280,34 @@ def _top(speed: Floats, begin: int, last: int, typical: float) -> int:
     # a fall's impact stops within 0.1 s from far above the stroke's typical speed
     peak = float(speed[begin : local + 1].max())
     goal = 0.6 * (typical if peak < 1.5 * typical else peak)
-    i = begin
-    while i < last and speed[i] < goal:
-        i += 1
-    return i
+    reached = speed[begin:last] >= goal
+    return begin + int(reached.argmax()) if reached.any() else max(begin, last)
 
 
-def _extrapolate(times: list[float], values: list[float]) -> float:
+def _extrapolate(times: Floats, values: Floats) -> float:
     """Weighted mean of the roots of the two families (see the module), relative to ``times[0]``."""
     n = len(times)
-    roots = [math.sqrt(v) for v in values]
+    powers = np.empty((5, n))
+    powers[0], powers[1] = 1.0, times
+    squares = np.multiply(times, times, out=powers[2])
+    np.multiply(squares, times, out=powers[3])
+    np.multiply(squares, squares, out=powers[4])
+    weights = np.empty((3, 1, n))
+    weights[0], weights[1] = 1.0, values
+    np.multiply(values, np.sqrt(values), out=weights[2, 0])
+    plain, by_value, by_both = np.add.reduce(powers * weights, 2).tolist()
     options: list[tuple[float, float]] = []
-    for y, power, weights in ((values, 1, [1.0] * n), (roots, 2, values)):
-        fit = _parabola(times, y, weights)
+    # the square root's fit is weighted by the speed
+    for sums, moments, rooted in ((plain, by_value, False), (by_value, by_both, True)):
+        fit = _parabola(sums, moments)
         if fit is None:
             continue
-        root = _root_before(fit, times[-1])
+        root = _root_before(fit, float(times[-1]))
         if root is None:
             continue
-        c0, c1, c2 = fit
-        rss = 0.0
-        for x, v in zip(times, values, strict=True):
-            off = max(c0 + x * (c1 + x * c2), 0.0) ** power - v
-            rss += off * off
-        options.append((rss / n + 1e-12, root))
+        course = np.maximum(fit[0] + times * (fit[1] + times * fit[2]), 0.0)
+        off = (course * course if rooted else course) - values
+        options.append((float(np.add.reduce(off * off)) / n + 1e-12, root))
     if not options:
         return 0.0
     best = min(rss for rss, _ in options)
@@ -303,21 +316,14 @@ def _extrapolate(times: list[float], values: list[float]) -> float:
     return math.fsum(w * root for w, (_, root) in zip(shares, options, strict=True)) / math.fsum(shares)
 
 
-def _parabola(x: list[float], y: list[float], w: list[float]) -> tuple[float, float, float] | None:
-    """Least-squares ``y = c0 + c1 x + c2 x²`` with weights ``w``; ``None`` when it is not determined."""
-    s0 = s1 = s2 = s3 = s4 = b0 = b1 = b2 = 0.0
-    for xi, yi, wi in zip(x, y, w, strict=True):
-        wx, wy = wi * xi, wi * yi
-        wxx = wx * xi
-        s0 += wi
-        s1 += wx
-        s2 += wxx
-        s3 += wxx * xi
-        s4 += wxx * xi * xi
-        b0 += wy
-        b1 += wy * xi
-        b2 += wy * xi * xi
-    s, b = (s0, s1, s2, s3, s4), (b0, b1, b2)
+def _parabola(s: list[float], b: list[float]) -> tuple[float, float, float] | None:
+    """Least-squares ``y = c0 + c1 x + c2 x²``; ``None`` when it is not determined.
+
+    Parameters
+    ----------
+    s, b
+        Weighted sums of ``x`` to the power 0 to 4, and of ``y`` times ``x`` to the power 0 to 2.
+    """
     d = (
         s[0] * (s[2] * s[4] - s[3] * s[3])
         - s[1] * (s[1] * s[4] - s[3] * s[2])
