@@ -131,8 +131,8 @@ def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
     n = int((t[-1] - t[0]) // step_ns) + 1
     missing = np.isnan(x)
     if n == len(t) and not missing.any():
-        even: Floats = np.arange(n, dtype=np.float64) * (step_ns / NS_PER_S)
-        return _Grid(t0=int(t[0]), t=even, x=x, hole=np.zeros(n, dtype=bool))
+        seconds: Floats = np.arange(n, dtype=np.float64) * (step_ns / NS_PER_S)
+        return _Grid(t0=int(t[0]), t=seconds, x=x, hole=np.zeros(n, dtype=bool))
     good = ~missing[:, columns.up]
     if np.count_nonzero(good) < 30:
         return None
