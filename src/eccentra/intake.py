@@ -48,7 +48,7 @@ class Intake:
 
     def overlap(self, t: Times) -> int:
         """How many of these samples lie before ones taken on an earlier connection."""
-        if self.last_ns is None or t[0] > self.last_ns:
+        if self.last_ns is None or t.item(0) > self.last_ns:
             return 0
         return int(t.searchsorted(self.last_ns, side="right"))
 

@@ -156,7 +156,8 @@ class Session:
         if self._seq == 0:
             self._begin(item)
         now = item.arrival_ns
-        self._now = max(self._now, now)
+        if now > self._now:
+            self._now = now
         if self._deadline is not None and now > self._deadline:
             self._find_silent(now)
         if isinstance(item, Packet):
@@ -190,7 +191,7 @@ class Session:
             self._put(self._malformed(item, "unknown_sensor", "no such sensor in this session", 1))
             return
         self._last[item.sensor] = item.arrival_ns
-        if item.sensor in self._absent:
+        if self._absent and item.sensor in self._absent:
             self._flush()
             self._absent.discard(item.sensor)
             self._pipeline.present(item.sensor)
@@ -230,7 +231,7 @@ class Session:
             if late == len(x):
                 return
             t, x = t[late:], x[late:]
-        sensor.last_ns = int(t[-1])
+        sensor.last_ns = t.item(-1)
         if sensor.info.kind == "force":
             sensor.remember(t, x)
             if sensor.tare:

@@ -86,20 +86,20 @@ class ResampleRun:
                 left.append(k)
                 point += step
             t0 = t
-        values: Floats = np.concatenate((self._row[None, :], block.x))
-        first, self._t0, self._row, self._next = self._next, t0, values[-1], point
+        after = block.x
+        before: Floats = np.empty(after.shape)
+        before[0], before[1:] = self._row, after[:-1]
+        first, self._t0, self._row, self._next = self._next, t0, after[-1], point
         n = len(left)
         if not n:
             return ()
-        if n == len(block.t) and left == list(range(n)):
-            before, after = values[:-1], values[1:]
-        else:
-            before, after = values.take(left, 0), values[1:].take(left, 0)
+        if n != len(after) or left != list(range(n)):
+            before, after = before.take(left, 0), after.take(left, 0)
         share: Floats = np.empty(before.shape)
         share.T[:] = weights
         share *= after - before
         share += before
-        rows = np.zeros((n, values.shape[1] + 1))
+        rows = np.zeros((n, after.shape[1] + 1))
         rows[:, :-1] = share
         return (Block(block.stream, np.arange(first, point, step), rows),)
 

@@ -94,8 +94,8 @@ def find_strokes(angle: Floats, speed: Floats, *, threshold: float, least: float
     angle, speed
         float64, shape (n,); the same unit of angle.
     """
-    state = np.where(speed > threshold, 1, np.where(speed < -threshold, -1, 0))
-    edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
+    state = (speed > threshold).astype(np.int8) - (speed < -threshold)
+    edges = [0, *((state[1:] != state[:-1]).nonzero()[0] + 1).tolist(), len(state)]
     out: list[Stroke] = []
     for a, b in pairwise(edges):
         sign = int(state[a]) if b > a else 0
