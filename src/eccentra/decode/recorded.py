@@ -77,7 +77,7 @@ class Decoder:
         if len(data) != size:
             reason = "truncated" if len(data) < size else "too_long"
             raise DecodeError(reason, data, min(len(data), size), f"{len(data)} bytes, expected {size}")
-        table = np.frombuffer(data, _I8, -1, _HEAD.size).reshape(rows, 1 + columns)
+        table: Times = np.ndarray((rows, 1 + columns), _I8, data, _HEAD.size)
         bits = table[:, 1:].copy()
         # Bit patterns of positive floats are ordered like the floats, NaN and infinity above all others.
         if b"\x01" in ((bits & _NO_SIGN) > self._limit_bits).tobytes():

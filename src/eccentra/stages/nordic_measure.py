@@ -221,7 +221,8 @@ class _Work:
         self.lean = smooth(raw, hz, rule.smooth_s)
         self.fast = smooth(spin, hz, rule.smooth_s)
         calm = smooth(spin, hz, rule.tremor_smooth_s)
-        shake = np.sort(np.abs(self.fast - calm))[int(0.8 * len(calm))]
+        most = int(0.8 * len(calm))
+        shake = np.partition(np.abs(self.fast - calm), most)[most]
         size = np.abs(calm)
         moving = size > 2.0 * rule.stroke_speed_deg_s
         typical = _median(size[moving])

@@ -54,9 +54,24 @@ def _speeds() -> list[tuple[float, Floats]]:
     return out + [(0.1 / len(others), v) for v in others]
 
 
+class _Table(msgspec.Struct, frozen=True):
+    """What is known of each shape.
+
+    ``prior`` (shapes); at the shares of its way ``tau``, its time, and ``rate``, its relative speed (shapes,
+    shares); and for the line through times passed their weights ``w``, the weighted mean time ``middle``
+    (shapes, 1) and ``slope``, which times passed are multiplied by and summed to give the line's slope.
+    """
+
+    prior: Floats
+    tau: Floats
+    rate: Floats
+    w: Floats
+    middle: Floats
+    slope: Floats
+
+
 @lru_cache(maxsize=1)
-def _table() -> tuple[Floats, Floats, Floats]:
-    """Prior (shapes), time and relative speed (shapes, shares) of each shape at the shares of its way."""
+def _table() -> _Table:
     priors, times, rates = [], [], []
     u = np.linspace(0.0, 1.0, _GRID + 1)
     for prior, v in _speeds():
@@ -66,7 +81,14 @@ def _table() -> tuple[Floats, Floats, Floats]:
         priors.append(prior)
         times.append(tau)
         rates.append(np.interp(tau, u, v))
-    return np.array(priors), np.stack(times), np.stack(rates)
+    tau, rate = np.stack(times), np.stack(rates)
+    w = rate * rate
+    w /= w.sum(axis=1)[:, None]
+    middle = (w * tau).sum(axis=1)[:, None]
+    dx = tau - middle
+    # the slope needs no mean of what it is multiplied by, as w * dx sums to zero
+    slope = w * dx / (w * dx * dx).sum(axis=1)[:, None]
+    return _Table(np.array(priors), tau, rate, w, middle, slope)
 
 
 def fit_shape(
@@ -87,13 +109,13 @@ def fit_shape(
     passed = _pass_times(t, (angle - start_level) / way)
     if passed is None:
         return None
-    prior, tau, rate = _table()
-    rms, starts, ends = _lines(tau, passed, rate)
+    table = _table()
+    rms, starts, ends = _lines(table, passed)
     best = float(rms.min())
     scale = max(best, error / abs(way))
     # independent pieces of evidence in the stroke
     pieces = max(float(passed[-1] - passed[0]) / coherence_s, 4.0)
-    weights = prior * np.exp(-0.5 * pieces * (rms * rms - best * best) / (scale * scale))
+    weights = table.prior * np.exp(-0.5 * pieces * (rms * rms - best * best) / (scale * scale))
     weights = weights / weights.sum()
     return ShapeFit(
         start_s=float((weights * starts).sum()),
@@ -115,18 +137,19 @@ def _pass_times(t: Floats, share: Floats) -> Floats | None:
     return times
 
 
-def _lines(tau: Floats, passed: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
+def _lines(table: _Table, passed: Floats) -> tuple[Floats, Floats, Floats]:
     """For each shape the line of pass times over its time: residual as share of the way, begin, end.
 
     A time is as sure as the angle is fast there, hence weights of speed squared.
     """
-    w = rate * rate
-    total = w.sum(axis=1)
-    mx = (w * tau).sum(axis=1) / total
-    my = (w * passed).sum(axis=1) / total
-    dx = tau - mx[:, None]
-    length = (w * dx * (passed - my[:, None])).sum(axis=1) / (w * dx * dx).sum(axis=1)
-    start = my - length * mx
-    off = (passed - start[:, None] - length[:, None] * tau) * rate / length[:, None]
-    rms: Floats = np.sqrt((off * off).sum(axis=1) / tau.shape[1])
-    return rms, start, start + length
+    # times counted from the first: sums lose no digits on the session's age
+    y = passed - passed[0]
+    mean = np.add.reduce(table.w * y, 1)[:, None]
+    length = np.add.reduce(table.slope * y, 1)[:, None]
+    start = mean - length * table.middle
+    off = (y - start - length * table.tau) * table.rate
+    off /= length
+    off *= off
+    rms: Floats = np.sqrt(np.add.reduce(off, 1) / off.shape[1])
+    begin: Floats = start[:, 0] + passed[0]
+    return rms, begin, begin + length[:, 0]
