@@ -10,26 +10,17 @@ import math
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from eccentra.events import Force
 from eccentra.samples import NS_PER_S, Floats, Side, Times
 from eccentra.stages.force import summary
 from eccentra.stages.inclination import Vector, axis_of, lean_of, rate_about
 from eccentra.stages.nordic_break import BreakRule, find_break
+from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
+from eccentra.stages.nordic_load import Load
 from eccentra.stages.strokes import Ends, Stroke, find_strokes, join_strokes, refine, smooth
 
-__all__ = ["Columns", "Measured", "Span", "measure"]
-
-
-class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things stand in an aligned row; ``None`` when no such sensor is worn."""
-
-    up: int
-    rate: int
-    gaps: tuple[int, ...]
-    shank: int | None
-    forces: dict[Side, int]
+__all__ = ["MeasureRule", "Measured", "Span", "measure"]
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +36,8 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Speeds below this are never used for boundaries.
     active_share
         Straps that carry this share of the descent's load on the way back mean an active return.
+    held_share
+        Straps that carry this share of the peak between descent and way back mean a loaded hold.
     stop_s
         A stop at least so long is a phase of its own.
     floor_lean_deg
@@ -59,6 +52,7 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stroke_least_deg: float
     least_noise_deg_s: float
     active_share: float
+    held_share: float
     stop_s: float
     floor_lean_deg: float
     home_share: float
@@ -118,42 +112,6 @@ class Measured(msgspec.Struct, kw_only=True):
         return (self.t0 + round(s * NS_PER_S)) // 1000
 
 
-class _Grid(msgspec.Struct):
-    """Rows on an even grid, missing ones filled in between (``hole`` says which, ``whole`` that none is)."""
-
-    t0: int
-    t: Floats
-    x: Floats
-    hole: NDArray[np.bool_]
-    whole: bool
-
-
-def _grid(t: Times, x: Floats, columns: Columns, step_ns: int) -> _Grid | None:
-    n = int((t[-1] - t[0]) // step_ns) + 1
-    missing = np.isnan(x)
-    if n == len(t) and not missing.any():
-        seconds: Floats = np.arange(n, dtype=np.float64) * (step_ns / NS_PER_S)
-        return _Grid(t0=int(t[0]), t=seconds, x=x, hole=np.zeros(n, dtype=bool), whole=True)
-    good = ~missing[:, columns.up]
-    if np.count_nonzero(good) < 30:
-        return None
-    place = ((t - t[0]) // step_ns).astype(np.int64)
-    hole = np.ones(n, dtype=bool)
-    hole[place[good]] = False
-    even = np.arange(n)
-    out = np.empty((n, x.shape[1]))
-    for c in range(x.shape[1]):
-        column = x[:, c]
-        own = ~missing[:, c]
-        if c in columns.forces.values() or not own.any():
-            out[:, c] = np.nan
-            out[place, c] = column
-        else:
-            out[:, c] = np.interp(even, place[own], column[own])
-    times: Floats = even.astype(np.float64) * (step_ns / NS_PER_S)
-    return _Grid(t0=int(t[0]), t=times, x=out, hole=hole, whole=not hole.any())
-
-
 def measure(
     t: Times,
     x: Floats,
@@ -184,7 +142,7 @@ def measure(
     """
     if len(t) < 50:
         return None
-    grid = _grid(t, x, columns, step_ns)
+    grid = even_grid(t, x, columns, step_ns)
     if grid is None:
         return None
     up = grid.x[:, columns.up : columns.up + 3]
@@ -214,7 +172,7 @@ def _median(x: Floats) -> float:
 class _Work:
     """Smoothed lean and rate of one excursion, and its phases."""
 
-    def __init__(self, grid: _Grid, raw: Floats, spin: Floats, rule: MeasureRule, step_ns: int) -> None:
+    def __init__(self, grid: Grid, raw: Floats, spin: Floats, rule: MeasureRule, step_ns: int) -> None:
         self.grid, self.rule = grid, rule
         self._dt = step_ns / NS_PER_S
         hz = NS_PER_S / step_ns
@@ -353,19 +311,21 @@ def _numbers(
     }
     spans = list(spans)
     on_floor = broken is not None or deepest >= rule.floor_lean_deg
-    loaded = _loaded_hold(work, columns, zeros, forces, down_end, back)
+    load = Load(grid, columns, zeros)
+    peak_n = math.fsum(f.peak_n for f in forces.values() if f is not None)
     if back is not None:
         stop = back[0] - down_end
+        loaded = load.held(down_end, back[0], rule.held_share * peak_n)
         if loaded if loaded is not None else not on_floor:
             if stop >= rule.stop_s:
                 spans.append(Span("isometric", down_end, back[0]))
             elif spans[-1].kind == "eccentric":
                 spans[-1] = Span("eccentric", spans[-1].start, back[0])
         # nobody pulls back up what could not be held on the way down
-        own = broken is None and _carried_back(work, columns, zeros, start, down_end, back)
+        own = broken is None and load.carried_back(start, down_end, back, rule.active_share)
         spans.append(Span("concentric" if own else "return", *back))
     shank = _shank(grid, columns, start, down_end, shank_axis)
-    peak_angle = _angle_at_peak(work, columns, zeros, start, down_end)
+    peak_row = load.peak_row(start, down_end)
     eccentric = math.fsum(s.end - s.start for s in spans if s.kind == "eccentric")
     held = math.fsum(s.end - s.start for s in spans if s.kind in ("eccentric", "isometric"))
     controlled = held
@@ -399,27 +359,14 @@ def _numbers(
         shank_change=None if shank is None else shank.change,
         shank_home=None if shank is None else shank.home,
         forces=forces,
-        peak_angle=peak_angle,
-        loaded_n=_most_load(work, columns, zeros, start, down_end),
-        gap_start=_missing(grid, start - near, start + near),
-        gap_end=_missing(grid, down_end - near, down_end + near),
-        gap_inside=_missing(grid, start - near, last + near),
-        interpolated=_bridged(grid, columns, start - near, last + near),
+        peak_angle=None if peak_row is None else float(work.lean[peak_row]),
+        loaded_n=load.most(start, down_end),
+        gap_start=missing(grid, start - near, start + near),
+        gap_end=missing(grid, down_end - near, down_end + near),
+        gap_inside=missing(grid, start - near, last + near),
+        interpolated=bridged(grid, columns, start - near, last + near),
         noise=work.noise,
     )
-
-
-def _missing(grid: _Grid, start: float, end: float) -> bool:
-    if grid.whole:
-        return False
-    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end))
-    return bool(np.any(grid.hole[a:b]))
-
-
-def _bridged(grid: _Grid, columns: Columns, start: float, end: float) -> bool:
-    """Whether rows of any sensor were interpolated over a gap."""
-    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end))
-    return any(bool(np.any(grid.x[a:b, c] > 0.0)) for c in columns.gaps)
 
 
 class _Shank(msgspec.Struct):
@@ -428,7 +375,7 @@ class _Shank(msgspec.Struct):
     knee: Floats | None
 
 
-def _shank(grid: _Grid, columns: Columns, start: float, end: float, axis: Vector | None) -> _Shank | None:
+def _shank(grid: Grid, columns: Columns, start: float, end: float, axis: Vector | None) -> _Shank | None:
     """Largest turn of the shank from start to end, and its forward lean from the start (deg) if known."""
     if columns.shank is None:
         return None
@@ -449,74 +396,3 @@ def _knee_rom(work: _Work, shank: Floats, a: int, b: int) -> float:
     """Range of knee flexion, ``shank - thigh``, over the descent."""
     knee = smooth(shank, 1.0 / float(work.grid.t[1]), work.rule.smooth_s)[a:b] - work.lean[a:b]
     return float(knee.max() - knee.min())
-
-
-def _net(work: _Work, columns: Columns, zeros: dict[Side, float], a: int, b: int) -> Floats | None:
-    """Sum of the sides' forces above zero; ``None`` without force or where one is missing."""
-    sides = [work.grid.x[a:b, c] - zeros[side] for side, c in columns.forces.items() if side in zeros]
-    if not sides or b - a < 2:
-        return None
-    total = sides[0].copy()
-    for one in sides[1:]:
-        total += one
-    return None if bool(np.any(np.isnan(total))) else total
-
-
-def _most_load(
-    work: _Work, columns: Columns, zeros: dict[Side, float], start: float, end: float
-) -> float | None:
-    a, b = int(work.grid.t.searchsorted(start)), int(work.grid.t.searchsorted(end))
-    net = _net(work, columns, zeros, a, b)
-    return None if net is None else float(np.sort(net)[int(0.9 * (len(net) - 1))])
-
-
-def _angle_at_peak(
-    work: _Work, columns: Columns, zeros: dict[Side, float], start: float, end: float
-) -> float | None:
-    a, b = int(work.grid.t.searchsorted(start)), int(work.grid.t.searchsorted(end))
-    net = _net(work, columns, zeros, a, b)
-    if net is None or len(net) < 5:
-        return None
-    return float(work.lean[a + int(np.argmax(smooth(net, 1.0 / float(work.grid.t[1]), 0.02)))])
-
-
-def _carried_back(
-    work: _Work,
-    columns: Columns,
-    zeros: dict[Side, float],
-    start: float,
-    down_end: float,
-    back: tuple[float, float],
-) -> bool:
-    """Whether the hamstrings brought the body up again, and not the hands: by force, else not known.
-
-    The middle half of the way back is compared with the descent.
-    """
-    t, quarter = work.grid.t, 0.25 * (back[1] - back[0])
-    a, b = np.searchsorted(t, (start, down_end)).tolist()
-    c, d = np.searchsorted(t, (back[0] + quarter, back[1] - quarter)).tolist()
-    down, up = _net(work, columns, zeros, a, b), _net(work, columns, zeros, c, d)
-    if down is None or up is None:
-        return False
-    usual = float(np.sort(down)[len(down) // 2])
-    return usual > 0.0 and float(np.sort(up)[len(up) // 2]) > work.rule.active_share * usual
-
-
-def _loaded_hold(
-    work: _Work,
-    columns: Columns,
-    zeros: dict[Side, float],
-    forces: dict[Side, Force | None],
-    down_end: float,
-    back: tuple[float, float] | None,
-) -> bool | None:
-    """Whether the hamstrings carried between descent and return, by force; ``None`` when not known."""
-    if back is None:
-        return None
-    a = int(work.grid.t.searchsorted(down_end))
-    b = max(int(work.grid.t.searchsorted(back[0])), a + 5)
-    net = _net(work, columns, zeros, a, min(b, len(work.grid.t)))
-    peak = math.fsum(f.peak_n for f in forces.values() if f is not None)
-    if net is None or peak <= 0.0 or len(net) < 3:
-        return None
-    return float(np.sort(net)[len(net) // 2]) > 0.35 * peak

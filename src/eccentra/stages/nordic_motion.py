@@ -20,8 +20,9 @@ from eccentra.stages.history import History
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
 from eccentra.stages.live import LiveState
 from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_grid import Columns
 from eccentra.stages.nordic_judge import Judge, Open
-from eccentra.stages.nordic_measure import Columns, Measured, measure
+from eccentra.stages.nordic_measure import Measured, measure
 from eccentra.stages.nordic_pose import TICK_NS, Poses, chord2
 
 __all__ = ["MotionRun"]
