@@ -96,8 +96,10 @@ class Score:
         e["ecc"].append(got - want)
         e["ecc_limit"].append(max(0.10, 0.05 * want))
         e["ecc_want"].append(want)
-        # the way back of a Nordic curl is never time under tension, whoever does it
+        # who brings the body up again, hamstrings or hands, only straps can tell
         tension = want + true.total_s("isometric")
+        if kit.startswith("thigh") and "force" in kit:
+            tension += true.total_s("concentric")
         e["tut"].append(((rep.value("tut_s") or math.nan) - tension) / tension * 100)
         e["start"].append(rep.start_us / 1e6 - true.start_s)
         if kit != "force":
