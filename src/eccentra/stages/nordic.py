@@ -170,6 +170,8 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     burst_s, burst_share, burst_first_n
         A burst is a lowering when it lasts ``burst_s`` and reaches ``burst_share`` of the usual peak, and
         ``burst_first_n`` (all straps).
+    rise_s
+        A lowering takes at least so long from a tenth to four fifths of its peak.
     steady_share
         The same for a burst that goes as slowly as it came (somebody pulls back up): small movements do that.
     dip_s
@@ -186,6 +188,7 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     onset_s: float
     offset_share: float
     burst_s: float
+    rise_s: float
     burst_share: float
     burst_first_n: float
     steady_share: float

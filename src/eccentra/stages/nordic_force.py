@@ -52,11 +52,15 @@ class _Burst(msgspec.Struct, kw_only=True):
 
 
 class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
-    """A burst taken apart; session times in ns. ``steady``: let go slowly, as in pulling back up."""
+    """A burst taken apart; session times in ns.
+
+    ``rise_s``: from a tenth to four fifths of the peak. ``steady``: let go slowly, as in pulling back up.
+    """
 
     start: int
     end: int
     peak: float
+    rise_s: float
     forces: dict[Side, Force | None]
     gap: bool
     steady: bool
@@ -251,7 +255,7 @@ class ForceRun:
         share = rule.steady_share if self._peaks else 1.0
         if found.steady and found.peak < share * self._usual():
             return Reason.TOO_SMALL
-        if found.end - found.start < rule.burst_s * NS_PER_S:
+        if found.end - found.start < rule.burst_s * NS_PER_S or found.rise_s < rule.rise_s:
             return Reason.TOO_SHORT
         if found.end - found.start > self._stage.count.most_down_s * NS_PER_S:
             return Reason.TOO_LONG
@@ -304,6 +308,7 @@ class ForceRun:
             start=first + round(start * NS_PER_S),
             end=first + round(end * NS_PER_S),
             peak=float(net[begin:].max()),
+            rise_s=_rise(grid, net[begin:]),
             forces=forces,
             gap=gap,
             steady=steady,
@@ -381,3 +386,11 @@ class ForceRun:
             confidence=0.4 if found.gap else (0.7 if len(self._peaks) < 3 else 0.8),
             flags=tuple(flags),
         )
+
+
+def _rise(t: Floats, net: Floats) -> float:
+    """Time that the force took from a tenth to four fifths of its peak, s."""
+    peak = float(net.max())
+    top = int(np.argmax(net >= 0.8 * peak))
+    below = np.flatnonzero(net[: top + 1] < 0.1 * peak)
+    return float(t[top] - t[below[-1] if len(below) else 0])
