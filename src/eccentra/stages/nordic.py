@@ -168,10 +168,20 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Onset of a burst: above baseline by the greater of ``onset_n`` and ``onset_sd`` times its noise, for
         ``onset_s``; it ends below ``offset_share`` of that.
     burst_s, burst_share, burst_first_n
-        A burst is a lowering when it lasts ``burst_s`` and reaches ``burst_share`` of the usual peak, and
-        ``burst_first_n`` (all straps).
+        A burst is a lowering when it takes ``burst_s`` until force falls and reaches ``burst_share`` of the
+        usual peak, and ``burst_first_n`` (all straps).
+    sure_s, full_share
+        One that force holds for less than ``sure_s`` also reaches this share of the force of a full lowering.
     rise_s
         A lowering takes at least so long from a tenth to four fifths of its peak.
+    side_share
+        Both legs carry: the weaker side has at least this share of the stronger one.
+    release_per_s
+        Force goes faster than this share of it per s when hands take over, slower when pulling back up.
+    break_per_s
+        Force that still rises by this share per s when it falls was not yet at the floor: control was lost.
+    partial_share
+        A lowering that was not broken and has less than this share of the force of a full one is partial.
     steady_share
         The same for a burst that goes as slowly as it came (somebody pulls back up): small movements do that.
     dip_s
@@ -189,7 +199,13 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     offset_share: float
     burst_s: float
     rise_s: float
+    side_share: float
+    release_per_s: float
+    break_per_s: float
+    partial_share: float
     burst_share: float
+    sure_s: float
+    full_share: float
     burst_first_n: float
     steady_share: float
     dip_s: float

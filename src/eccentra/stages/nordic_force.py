@@ -31,9 +31,10 @@ from eccentra.stages.force import Zero, summary
 from eccentra.stages.history import History
 from eccentra.stages.live import LiveState
 from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_burst import Reading, read_burst
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.sets import SetBook
-from eccentra.stages.strokes import Ends, smooth, zero_velocity
+from eccentra.stages.strokes import smooth
 
 __all__ = ["ForceRun"]
 
@@ -54,16 +55,20 @@ class _Burst(msgspec.Struct, kw_only=True):
 class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
     """A burst taken apart; session times in ns.
 
-    ``rise_s``: from a tenth to four fifths of the peak. ``steady``: let go slowly, as in pulling back up.
+    ``even``: the weaker side's share of the stronger one's force.
     """
 
     start: int
     end: int
-    peak: float
-    rise_s: float
+    load: Reading
+    even: float
     forces: dict[Side, Force | None]
     gap: bool
-    steady: bool
+
+    @property
+    def peak(self) -> float:
+        """Greatest force above the level before, all straps."""
+        return self.load.peak
 
 
 class ForceRun:
@@ -96,13 +101,14 @@ class ForceRun:
         self._burst: _Burst | None = None
         self._above = 0
         self._peaks: list[float] = []
+        self._wholes: list[float] = []
         self._unproven: list[tuple[int, int, float, bool]] = []
         sides = tuple(self._columns)
         self._book = SetBook(
             first_set, round(stage.set_gap_s * 1e6), set_totals(stage.asymmetry_least_reps, sides)
         )
         self._t = 0
-        self._free_from = 0
+        self._free_from = -(1 << 62)  # times may be negative
 
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""
@@ -232,7 +238,9 @@ class ForceRun:
         out += events
         out += book.complete(self._write(found, number, t))
         self._peaks.append(found.peak)
-        self._unproven.append((book.set_index, number, found.peak, found.steady))
+        if not found.load.broken:
+            self._wholes.append(found.peak)
+        self._unproven.append((book.set_index, number, found.peak, found.load.steady))
         self._doubt(t, out)
 
     def _usual(self) -> float:
@@ -248,14 +256,26 @@ class ForceRun:
         usual = recent[len(recent) // 4] if recent else 0.0
         return max(rule.burst_first_n, rule.burst_share * usual)
 
+    @property
+    def _full(self) -> float | None:
+        """Force of a full lowering of this person: what most of the stronger ones reach."""
+        recent = sorted(self._wholes[-9:])
+        return recent[(3 * len(recent)) // 4] if recent else None
+
     def _refused(self, found: _Lowering) -> Reason | None:
         rule = self._stage.force
         if found.peak < self._least:
             return Reason.NO_LOAD
+        if found.load.held_s < rule.sure_s and found.peak < rule.full_share * (self._full or 0.0):
+            return Reason.NO_LOAD
+        # the first one must be clear
         share = rule.steady_share if self._peaks else 1.0
-        if found.steady and found.peak < share * self._usual():
+        rise = rule.rise_s if self._peaks or found.peak >= self._usual() else 2.0 * rule.rise_s
+        if found.even < rule.side_share:
+            return Reason.SETUP
+        if found.load.steady and found.peak < share * self._usual():
             return Reason.TOO_SMALL
-        if found.end - found.start < rule.burst_s * NS_PER_S or found.rise_s < rule.rise_s:
+        if found.load.held_s < rule.burst_s or found.load.rise_s < rise:
             return Reason.TOO_SHORT
         if found.end - found.start > self._stage.count.most_down_s * NS_PER_S:
             return Reason.TOO_LONG
@@ -294,55 +314,34 @@ class ForceRun:
             total += np.interp(grid, grid[good], own[good])
         hz = NS_PER_S / self._step_ns
         net = smooth(total - b.baseline, hz, 0.03)
-        begin = int((b.since - int(rows_t[0])) // self._step_ns)
-        span = self._span(grid, net, begin, hz)
-        if span is None:
+        first = int(rows_t[0])
+        begin = max(0, int((b.since - first) // self._step_ns))
+        rule = self._stage.force
+        load = read_burst(
+            grid,
+            net,
+            begin,
+            full=self._full,
+            k2=self._stage.fall.free_fall_rad_s2,
+            release=rule.release_per_s,
+            break_rate=rule.break_per_s,
+        )
+        if load is None:
             return None
-        start, end, steady = span
+        start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
         forces = {
             side: summary(grid, sides[side], [(start, end)], self._zeros[side].value or 0.0)
             for side in self._columns
         }
-        first = int(rows_t[0])
+        peaks = [force.peak_n for force in forces.values() if force is not None]
         return _Lowering(
             start=first + round(start * NS_PER_S),
             end=first + round(end * NS_PER_S),
-            peak=float(net[begin:].max()),
-            rise_s=_rise(grid, net[begin:]),
+            load=load,
+            even=min(peaks) / max(peaks) if len(peaks) > 1 and max(peaks) > 0.0 else 1.0,
             forces=forces,
             gap=gap,
-            steady=steady,
         )
-
-    def _span(self, t: Floats, net: Floats, begin: int, hz: float) -> tuple[float, float, bool] | None:
-        """Start of the descent and its end.
-
-        The end is where force has gone to half of what it was just before it went for good; when it goes
-        slowly, the person pulls back up, and the descent ended at the greatest force.
-        """
-        peak_at = begin + int(np.argmax(net[begin:]))
-        peak = float(net[peak_at])
-        if peak <= 0.0 or peak_at <= begin:
-            return None
-        over = np.flatnonzero(net[begin:] > 0.25 * peak)
-        last = begin + int(over[-1])
-        level = float(net[max(0, last - round(0.6 * hz)) : last + 1].max())
-        end = last
-        while end > peak_at and net[end - 1] < 0.5 * level:
-            end -= 1
-        high = begin + int(np.flatnonzero(net[begin:] > 0.9 * peak)[-1])
-        rate = smooth(np.gradient(net, 1.0 / hz), hz, 0.05)
-        # hands catch or take over within 0.3 s; pulling back up takes as long as a movement does
-        steady = last - high > 0.8 * hz and float(rate[high : last + 1].min()) > -2.0 * peak
-        if steady:
-            end = begin + int(np.flatnonzero(net[begin:] > 0.97 * peak)[-1])
-        rising = begin + int(np.argmax(net[begin : peak_at + 1] > 0.15 * peak))
-        top = begin + int(np.argmax(net[begin : peak_at + 1] > 0.5 * peak))
-        if top - rising < 5:
-            return float(t[begin]), float(t[end]), steady
-        how = Ends(noise=12.0, smear_s=0.06, error=1.0, most_residual=1.0)
-        start = zero_velocity(t, rate, rising, top, 0, how)
-        return max(start, float(t[begin]) - 2.0), float(t[end]), steady
 
     def _write(self, found: _Lowering, index: int, t: int) -> Repetition:
         start, end = found.start // 1000, found.end // 1000
@@ -354,6 +353,11 @@ class ForceRun:
                 return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
             return Metric(value=value, unit=unit, method=method, quality="flagged", reason=flag)
 
+        full = self._full
+        partial = (
+            full is not None and not found.load.broken and found.peak < self._stage.force.partial_share * full
+        )
+        reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
             "tut_s": metric(length, "s", "tut_force"),
             "tut_controlled_s": metric(None, "s", "tut_ecc_controlled"),
@@ -377,8 +381,8 @@ class ForceRun:
             start_us=start,
             end_us=end,
             decided_us=t // 1000,
-            valid=not found.gap,
-            reasons=(Reason.GAP,) if found.gap else (),
+            valid=not reasons,
+            reasons=reasons,
             phases=(Phase(kind="eccentric", start_us=start, end_us=end),),
             metrics=metrics,
             force_left=found.forces.get("left"),
@@ -386,11 +390,3 @@ class ForceRun:
             confidence=0.4 if found.gap else (0.7 if len(self._peaks) < 3 else 0.8),
             flags=tuple(flags),
         )
-
-
-def _rise(t: Floats, net: Floats) -> float:
-    """Time that the force took from a tenth to four fifths of its peak, s."""
-    peak = float(net.max())
-    top = int(np.argmax(net >= 0.8 * peak))
-    below = np.flatnonzero(net[: top + 1] < 0.1 * peak)
-    return float(t[top] - t[below[-1] if len(below) else 0])
