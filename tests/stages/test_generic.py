@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cuts import cut, cut_places
 from eccentra.events import (
+    CalibrationDone,
     Event,
     Flag,
     PhaseChanged,
@@ -196,6 +197,20 @@ def test_another_movement_without_a_pause_is_another_set() -> None:
     assert counts(run(*as_live(x))) == [5, 8]
 
 
+@pytest.mark.parametrize("from_deg", [25.0, -40.0])
+def test_the_start_pose_is_where_one_waits_before_the_first_repetition(from_deg: float) -> None:
+    """Not the far end, where the exercise stays longest and which one passed while taking the pose."""
+    angle, truth = cycles(7, hold_s=2.5, pause_s=0.4)
+    into_pose = math.radians(from_deg) * min_jerk(1.0)[::-1]
+    leaving = math.radians(from_deg) * min_jerk(1.0)
+    x = rows(np.concatenate([into_pose, still(1.5), angle, still(2), leaving]), (1, 0, 0), (0, 0, 1))
+    events = run(*as_live(x))
+    assert counts(events) == [7]
+    for rep, (start, _, _, end) in zip(reps(events), truth, strict=True):
+        assert rep.start_us / 1e6 == pytest.approx(start + 2.5, abs=0.3)
+        assert rep.end_us / 1e6 == pytest.approx(end + 2.5, abs=0.4)
+
+
 def test_partial_repetitions_count_but_are_not_valid() -> None:
     angle, truth = cycles(8)
     begin, end = round(truth[4][0] * 100), round(truth[4][3] * 100)
@@ -289,6 +304,38 @@ def test_a_sensor_that_moves_without_turning() -> None:
     assert all(rep.value("rom_deg") is None and rep.metrics["rom_deg"].reason for rep in reps(events))
 
 
+@pytest.mark.parametrize("hold_s", [0.0, 2.0])
+def test_slow_strokes_on_a_weight_stack(hold_s: float) -> None:
+    """Too slow for a position that forgets quickly; the accelerometer has an offset."""
+    angle, truth = cycles(12, deg=60, out_s=1.5, back_s=2.0, hold_s=hold_s, pause_s=0.6)
+    height = np.concatenate([still(4), angle, still(4)]) / math.radians(60) * 0.6
+    x = rows(np.zeros(len(height)), (1, 0, 0), (0, 0, 1))
+    x[:, 8] += np.gradient(np.gradient(height)) * 1e4 + 0.1
+    events = run(*as_live(x))
+    assert counts(events) == [12]
+    assert [e.what for e in events if isinstance(e, CalibrationDone)] == ["axis:lift"]
+    for rep, (start, _, _, end) in list(zip(reps(events), truth, strict=True))[1:]:
+        assert rep.start_us / 1e6 == pytest.approx(start + 4, abs=1.3)
+        assert rep.end_us / 1e6 == pytest.approx(end + 4, abs=1.3)
+
+
+def test_shaking_up_and_down_at_random_is_no_exercise() -> None:
+    """Heights and times of every kind."""
+    rng = np.random.default_rng(5)
+    path, at = [still(2)], 0.0
+    while sum(map(len, path)) < 6000:
+        new = rng.uniform(-0.4, 0.4)
+        path += [
+            at + (new - at) * min_jerk(rng.uniform(0.4, 2.0)),
+            np.full(int(rng.exponential(80)) + 1, new),
+        ]
+        at = new
+    height = np.concatenate(path)
+    x = rows(np.zeros(len(height)), (1, 0, 0), (0, 0, 1))
+    x[:, 8] += np.gradient(np.gradient(height)) * 1e4
+    assert sum(counts(run(*as_live(x)))) <= 4
+
+
 def test_the_livelier_of_two_sensors_is_used() -> None:
     angle, _ = cycles(6)
     moving = rows(np.concatenate([still(3), angle, still(3)]), (1, 0, 0), (0, 0, 1))
@@ -340,6 +387,10 @@ MOVED = rows(
     (0, 0.1, 1),
 )
 WHOLE = run(block(MOVED))
+_HEIGHT = np.concatenate([still(2.5), cycles(5, out_s=1.5, back_s=1.5, hold_s=0.5)[0], still(1)]) * 0.6
+LIFTED = rows(np.zeros(len(_HEIGHT)), (1, 0, 0), (0, 0, 1))
+LIFTED[:, 8] += np.gradient(np.gradient(_HEIGHT)) * 1e4
+WHOLE_LIFT = run(block(LIFTED))
 
 
 @given(cut_places())
@@ -347,6 +398,13 @@ WHOLE = run(block(MOVED))
 def test_cuts_change_no_bit(places: list[int]) -> None:
     assert counts(WHOLE) == [5, 4]
     assert run(*cut(block(MOVED), places)) == WHOLE
+
+
+@given(cut_places())
+@settings(max_examples=10, deadline=None)
+def test_cuts_change_no_bit_of_a_lift(places: list[int]) -> None:
+    assert counts(WHOLE_LIFT) == [5]
+    assert run(*cut(block(LIFTED), places)) == WHOLE_LIFT
 
 
 @given(st.integers(1, len(MOVED) - 1))

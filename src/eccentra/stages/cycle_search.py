@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
-from eccentra.stages.movement_axis import Axis, Kind, shift_axis, tilt_axis, turn_axis
+from eccentra.stages.cycle_start import StartRules, from_rest
+from eccentra.stages.movement_axis import Axis, Kind, is_lift, lift_axis, shift_axis, tilt_axis, turn_axis
 from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
 from eccentra.stages.turning_points import coarser, extremes
 
@@ -93,11 +94,16 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     any_time: float
     enough: float
 
-    def of(self, likeness: float, size_ratio: float) -> float:
-        """Logarithm of the likelihood ratio of two strokes in the same direction."""
+    def of(self, likeness: float, size_ratio: float, *, straight: bool) -> float:
+        """Logarithm of the likelihood ratio of two strokes in the same direction.
+
+        On a ``straight`` path all strokes go the same way, so that they do says nothing.
+        """
         angle = math.degrees(math.acos(min(max(likeness, -1.0), 1.0)))
         spread = 2.0 * self.angle_deg * self.angle_deg
         found = math.log(self.any_angle_deg * self.any_angle_deg / spread) - angle * angle / spread
+        if straight:
+            found = min(found, 0.0)
         return found + _of_ratio(size_ratio, self.size, self.any_size)
 
     def of_time(self, ratio: float) -> float:
@@ -126,8 +132,10 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first_share, first_ratio, first_likeness
         The same for the repetitions before those that proved it: smallest and largest size as a share of the
         usual one, and likeness.
-    leak_s
-        Leak of ``shift``.
+    leak_s, lift_leak_s
+        Leak of ``shift`` and of ``lift``.
+    start
+        Where a set begins.
     """
 
     windows_s: tuple[float, ...]
@@ -140,6 +148,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first_ratio: float
     first_likeness: float
     leak_s: float
+    lift_leak_s: float
+    start: StartRules
 
     def find(self, t: Floats, rows: Floats, *, last: bool = False) -> Found | None:
         """Best cyclic movement in ``rows`` (n, 9), taken at ``t`` in s (n,); ``last``: no more will come."""
@@ -156,13 +166,29 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if best is None:
             # a sensor that turns is followed by its turning; position is the last resort, and only for quick
             # cycles, because it is soon forgotten
-            begin = int(np.searchsorted(t, t[-1] - self.windows_s[0]))
-            axis = shift_axis(rows[begin:], self.keep(t))
-            best = self._along(axis, t[begin:], rows[begin:], last) if len(t) - begin >= 8 else None
+            best = self._lifted(t, rows, last) or self._shifted(t, rows, last)
             if best is None:
                 return None
-            best = (best[0], _moved(best[1], begin))
-        return self._finished(self._earlier(best[1], t, rows), t, rows)
+        return self._finished(self._begun(best[1], self._earlier(best[1], t, rows), t, rows), t, rows)
+
+    def _lifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
+        """A movement up and down; a short window has too few cycles to tell it by size and time alone."""
+        for begin in dict.fromkeys(int(np.searchsorted(t, t[-1] - w)) for w in self.windows_s[1:]):
+            part, times = rows[begin:], t[begin:]
+            if len(times) < 8:
+                continue
+            found = self._along(lift_axis(part, self.lift_leak_s), times, part, last)
+            if found is not None and is_lift(part[found[1].turns[0] : found[1].turns[-1]]):
+                return found[0], _moved(found[1], begin)
+        return None
+
+    def _shifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
+        begin = int(np.searchsorted(t, t[-1] - self.windows_s[0]))
+        if len(t) - begin < 8:
+            return None
+        axis = shift_axis(rows[begin:], self.keep(t))
+        found = self._along(axis, t[begin:], rows[begin:], last)
+        return None if found is None else (found[0], _moved(found[1], begin))
 
     def keep(self, t: Floats) -> float:
         """Share that a leaking sum keeps from row to row."""
@@ -170,12 +196,22 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def _finished(self, found: Found, t: Floats, rows: Floats) -> Found:
         """With the mean shapes of its strokes."""
-        x = found.axis.values(t, rows).tolist()
-        path = sensor_path(found.axis.kind, t, rows)
+        along = found.sign * found.axis.values(t, rows)
+        x = along.tolist()
+        path = sensor_path(found.axis.kind, t, rows, along)
         away, back = (
             _mean([stroke_shape(path, x, a, b) for a, b in pairwise(found.turns)][k::2]) for k in (0, 1)
         )
         return msgspec.structs.replace(found, away=away, back=back)
+
+    def _begun(self, run: Found, found: Found, t: Floats, rows: Floats) -> Found:
+        """Without strokes before the start pose; heights creep too much to show rest."""
+        if found.axis.kind not in ("tilt", "turn"):
+            return found
+        lead = len(found.turns) - len(run.turns)
+        x = found.axis.values(t, rows)
+        turns = from_rest(found.turns, lead, t, x, found.size, self.size_ratio, self.start)
+        return msgspec.structs.replace(found, turns=turns, sign=1 if x[turns[1]] > x[turns[0]] else -1)
 
     def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:
         """Go back over earlier strokes that lead to the run, now that it is known, less strictly.
@@ -189,7 +225,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         turns = coarser(values, extremes(x[: begin + 1]), self.first_share * found.size)
         if len(turns) < 2 or (values[turns[-1]] < values[turns[-2]]) != (found.sign > 0):
             return found
-        path = sensor_path(found.axis.kind, t, rows)
+        path = sensor_path(found.axis.kind, t, rows, x)
         shapes = {
             found.sign: stroke_shape(path, values, begin, far),
             -found.sign: stroke_shape(path, values, far, back),
@@ -212,7 +248,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def least(self, kind: Kind) -> float:
         """Smallest movement looked at, in the unit of an axis of this kind."""
-        return self.least_m if kind == "shift" else self.least_deg
+        return self.least_m if kind in ("shift", "lift") else self.least_deg
 
     def _axes(self, rows: Floats) -> list[Axis]:
         found = (tilt_axis(rows), turn_axis(rows))
@@ -245,7 +281,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             for run in self._runs(turns if last else turns[:-1], values, times):
                 if run not in seen:
                     seen.add(run)
-                    path = sensor_path(axis.kind, t, rows) if path is None else path
+                    path = sensor_path(axis.kind, t, rows, x) if path is None else path
                     rated = self._rate(run, values, times, path, axis)
                     if rated is not None and (best is None or self._better(rated, best)):
                         best = rated
@@ -296,7 +332,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         likeness, likes = 0.0, 0.0
         for k in range(len(strokes) - 3, -1, -1):
             like = float((shapes[k] * shapes[k + 2]).sum())
-            total += self.belief.of(like, sizes[k] / sizes[k + 2])
+            total += self.belief.of(like, sizes[k] / sizes[k + 2], straight=axis.kind == "lift")
             # the last cycle has none after it to be compared with
             if k + 1 < len(cycles):
                 total += self.belief.of_time(cycles[k] / cycles[k + 1])
@@ -330,7 +366,7 @@ _SAME_AXIS = 0.8
 _FEWEST = 2
 
 # Of equally good answers, take the one that cannot drift; a leaky position comes last.
-_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8}
+_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8, "lift": 1.0}
 
 
 def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:

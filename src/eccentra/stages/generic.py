@@ -228,7 +228,7 @@ class Run:
                 self._take(tracking, cycle, out)
             if live:
                 self._tell_phase(counter.phase, out)
-                self._angle = x if tracking.found.axis.kind != "shift" else None
+                self._angle = x if tracking.found.axis.kind in ("tilt", "turn") else None
         if t - tracking.last_s > self._stage.set_gap_s and not counter.moving:
             self._end(tracking, out)
         elif tracking.unlike >= self._stage.relearn_after:

@@ -170,7 +170,7 @@ class RepMaker:
             us = sum(p.end_us - p.start_us for p in phases if kind in (None, p.kind))
             return Metric(value=us * 1e-6, unit="s", method=method, quality=quality, reason=reason)
 
-        angle = self._found.axis.kind != "shift"
+        angle = self._found.axis.kind in ("tilt", "turn")
         return {
             "tut_s": lasting(None, _TUT),
             "concentric_s": lasting("concentric", _PHASE),

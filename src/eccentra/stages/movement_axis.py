@@ -1,4 +1,4 @@
-"""One number that says where in its movement a body part is: three ways to get it from one sensor.
+"""One number that says where in its movement a body part is: four ways to get it from one sensor.
 
 - **tilt**: the angle of gravity in the sensor's frame, in the plane in which gravity swings most. It cannot
   drift, so it can wait out a hold of any length; it is blind to turning about the vertical.
@@ -7,8 +7,12 @@
 - **shift**: the position along the direction of largest acceleration, for a sensor that moves without
   turning, such as one on a weight stack. Gravity that is not removed exactly would run away when summed up
   twice, so both sums leak; the sums forget a hold.
+- **lift**: the height of a sensor that moves up and down without turning, such as one on a weight stack. An
+  error of inclination hardly changes the vertical part of gravity, so the leak can be slow; and where the
+  acceleration stays as it is while the speed is small, the load stands still and its speed is zero, so a
+  hold is not forgotten.
 
-The first two are angles in degrees, the third is metres.
+The first two are angles in degrees, the others are metres.
 """
 
 from __future__ import annotations
@@ -22,14 +26,35 @@ import numpy as np
 
 from eccentra.samples import Floats
 
-__all__ = ["GRAVITY", "LONG_STEP_S", "Axis", "Follower", "Kind", "shift_axis", "tilt_axis", "turn_axis"]
+__all__ = [
+    "GRAVITY",
+    "LONG_STEP_S",
+    "Axis",
+    "Follower",
+    "Kind",
+    "is_lift",
+    "lift_axis",
+    "shift_axis",
+    "tilt_axis",
+    "turn_axis",
+    "vertical",
+]
 
-Kind = Literal["tilt", "turn", "shift"]
+Kind = Literal["tilt", "turn", "shift", "lift"]
 
 GRAVITY = 9.80665
 # Rows further apart than this do not say what happened between them.
 LONG_STEP_S = 0.25
 _DEG = 180.0 / math.pi
+# A load stands still when its vertical acceleration changes by less than this (m/s²; more than the noise of
+# the sensors) for so long (s; a quarter of a quick stroke), while slower than this share of its fastest: in
+# the middle of a stroke the acceleration is steady too, but the speed is not small.
+_STEADY = 0.15
+_STEADY_S = 0.25
+_SLOW_SHARE = 0.3
+# What moves up and down tilts by less than 15 degrees, and at most a tenth of its power is sideways.
+_UPRIGHT = 0.26
+_SIDEWAYS = 0.1
 # Columns of one sensor's rows.
 _UP, _RATE, _ACC = slice(0, 3), slice(3, 6), slice(6, 9)
 
@@ -49,12 +74,16 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         Unit vector, sensor frame, for ``tilt``: where the angle is zero.
     keep
         For ``shift``: share that both sums keep from one row to the next.
+    leak_s, bias
+        For ``lift``: time constant of both sums, and acceleration (m/s²) that the sensor shows at rest.
     """
 
     kind: Kind
     main: Vector
     zero: Vector = (0.0, 0.0, 1.0)
     keep: float = 1.0
+    leak_s: float = 1.0
+    bias: float = 0.0
 
     def values(self, t: Floats, rows: Floats) -> Floats:
         """The number over a stretch of rows, shape (n,), from ``t`` in s, shape (n,), and rows (n, 9).
@@ -68,6 +97,12 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
             return angle * _DEG
         step = np.diff(t, prepend=t[0])
         step[step > LONG_STEP_S] = 0.0
+        if self.kind == "lift":
+            height = _Height(self.leak_s)
+            pushes = vertical(rows) - self.bias
+            return np.array(
+                [height.next(a, dt) for a, dt in zip(pushes.tolist(), step.tolist(), strict=True)]
+            )
         if self.kind == "turn":
             rate = _along(rows, 3, self.main)
             rate[1:] = 0.5 * (rate[1:] + rate[:-1])
@@ -93,12 +128,38 @@ def _along(rows: Floats, column: int, direction: Vector) -> Floats:
     return out
 
 
+class _Height:
+    """State: height (m) from vertical acceleration; standing still, the speed is set to zero."""
+
+    def __init__(self, leak_s: float) -> None:
+        self._leak_s = leak_s
+        self._height = self._speed = self._fastest = self._steady = self._steady_s = 0.0
+
+    def next(self, push: float, step: float) -> float:
+        """Height after ``step`` s with the acceleration ``push`` in m/s²."""
+        self._steady_s += step
+        if abs(push - self._steady) > _STEADY:
+            self._steady, self._steady_s = push, 0.0
+        keep = 1.0 - min(step / self._leak_s, 0.5)
+        speed = self._speed * keep + push * step
+        self._fastest = max(self._fastest * keep, abs(speed))
+        if self._steady_s >= _STEADY_S and abs(speed) < _SLOW_SHARE * self._fastest:
+            self._speed = 0.0
+            # standing still is no reason to be slow
+            self._fastest = self._fastest / keep
+        else:
+            self._speed = speed
+            self._height = self._height * keep + speed * step
+        return self._height
+
+
 class Follower:
     """State of an axis on a stream of rows, in plain numbers: the same bits however the stream is cut."""
 
     def __init__(self, axis: Axis) -> None:
         self._axis = axis
         self._value = self._speed = self._raw = 0.0
+        self._height = _Height(axis.leak_s)
         self._t: int | None = None
 
     def next(self, t_ns: int, row: list[float], at: int) -> float:
@@ -116,6 +177,9 @@ class Follower:
             raw = row[at + 3] * a + row[at + 4] * b + row[at + 5] * c
             self._value += 0.5 * (raw + self._raw) * step * _DEG
             self._raw = raw
+        elif axis.kind == "lift":
+            up = row[at] * row[at + 6] + row[at + 1] * row[at + 7] + row[at + 2] * row[at + 8]
+            self._value = self._height.next(up - GRAVITY - axis.bias, step)
         else:
             linear = (
                 (row[at + 6] - GRAVITY * row[at]) * a
@@ -154,6 +218,31 @@ def shift_axis(rows: Floats, keep: float) -> Axis:
     """Direction of the largest acceleration beside gravity; ``keep`` as in :class:`Axis`."""
     linear = rows[:, _ACC] - GRAVITY * rows[:, _UP]
     return Axis(kind="shift", main=_unit(_largest(linear)), keep=keep)
+
+
+def vertical(rows: Floats) -> Floats:
+    """Vertical acceleration beside gravity in m/s², shape (n,), of rows (n, 9)."""
+    out: Floats = rows[:, 0] * rows[:, 6] + rows[:, 1] * rows[:, 7] + rows[:, 2] * rows[:, 8] - GRAVITY
+    return out
+
+
+def lift_axis(rows: Floats, leak_s: float) -> Axis:
+    """Height; on the whole the load does not accelerate, so the mean of ``rows`` (n, 9) is the error."""
+    return Axis(
+        kind="lift", main=_unit(rows[:, _UP].mean(axis=0)), leak_s=leak_s, bias=float(vertical(rows).mean())
+    )
+
+
+def is_lift(rows: Floats) -> bool:
+    """Whether the sensor moved up and down, neither sideways nor turning, over ``rows`` (n, 9)."""
+    up, acc = rows[:, _UP], rows[:, _ACC]
+    if float((up.max(axis=0) - up.min(axis=0)).max()) > _UPRIGHT:
+        return False
+    push = vertical(rows)
+    side = acc - (push + GRAVITY)[:, None] * up
+    side = side - side.mean(axis=0)
+    push = push - push.mean()
+    return float((side * side).sum()) <= _SIDEWAYS * float((push * push).sum())
 
 
 def _largest(x: Floats) -> Floats:

@@ -22,8 +22,13 @@ _POINTS = 9
 _FOLLOW = 0.2
 
 
-def sensor_path(kind: Kind, t: Floats, rows: Floats) -> Floats:
-    """Path of the sensor in space, shape (n, 3): turning when it can be measured, else tilt; or position."""
+def sensor_path(kind: Kind, t: Floats, rows: Floats, x: Floats) -> Floats:
+    """Path of the sensor in space, shape (n, 3): turning if measured, else tilt; or position.
+
+    A lift is known by its height alone, the number ``x`` along its axis: shape (n, 1).
+    """
+    if kind == "lift":
+        return x[:, None]
     step = np.diff(t, prepend=t[0])[:, None]
     step[step > LONG_STEP_S] = 0.0
     if kind == "shift":
@@ -92,7 +97,7 @@ class Likeness:
         least
             Least cosine.
         """
-        path = sensor_path(self._kind, t, rows)
+        path = sensor_path(self._kind, t, rows, np.array(x))
         end = len(x) - 1
         shapes = [stroke_shape(path, x, a, b) for a, b in ((0, top), (top, end))]
         likes = [float((u * s).sum()) for u, s in zip(self._usual, shapes, strict=True)]

@@ -1,0 +1,85 @@
+"""Where the first repetition begins: in the pose in which the person rested before it.
+
+What comes before a set, such as taking a position, often ends with a stroke that looks like half a
+repetition, and then the person waits a moment in the start pose. Taken for a repetition, that stroke would
+shift all the others by half a cycle. So a run of strokes begins where the sensor first rests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from eccentra.samples import Floats
+
+__all__ = ["StartRules", "from_rest"]
+
+
+class StartRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What resting is.
+
+    Attributes
+    ----------
+    rest_s
+        It lasts at least so long.
+    rest_deg, rest_share
+        The number along the axis stays within so many degrees, or within this share of the usual stroke.
+    """
+
+    rest_s: float
+    rest_deg: float
+    rest_share: float
+
+    def resting(self, t: Floats, x: Floats, size: float) -> NDArray[np.bool_]:
+        """Whether each row, and those in the ``rest_s`` before it, stay in one place; bool, shape (n,)."""
+        rows = max(round(self.rest_s / float(np.median(np.diff(t)))), 1)
+        out = np.zeros(len(x), dtype=bool)
+        if len(x) > rows:
+            view = np.lib.stride_tricks.sliding_window_view(x, rows + 1)
+            spread = view.max(axis=1) - view.min(axis=1)
+            lasts = t[rows:] - t[:-rows]
+            most = max(self.rest_deg, self.rest_share * size)
+            out[rows:] = (spread <= most) & (lasts < 1.5 * self.rest_s)
+        return out
+
+
+def from_rest(
+    turns: Sequence[int], lead: int, t: Floats, x: Floats, size: float, ratio: float, rules: StartRules
+) -> tuple[int, ...]:
+    """The run without what came before its start pose.
+
+    Parameters
+    ----------
+    turns
+        Rows of the turning points of the run.
+    lead
+        Only the first so many strokes may be left out: those that were taken less strictly.
+    t, x
+        Time in s and angle along the axis in degrees.
+    size, ratio
+        Usual stroke, and how different strokes of one movement may be.
+    """
+    resting = rules.resting(t[: turns[lead + 1] + 1], x[: turns[lead + 1] + 1], size)
+    for k in range(lead + 1):
+        # a rest near this turning point, or on the way to the next one
+        level, far = x[turns[k]], x[turns[k + 1]]
+        begin = turns[k - 1] if k else max(turns[0] - 1, 0)
+        rests = np.flatnonzero(resting[begin : turns[k + 1]]) + begin
+        rests = rests[np.abs(x[rests] - far) >= 0.5 * abs(far - level)]
+        if len(rests):
+            whole = _whole(turns, k, x, size, ratio)
+            return tuple(turns[whole:]) if whole < k else (int(rests[-1]), *turns[k + 1 :])
+    return tuple(turns)
+
+
+def _whole(turns: Sequence[int], k: int, x: Floats, size: float, ratio: float) -> int:
+    """First turning point of the whole cycles of usual size before the ``k``-th: they are repetitions."""
+    while k >= 2:
+        strokes = [abs(float(x[turns[i + 1]] - x[turns[i]])) for i in (k - 2, k - 1)]
+        if max(strokes) > ratio * size or ratio * min(strokes) < size:
+            break
+        k -= 2
+    return k
