@@ -27,7 +27,7 @@ EDGE_LIBRARIES = {
 }
 # Lower number = deeper. An import may point at the same or a deeper floor, never up.
 FLOORS = [
-    ({"samples", "errors", "events", "inputs", "walltime", "datafolder"}, 0),
+    ({"samples", "errors", "events", "inputs", "walltime", "datafolder", "commands"}, 0),
     ({"decode", "clock", "profiles", "stages", "exercises"}, 1),
     ({"pipeline", "intake", "session", "recording", "plan"}, 2),
     (
@@ -45,7 +45,7 @@ FLOORS = [
         },
         3,
     ),
-    ({"station", "hub", "web", "view"}, 4),
+    ({"station", "doctor", "hub", "web", "view"}, 4),
     ({"cli"}, 5),
 ]
 CORE_FLOOR = 2

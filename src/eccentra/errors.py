@@ -9,6 +9,7 @@
     |   +-- RecordingError    a session file: foreign, damaged, of another version
     +-- DecodeError       a packet does not follow its protocol (the sensor's fault)
     +-- SinkError         a broker or file that takes results is not usable
+    +-- LinkError         a sensor cannot be reached or commanded
 
 Mistakes made while something is set up raise. Trouble inside a running stream becomes an event and a
 counter instead, see :mod:`eccentra.events`.
@@ -18,11 +19,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from eccentra.events import StationReason
+
 __all__ = [
     "DecodeError",
     "EccentraError",
     "ExerciseError",
     "InputError",
+    "LinkError",
     "ProfileError",
     "RecordingError",
     "SinkError",
@@ -94,3 +98,23 @@ class SinkError(EccentraError):
     def __init__(self, target: str, problem: str) -> None:
         self.target = target
         super().__init__(f"{target}: {problem}")
+
+
+class LinkError(EccentraError):
+    """A sensor cannot be reached or commanded.
+
+    Parameters
+    ----------
+    reason
+        What kind of trouble.
+    detail
+        What was found.
+    advice
+        What to do.
+    """
+
+    def __init__(self, reason: StationReason, detail: str, advice: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.advice = advice
+        super().__init__(f"{detail}; {advice}" if advice else detail)

@@ -17,10 +17,12 @@ import msgspec
 __all__ = [
     "BreakPoint",
     "CalibrationDone",
+    "CalibrationNeeded",
     "Event",
     "ExerciseChanged",
     "Flag",
     "Force",
+    "Marked",
     "Metric",
     "Numbered",
     "Phase",
@@ -34,6 +36,7 @@ __all__ = [
     "RepCounted",
     "RepRejected",
     "Repetition",
+    "Reported",
     "SensorBattery",
     "SensorConnected",
     "SensorGap",
@@ -41,9 +44,12 @@ __all__ = [
     "SensorMalformed",
     "SensorRestarted",
     "SessionEnded",
+    "SessionResumed",
     "SessionStarted",
     "SetCompleted",
     "SetStarted",
+    "StationNoted",
+    "StationReason",
     "Tared",
     "event_kind",
     "event_type",
@@ -73,6 +79,7 @@ class Reason(StrEnum):
     UNFINISHED = "unfinished"
     NO_LOAD = "no_load"
     SINGLE_CYCLE = "single_cycle"
+    UNDONE = "undone"
 
 
 class Flag(StrEnum):
@@ -98,6 +105,35 @@ class Flag(StrEnum):
     FEW_REPETITIONS = "few_repetitions"
     SATURATED = "saturated"
     COUNT_UNSURE = "count_unsure"
+    TIME_FROM_WALL_CLOCK = "time_from_wall_clock"
+
+
+class StationReason(StrEnum):
+    """What a station says about itself: its radio, its broker, its disk, its recovery."""
+
+    BLUETOOTH_OFF = "bluetooth_off"
+    BLUETOOTH_MISSING = "bluetooth_missing"
+    BLUETOOTH_DENIED = "bluetooth_denied"
+    BLUETOOTH_FAILED = "bluetooth_failed"
+    SENSOR_NOT_SEEN = "sensor_not_seen"
+    CONNECT_FAILED = "connect_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    WRONG_DEVICE = "wrong_device"
+    MTU_TOO_SMALL = "mtu_too_small"
+    NO_DATA = "no_data"
+    COMMAND_FAILED = "command_failed"
+    CONNECTION_LOST = "connection_lost"
+    SENSOR_BACK = "sensor_back"
+    QUEUE_OVERFLOW = "queue_overflow"
+    BROKER_AWAY = "broker_away"
+    BROKER_BACK = "broker_back"
+    OUTBOX_FULL = "outbox_full"
+    RECOVERY_MISMATCH = "recovery_mismatch"
+    RECOVERED = "recovered"
+    RECOVERY_FAILED = "recovery_failed"
+    DISK_FAILED = "disk_failed"
+    CLOCK_STEPPED = "clock_stepped"
+    INTERNAL = "internal"
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,11 +221,13 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event_type"):
 
 
 class SessionStarted(_Event, frozen=True, kw_only=True, tag="session.started"):
-    """A session began."""
+    """A session began. ``athlete`` is a pseudonym, ``load`` what was prescribed or typed in, in words."""
 
     exercise: str
     sensors: dict[str, str]
     software: str
+    athlete: str | None = None
+    load: str | None = None
 
 
 class SessionEnded(_Event, frozen=True, kw_only=True, tag="session.ended"):
@@ -198,6 +236,13 @@ class SessionEnded(_Event, frozen=True, kw_only=True, tag="session.ended"):
     why: Literal["stop", "idle", "interrupted", "end"]
     sets: int
     reps: int
+
+
+class SessionResumed(_Event, frozen=True, kw_only=True, tag="session.resumed"):
+    """Recording went on after the program was interrupted; ``gap_s`` is how long nothing was recorded."""
+
+    gap_s: float
+    by_wall: bool
 
 
 class ExerciseChanged(_Event, frozen=True, kw_only=True, tag="session.exercise_changed"):
@@ -267,6 +312,13 @@ class PhaseChanged(_Event, frozen=True, kw_only=True, tag="phase.changed"):
     set_index: int
 
 
+class CalibrationNeeded(_Event, frozen=True, kw_only=True, tag="calibration.needed"):
+    """Calibration starts anew; ``instruction`` says what the person should do."""
+
+    what: str
+    instruction: str
+
+
 class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done"):
     """The tracked angle got its zero or its axis; ``residual_deg`` says how well."""
 
@@ -326,6 +378,26 @@ class Tared(_Event, frozen=True, kw_only=True, tag="tare.done"):
     offset_n: float
 
 
+class Marked(_Event, frozen=True, kw_only=True, tag="session.marked"):
+    """Somebody marked this moment."""
+
+    text: str
+
+
+class Reported(_Event, frozen=True, kw_only=True, tag="reported.value"):
+    """What the person said: pain 0 to 10, effort as RPE 0 to 10, soreness 0 to 10, a note.
+
+    ``request`` is the id under which it was reported: the same one is the same report.
+    """
+
+    request: str
+    pain: float | None = None
+    rpe: float | None = None
+    soreness: float | None = None
+    note: str | None = None
+    set_index: int | None = None
+
+
 class QualityNoted(_Event, frozen=True, kw_only=True, tag="quality.noted"):
     """A circumstance that touches results until further notice."""
 
@@ -337,6 +409,9 @@ class QualityNoted(_Event, frozen=True, kw_only=True, tag="quality.noted"):
 Event = (
     SessionStarted
     | SessionEnded
+    | SessionResumed
+    | Marked
+    | Reported
     | ExerciseChanged
     | SetStarted
     | SetCompleted
@@ -345,6 +420,7 @@ Event = (
     | RepRejected
     | RepAmended
     | PhaseChanged
+    | CalibrationNeeded
     | CalibrationDone
     | SensorConnected
     | SensorLost
@@ -356,7 +432,38 @@ Event = (
     | QualityNoted
 )
 
-_KINDS = {"session": "session", "set": "set", "rep": "rep", "phase": "phase", "sensor": "sensor"}
+_KINDS = {
+    "session": "session",
+    "set": "set",
+    "rep": "rep",
+    "phase": "phase",
+    "sensor": "sensor",
+    "reported": "reported",
+}
+
+
+class StationNoted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event_type", tag="station.noted"):
+    """Something about the station itself, outside any session's numbering.
+
+    Attributes
+    ----------
+    level
+        ``info``: it is well again; ``warning``: it goes on by itself; ``error``: somebody has to act.
+    detail, advice
+        What was found, and what to do, in words.
+    sensor, session
+        What it is about, if any one.
+    count
+        How often since the last time it was said.
+    """
+
+    reason: StationReason
+    level: Literal["info", "warning", "error"]
+    detail: str
+    advice: str = ""
+    sensor: str | None = None
+    session: str | None = None
+    count: int = 1
 
 
 class Numbered(msgspec.Struct, frozen=True, kw_only=True):
@@ -386,7 +493,7 @@ def event_type(event: Event) -> str:
 
 
 def event_kind(event: Event) -> str:
-    """Topic level of an event: ``rep``, ``phase``, ``set``, ``session``, ``sensor`` or ``quality``."""
+    """Topic level of an event: the first part of its type; ``quality`` for what has none of its own."""
     return _KINDS.get(event_type(event).split(".")[0], "quality")
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Prescribed",
     "Resumed",
     "Tick",
+    "Written",
 ]
 
 
@@ -48,11 +49,23 @@ class Lost(_Input, frozen=True, tag="lost", gc=False):
     why: str = "lost"
 
 
+class Written(_Input, frozen=True, tag="written", gc=False):
+    """Bytes that were written to a sensor: some answers can only be understood by what was asked."""
+
+    sensor: str
+    channel: str
+    data: bytes
+
+
 class Command(_Input, frozen=True, tag="command"):
-    """A command by a person or over MQTT: ``tare``, ``stop``, ``exercise`` ..."""
+    """A command by a person or over MQTT: ``tare``, ``stop``, ``exercise`` ...
+
+    ``request`` is the id under which it was asked for, if any: the same request is never carried out twice.
+    """
 
     verb: str
     args: dict[str, Any] = {}
+    request: str | None = None
 
 
 class Prescribed(_Input, frozen=True, tag="prescription"):
@@ -68,11 +81,17 @@ class ClockPair(_Input, frozen=True, tag="clock", gc=False):
 
 
 class Resumed(_Input, frozen=True, tag="resumed", gc=False):
-    """Recording went on after an interruption."""
+    """Recording went on after an interruption: every connection was lost with the process.
+
+    ``by_wall`` is true when the computer had been restarted, so that the length of the interruption is known
+    from the wall clock only.
+    """
+
+    by_wall: bool = False
 
 
 class Tick(_Input, frozen=True, tag="tick", gc=False):
     """Time passes: once a second, so that time-outs fire without packets."""
 
 
-Input = Packet | Connected | Lost | Command | Prescribed | ClockPair | Resumed | Tick
+Input = Packet | Connected | Lost | Written | Command | Prescribed | ClockPair | Resumed | Tick

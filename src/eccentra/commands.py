@@ -1,0 +1,178 @@
+"""What a station can be asked to do, the same over MQTT and at the keyboard. Pure.
+
+A request has an id: the same id is never carried out twice, and its answer can be asked for again by sending
+it again. Everything in a request is untrusted: sizes, characters and ranges are checked here, once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from eccentra.datafolder import explain_invalid
+from eccentra.errors import EccentraError, InputError
+
+__all__ = ["VERBS", "Answer", "CommandError", "Request", "Verb", "parse_arguments"]
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}$")]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Scale = Annotated[float, msgspec.Meta(ge=0, le=10)]
+
+
+class _Verb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="verb"):
+    """Base: what is asked for."""
+
+
+class Start(_Verb, frozen=True, kw_only=True, tag="start"):
+    """Begin a session; what is absent is as it was set before."""
+
+    athlete: Id | None = None
+    exercise: Id | None = None
+    load: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    body_mass_kg: Annotated[float, msgspec.Meta(ge=20, le=300)] | None = None
+
+
+class Stop(_Verb, frozen=True, kw_only=True, tag="stop"):
+    """End the session."""
+
+
+class Set(_Verb, frozen=True, kw_only=True, tag="set"):
+    """Set athlete and exercise. Another athlete ends the running session: a session is of one person."""
+
+    athlete: Id | None = None
+    exercise: Id | None = None
+
+    def __post_init__(self) -> None:
+        if self.athlete is None and self.exercise is None:
+            raise ValueError("set takes athlete, exercise or both")
+
+
+class Tare(_Verb, frozen=True, kw_only=True, tag="tare"):
+    """Set the zero of one force sensor, or of all."""
+
+    sensor: Id | None = None
+
+
+class Calibrate(_Verb, frozen=True, kw_only=True, tag="calibrate"):
+    """Forget zero pose and axis and find them anew; an open set is closed."""
+
+
+class Mark(_Verb, frozen=True, kw_only=True, tag="mark"):
+    """Mark this moment."""
+
+    text: Text = "mark"
+
+
+class Undo(_Verb, frozen=True, kw_only=True, tag="undo"):
+    """Take the last counted repetition back."""
+
+
+class Report(_Verb, frozen=True, kw_only=True, tag="report"):
+    """What the person says: pain, effort (RPE), soreness, each 0 to 10, or a note."""
+
+    pain: Scale | None = None
+    rpe: Scale | None = None
+    soreness: Scale | None = None
+    note: Text | None = None
+    set_index: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.pain is None and self.rpe is None and self.soreness is None and self.note is None:
+            raise ValueError("report takes pain, rpe, soreness or note")
+
+
+class Resend(_Verb, frozen=True, kw_only=True, tag="resend"):
+    """Send the events of a recorded session again, from one number on."""
+
+    session: Id
+    from_seq: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 1
+
+
+Verb = Start | Stop | Set | Tare | Calibrate | Mark | Undo | Report | Resend
+
+VERBS: dict[str, type[Verb]] = {
+    str(verb.__struct_config__.tag): verb
+    for verb in (Start, Stop, Set, Tare, Calibrate, Mark, Undo, Report, Resend)
+}
+"""Every verb's struct by its name."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that may be carried out.
+
+    Attributes
+    ----------
+    id
+        Chosen by who asks; unique for a station.
+    do
+        What is asked for.
+    reply_to
+        Topic of the answer; ``None`` when it goes back another way.
+    """
+
+    id: str
+    do: Verb
+    reply_to: str | None = None
+
+    @property
+    def verb(self) -> str:
+        """Name of what is asked for."""
+        return str(type(self.do).__struct_config__.tag)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request.
+
+    Attributes
+    ----------
+    reason
+        Stable id: ``done``, ``again`` (the same request was carried out before), or why not.
+    message
+        The same in words, with the next step when it was refused.
+    events
+        Ids of the events that came from it.
+    """
+
+    request: str | None
+    status: Literal["done", "refused", "failed"]
+    reason: str
+    message: str
+    events: tuple[str, ...] = ()
+
+
+class CommandError(EccentraError):
+    """A command cannot be carried out; nothing was changed.
+
+    Parameters
+    ----------
+    reason
+        Stable id such as ``unknown_verb``, ``retained``, ``late``, ``bad_payload``, ``no_session``.
+    message
+        What was found and what to do.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+def parse_arguments(verb: str, arguments: dict[str, Any]) -> Verb:
+    """Check the arguments of a verb.
+
+    Raises
+    ------
+    CommandError
+        ``unknown_verb`` or ``bad_arguments``; the message names the key, what was found and what is allowed.
+    """
+    wanted = VERBS.get(verb)
+    if wanted is None:
+        raise CommandError("unknown_verb", f"{verb[:40]!r} is no command; known are {', '.join(VERBS)}")
+    try:
+        made: Verb = msgspec.convert({**arguments, "verb": verb}, wanted)
+    except msgspec.ValidationError as error:
+        problem, where = explain_invalid(error, arguments, wanted)
+        raise CommandError("bad_arguments", f"{verb}: {where + ': ' if where else ''}{problem}") from None
+    except InputError as error:
+        raise CommandError("bad_arguments", f"{verb}: {error}") from None
+    return made
