@@ -88,6 +88,10 @@ class Pipeline:
         out.extend(self._run.finish())
         return out
 
+    def undo(self, t_us: int) -> list[Event]:
+        """Take the last counted repetition back: somebody says that it was none."""
+        return list(self._run.undo(t_us))
+
     def live(self) -> LiveState:
         """What a screen shows now."""
         return self._run.live()

@@ -83,17 +83,44 @@ class Recorder:
         self._committed_at: int | None = None
         self.commit()
 
+    @classmethod
+    def reopen(cls, path: str | Path) -> Recorder:
+        """Go on writing a session file that was not ended.
+
+        Raises
+        ------
+        RecordingError
+            When it is no session file, is damaged, or cannot be written.
+        """
+        with Recording(path) as recording:
+            last = recording.last_input
+        self = cls.__new__(cls)
+        self.path = Path(path)
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError as error:
+            raise RecordingError(self.path, f"cannot be continued: {error}") from None
+        self._seq = last
+        self._committed_at = None
+        return self
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact about the file, such as how its session ended; the next commit makes it stay."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
+
     def append(self, item: Input) -> None:
         """Record an input, before anything looks at it."""
-        self._seq += 1
         if isinstance(item, Packet):
             kind, sensor, channel, data = "packet", item.sensor, item.channel, item.data
         else:
             kind, sensor, channel, data = _kind(item), None, None, _encoder.encode(item)
         self._db.execute(
             "INSERT INTO input VALUES (?,?,?,?,?,?,?)",
-            (self._seq, item.arrival_ns, kind, sensor, channel, data, zlib.crc32(data)),
+            (self._seq + 1, item.arrival_ns, kind, sensor, channel, data, zlib.crc32(data)),
         )
+        self._seq += 1
         if self._committed_at is None or item.arrival_ns - self._committed_at >= _COMMIT_NS:
             self._committed_at = item.arrival_ns
             self.commit()
@@ -140,6 +167,18 @@ class Recording:
         self.path = Path(path)
         self._db = self._open()
         self.header = self._header()
+
+    @property
+    def last_input(self) -> int:
+        """Number of the last input; 0 when there is none."""
+        with self._readable():
+            return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM input").fetchone()[0])
+
+    def note(self, key: str) -> str | None:
+        """A fact that was kept about the file, or ``None``."""
+        with self._readable():
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
 
     def inputs(self) -> Iterator[Input]:
         """All inputs in order.

@@ -17,14 +17,17 @@ import numpy as np
 from eccentra.decode import Frame, Notice
 from eccentra.errors import DecodeError, InputError
 from eccentra.events import (
+    CalibrationNeeded,
     Event,
     ExerciseChanged,
     Flag,
+    Marked,
     Numbered,
     QualityNoted,
     RepAmended,
     RepCompleted,
     RepCounted,
+    Reported,
     SensorBattery,
     SensorConnected,
     SensorGap,
@@ -32,12 +35,24 @@ from eccentra.events import (
     SensorMalformed,
     SensorRestarted,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     SetCompleted,
     Tared,
 )
 from eccentra.exercises import Exercise
-from eccentra.inputs import ClockPair, Command, Connected, Input, Lost, Packet, Prescribed, Resumed, Tick
+from eccentra.inputs import (
+    ClockPair,
+    Command,
+    Connected,
+    Input,
+    Lost,
+    Packet,
+    Prescribed,
+    Resumed,
+    Tick,
+    Written,
+)
 from eccentra.intake import Intake, LinkHealth
 from eccentra.pipeline import Pipeline
 from eccentra.profiles import SensorSetup
@@ -61,12 +76,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Body mass, when known.
     idle_end_s
         A session without a repetition for so long ends by itself; ``None`` for recordings made elsewhere.
+    athlete
+        Pseudonym of the person.
+    load
+        Load that was prescribed or typed in, in words.
     noted
         Sensors whose data are known to have a circumstance that a reader should know, and which.
     """
 
     body_mass_kg: float | None = None
     idle_end_s: float | None = 1200.0
+    athlete: str | None = None
+    load: str | None = None
     noted: tuple[tuple[str, Flag], ...] = ()
 
 
@@ -155,13 +176,16 @@ class Session:
             return
         if self._seq == 0:
             self._begin(item)
-        now = item.arrival_ns
-        if now > self._now:
+        now, before = item.arrival_ns, self._now
+        if now > before:
             self._now = now
-        if self._deadline is not None and now > self._deadline:
+        if self._deadline is not None and now > self._deadline and not isinstance(item, Resumed):
             self._find_silent(now)
         if isinstance(item, Packet):
             self._packet(item)
+        elif isinstance(item, Resumed):
+            self._flush()
+            self._resume(item, before)
         else:
             self._flush()
             self._control(item)
@@ -176,6 +200,8 @@ class Session:
                 exercise=self.exercise.id,
                 sensors={name: sensor.setup.profile.id for name, sensor in self._sensors.items()},
                 software=self.header.software,
+                athlete=self.header.settings.athlete,
+                load=self.header.settings.load,
             )
         )
         for name, flag in self.header.settings.noted:
@@ -280,6 +306,9 @@ class Session:
                 if item.sensor in self._sensors:
                     self._sensors[item.sensor].health.connected = False
                     self._put(SensorLost(t_us=t_us, sensor=item.sensor, why=item.why))
+            case Written():
+                if item.sensor in self._sensors:
+                    self._sensors[item.sensor].decoder.expect(item.data)
             case Command():
                 self._command(item)
             case Prescribed():
@@ -287,26 +316,64 @@ class Session:
             case Resumed() | Packet():
                 pass
 
+    def _resume(self, item: Resumed, before_ns: int) -> None:
+        """Every connection ended with the process; what was open stays open, with a gap in it."""
+        t_us = item.arrival_ns // 1000
+        gap_s = (item.arrival_ns - before_ns) / NS_PER_S
+        self._put(SessionResumed(t_us=t_us, gap_s=gap_s, by_wall=item.by_wall))
+        if item.by_wall:
+            self._put(QualityNoted(t_us=t_us, flag=Flag.TIME_FROM_WALL_CLOCK))
+        for name, sensor in self._sensors.items():
+            if name not in self._absent:
+                self._absent.add(name)
+                self._emit(self._pipeline.absent(name))
+            if sensor.health.connected:
+                sensor.health.connected = False
+                self._put(SensorLost(t_us=t_us, sensor=name, why="interrupted"))
+        self._set_deadline()
+
     def _command(self, item: Command) -> None:
         t_us = item.arrival_ns // 1000
-        if item.verb == "stop":
-            self._end("stop")
-        elif item.verb == "tare":
-            for name in [item.args["sensor"]] if "sensor" in item.args else list(self._sensors):
-                self._tare(str(name), t_us)
-        elif item.verb == "exercise":
-            try:
-                exercise = msgspec.convert(item.args.get("exercise"), Exercise)
-            except msgspec.ValidationError as error:
-                raise InputError(f"command {item.verb}", str(error)) from None
-            self._emit(self._pipeline.finish())
-            self.exercise = exercise
-            self._pipeline = self._start(exercise, self._sets + 1)
-            for name in self._absent:
-                self._emit(self._pipeline.absent(name))
-            self._put(ExerciseChanged(t_us=t_us, exercise=exercise.id))
-        else:
-            raise InputError(f"command {item.verb}", "is not known; known are stop, tare, exercise")
+        match item.verb:
+            case "stop":
+                self._end("interrupted" if item.args.get("why") == "interrupted" else "stop")
+            case "tare":
+                for name in [item.args["sensor"]] if "sensor" in item.args else list(self._sensors):
+                    self._tare(str(name), t_us)
+            case "exercise":
+                try:
+                    exercise = msgspec.convert(item.args.get("exercise"), Exercise)
+                except msgspec.ValidationError as error:
+                    raise InputError(f"command {item.verb}", str(error)) from None
+                self._restart(exercise)
+                self._put(ExerciseChanged(t_us=t_us, exercise=exercise.id))
+            case "calibrate":
+                self._restart(self.exercise)
+                instruction = "Stay still in the start pose for two seconds, then go on."
+                self._put(CalibrationNeeded(t_us=t_us, what="start pose and axis", instruction=instruction))
+            case "undo":
+                self._emit(self._pipeline.undo(t_us))
+            case "mark":
+                self._put(Marked(t_us=t_us, text=str(item.args.get("text", "mark"))))
+            case "report":
+                try:
+                    event = msgspec.convert({"request": item.request, **item.args, "t_us": t_us}, Reported)
+                except msgspec.ValidationError as error:
+                    raise InputError(f"command {item.verb}", str(error)) from None
+                self._put(event)
+            case _:
+                raise InputError(
+                    f"command {item.verb}",
+                    "is not known; known are calibrate, exercise, mark, report, stop, tare, undo",
+                )
+
+    def _restart(self, exercise: Exercise) -> None:
+        """Close what is open and begin the exercise anew, with nothing calibrated."""
+        self._emit(self._pipeline.finish())
+        self.exercise = exercise
+        self._pipeline = self._start(exercise, self._sets + 1)
+        for name in sorted(self._absent):
+            self._emit(self._pipeline.absent(name))
 
     def _tare(self, name: str, t_us: int) -> None:
         sensor = self._sensors.get(name)

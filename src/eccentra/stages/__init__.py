@@ -50,6 +50,10 @@ class EventRun(Protocol):
         """Decide what is still open: nothing more will come."""
         ...
 
+    def undo(self, t_us: int) -> Sequence[Event]:
+        """Take the last counted repetition back: somebody says that it was none."""
+        ...
+
     def live(self) -> LiveState:
         """What a screen shows now."""
         ...

@@ -127,6 +127,10 @@ class ForceRun:
         out += self._book.finish(self._t // 1000)
         return out
 
+    def undo(self, t_us: int) -> Sequence[Event]:
+        """Take the last counted repetition back: somebody says that it was none."""
+        return self._book.undo(t_us)
+
     def live(self) -> LiveState:
         """What a screen shows now."""
         book = self._book

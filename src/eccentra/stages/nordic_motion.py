@@ -117,6 +117,10 @@ class MotionRun:
         out += self._judge.finish(self._t)
         return out
 
+    def undo(self, t_us: int) -> Sequence[Event]:
+        """Take the last counted repetition back: somebody says that it was none."""
+        return self._judge.book.undo(t_us)
+
     def live(self) -> LiveState:
         """What a screen shows now."""
         book = self._judge.book

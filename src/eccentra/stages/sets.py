@@ -125,7 +125,9 @@ class SetBook:
         return index, events
 
     def complete(self, rep: Repetition) -> list[Event]:
-        """The numbers of a counted repetition are final."""
+        """The numbers of a counted repetition are final; nothing, when it was taken back before."""
+        if rep.index not in self._counted:
+            return []
         self._reps[rep.index] = rep
         self._last_us = max(self._last_us, rep.end_us)
         return [RepCompleted(t_us=rep.end_us, rep=rep)]
@@ -139,6 +141,15 @@ class SetBook:
             self._reps.pop(index, None)
             self.live_reps -= 1
         return [RepAmended(t_us=t_us, set_index=set_index, index=index, counted=False, reason=reason)]
+
+    def undo(self, t_us: int) -> list[Event]:
+        """Take the last counted repetition of the open or last set back; nothing when there is none."""
+        if not self._counted:
+            return []
+        index = max(self._counted)
+        if not self.open:
+            del self._counted[index]
+        return self.amend(self.set_index, index, t_us, Reason.UNDONE)
 
     def reject(self, start_us: int, end_us: int, decided_us: int, reason: Reason) -> list[Event]:
         """A movement was looked at and not counted."""
