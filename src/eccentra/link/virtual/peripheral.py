@@ -1,0 +1,439 @@
+"""An emulated sensor: GATT server and advertiser made from a device profile, fed with simulated samples.
+
+Samples are taken on true time, which is the event loop's clock less ``zero``; a packet leaves when its last
+sample has been taken, or at the next connection event. All sensors of one athlete share ``zero``.
+
+What can go wrong is a method each: :meth:`VirtualSensor.drop`, :meth:`~VirtualSensor.vanish`,
+:meth:`~VirtualSensor.sleep`, :meth:`~VirtualSensor.low_battery` ... :mod:`.faults` has them as data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from bumble import att, hci
+from bumble.core import BaseBumbleError
+from bumble.device import Connection
+from bumble.gatt import Characteristic, CharacteristicValue, Service
+
+from eccentra.errors import InputError
+from eccentra.link.virtual.advertising import advertisements
+from eccentra.link.virtual.air import SUPERVISION_S
+from eccentra.link.virtual.firmware import Answers, BaseFirmware, Stream, firmware_for
+from eccentra.link.virtual.radios import Radio, RadioSource
+from eccentra.link.virtual.tape import Tape
+from eccentra.profiles import SensorSetup
+from eccentra.samples import NS_PER_S, Times
+
+__all__ = ["SensorCounts", "Sent", "VirtualSensor"]
+
+_SMALLEST_MTU = 23
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A packet that was handed to the radio.
+
+    Attributes
+    ----------
+    connection
+        Number of the connection, from 1.
+    stream
+        Number of the stream: the device's counter may start anew with each.
+    at_s
+        Event loop's clock.
+    first
+        Number of the first sample in the tape.
+    device_ns
+        Time of each sample on the device's clock, int64.
+    """
+
+    connection: int
+    stream: int
+    at_s: float
+    first: int
+    device_ns: Times
+
+
+class SensorCounts(msgspec.Struct, kw_only=True):
+    """What has happened to a sensor since it was started."""
+
+    connections: int = 0
+    disconnections: int = 0
+    writes: int = 0
+    packets: int = 0
+    samples: int = 0
+    withheld: int = 0
+
+
+class VirtualSensor:
+    """One emulated sensor.
+
+    Parameters
+    ----------
+    setup
+        Model, and the stream that the tape was made for.
+    tape
+        What it measures.
+    source
+        Where it gets its radio from.
+    address
+        Random static Bluetooth address (its first two bits are ones).
+    serial
+        Digits; part of the name.
+    name
+        Local name; made of the profile's prefix and the serial number when absent.
+    name_first
+        Advertise the name before the services, see :func:`.advertising.advertisements`.
+    advertise_every_s
+        Advertising interval.
+    interval_s
+        Connection interval: packets leave at its multiples only, several at once. 0: as soon as ready.
+    drift_ppm
+        How much faster than true time its clock runs.
+    booted_s
+        For how long it has been on when it is started.
+    mtu
+        Largest ATT MTU; the firmware's when absent.
+    sent
+        Told of every packet of samples.
+    say
+        Told in words what happens.
+
+    Attributes
+    ----------
+    counts
+        What has happened so far.
+    swallow, refuse
+        So many of the next commands are answered but not carried out; are refused.
+    lose, repeat
+        So many of the next packets are lost inside the sensor; are sent twice.
+    silent
+        Connected and well, but sends nothing.
+    """
+
+    def __init__(
+        self,
+        setup: SensorSetup,
+        tape: Tape,
+        source: RadioSource,
+        *,
+        address: str,
+        serial: str = "1234",
+        name: str | None = None,
+        name_first: bool = False,
+        advertise_every_s: float = 0.1,
+        interval_s: float = 0.0,
+        drift_ppm: float = 0.0,
+        booted_s: float = 600.0,
+        mtu: int | None = None,
+        sent: Callable[[Sent], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        if setup.profile.ble is None:
+            raise InputError(setup.profile.id, "is no Bluetooth device; it cannot be emulated")
+        self.setup = setup
+        self.address = address.upper()
+        self.name = name or _name(setup, serial)
+        self.counts = SensorCounts()
+        self.swallow = self.refuse = self.lose = self.repeat = 0
+        self.silent = False
+        self.firmware: BaseFirmware = firmware_for(
+            setup, booted_ns=-round(booted_s * NS_PER_S), drift_ppm=drift_ppm, serial=serial
+        )
+        self._ble = setup.profile.ble
+        self._mtu = mtu or self.firmware.MTU
+        self._tape = tape
+        self._source = source
+        self._adverts = advertisements(self._ble, self.name, serial, name_first=name_first)
+        self._advertise_every_s = advertise_every_s
+        self._interval_s = interval_s
+        self._sent = sent
+        self._say = say or (lambda text: None)
+        self._zero_s = 0.0
+        self._radio: Radio | None = None
+        self._connection: Connection | None = None
+        self._characteristics: dict[str, Characteristic[bytes]] = {}
+        self._advertising = True
+        self._played: Stream | None = None
+        self._streaming: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a host is connected."""
+        return self._connection is not None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether it has been told to stream."""
+        return self.firmware.stream is not None
+
+    @property
+    def on_air(self) -> bool:
+        """Whether its radio is on."""
+        return self._radio is not None
+
+    def true_ns(self) -> int:
+        """True time now."""
+        return round((asyncio.get_running_loop().time() - self._zero_s) * NS_PER_S)
+
+    async def start(self, zero_s: float | None = None) -> None:
+        """Switch the radio on and advertise; ``zero_s`` is when the tape starts, now if not given."""
+        self._zero_s = asyncio.get_running_loop().time() if zero_s is None else zero_s
+        await self._switch_on()
+
+    async def stop(self) -> None:
+        """Hang up and switch off."""
+        self._advertising = False
+        for task in list(self._tasks):
+            task.cancel()
+        if self._radio is not None:
+            await self._hang_up()
+            await self._switch_off(None)
+
+    # What can go wrong.
+
+    async def drop(self, away_s: float = 0.0) -> None:
+        """Disconnect from this side, and stay out of sight for ``away_s``."""
+        await self.advertise(False)
+        await self._hang_up()
+        await asyncio.sleep(away_s)
+        await self.advertise(True)
+
+    async def vanish(self, away_s: float = 0.0, noticed_s: float | None = SUPERVISION_S) -> None:
+        """The radio is gone without a word, and back after ``away_s``.
+
+        The other side notices after ``noticed_s``; with ``None`` it does not (on the in-memory air), until
+        it tries something and gets no answer.
+        """
+        await self._switch_off(noticed_s)
+        await asyncio.sleep(away_s)
+        await self._switch_on()
+
+    async def sleep(self) -> None:
+        """Switch off as after a while without use: hang up, advertise no more."""
+        await self.advertise(False)
+        await self._hang_up()
+
+    async def wake(self) -> None:
+        """Be switched on again."""
+        self.firmware.asleep = False
+        await self.advertise(True)
+
+    async def advertise(self, on: bool) -> None:
+        """Begin or cease to advertise; while connected it never does."""
+        self._advertising = on
+        if self._radio is None or self._connection is not None:
+            return
+        if on:
+            await self._start_advertising(self._radio)
+        else:
+            await self._radio.device.stop_advertising()
+
+    async def low_battery(self) -> None:
+        """The battery is nearly empty."""
+        self._say("low battery")
+        for to, data in self.firmware.low_battery():
+            await self._notify(to, data)
+
+    def restart_counter(self) -> None:
+        """The counter in its packets starts at zero again, without a new connection."""
+        self.firmware.restart_counter(self.true_ns())
+
+    # The radio.
+
+    async def _switch_on(self) -> None:
+        radio = await self._source.attach(self.name, self.address, advertise_every_s=self._advertise_every_s)
+        device = radio.device
+        device.gatt_server.max_mtu = self._mtu
+        self._characteristics = self._gatt()
+        device.add_service(Service(self._ble.service, list(self._characteristics.values())))
+        device.on("connection", self._on_connection)
+        self._radio = radio
+        if self._advertising:
+            await self._start_advertising(radio)
+        self._say("on the air")
+
+    async def _switch_off(self, noticed_s: float | None) -> None:
+        radio, self._radio = self._radio, None
+        if radio is None:
+            return
+        self._say("silent")
+        self._forget_host()
+        await radio.silence(noticed_s)
+
+    async def _start_advertising(self, radio: Radio) -> None:
+        advertisement, response = self._adverts
+        await radio.device.start_advertising(
+            auto_restart=False, advertising_data=advertisement, scan_response_data=response
+        )
+
+    def _gatt(self) -> dict[str, Characteristic[bytes]]:
+        """Characteristics with the properties that the profile's use of them implies."""
+        kinds = Characteristic.Properties
+        written = {write.to for writes in self._ble.commands.values() for write in writes}
+        out: dict[str, Characteristic[bytes]] = {}
+        for name, uuid in self._ble.characteristics.items():
+            properties = kinds(0)
+            if name in self._ble.notify:
+                properties |= kinds.NOTIFY
+            if name in written:
+                properties |= kinds.WRITE | kinds.WRITE_WITHOUT_RESPONSE
+            value = CharacteristicValue(read=_not_readable, write=self._writer(name))
+            out[name] = Characteristic(uuid, properties, Characteristic.WRITEABLE, value)
+        return out
+
+    def _on_connection(self, connection: Connection) -> None:
+        self._connection = connection
+        self.counts.connections += 1
+        self.firmware.connected(_SMALLEST_MTU)
+        self._say("connected")
+        connection.on("disconnection", self._on_disconnection)
+        connection.on("connection_att_mtu_update", lambda: self.firmware.connected(connection.att_mtu))
+
+    def _on_disconnection(self, reason: int) -> None:
+        if self._connection is None:
+            return
+        self._say(f"disconnected ({hci.HCI_ErrorCode(reason).name.lower()})")
+        self._forget_host()
+        if self._advertising and self._radio is not None:
+            self._later(self._start_advertising(self._radio))
+
+    def _forget_host(self) -> None:
+        if self._connection is not None:
+            self.counts.disconnections += 1
+        self._connection = None
+        self.firmware.disconnected()
+        self._restream()
+
+    async def _hang_up(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            await connection.disconnect()
+        except BaseBumbleError:
+            # the host was quicker
+            return
+
+    # Commands and samples.
+
+    def _writer(self, name: str) -> Callable[[Connection, bytes], None]:
+        def written(_: Connection, data: bytes) -> None:
+            self.counts.writes += 1
+            if self.refuse:
+                self.refuse -= 1
+                raise att.ATT_Error(att.ErrorCode.UNLIKELY_ERROR)
+            if self.swallow:
+                self.swallow -= 1
+                return
+            self._obey(name, bytes(data))
+
+        return written
+
+    def _obey(self, name: str, data: bytes) -> None:
+        self._say(f"told {data.hex()}")
+        answers = self.firmware.write(name, data, self.true_ns())
+        self._restream()
+        if answers or self.firmware.asleep:
+            self._later(self._answer(answers))
+
+    async def _answer(self, answers: Answers) -> None:
+        for to, data in answers:
+            await self._notify(to, data)
+        if self.firmware.asleep:
+            await self.sleep()
+
+    def _restream(self) -> None:
+        """Make the streaming task fit to what the firmware wants."""
+        stream = self.firmware.stream
+        if stream is self._played:
+            return
+        self._played = stream
+        if self._streaming is not None:
+            self._streaming.cancel()
+            self._streaming = None
+        if stream is not None:
+            self._streaming = self._later(self._play(stream))
+
+    async def _play(self, stream: Stream) -> None:
+        """Send the samples of one stream as they fall due."""
+        tape = self._tape.at_rate(stream.rate_hz)
+        columns = [tape.channels.index(channel) for channel in stream.channels]
+        loop = asyncio.get_running_loop()
+        first = tape.first_after(self.true_ns())
+        while True:
+            count = self.firmware.samples_per_packet
+            t_ns, x = tape.read(first, count)
+            if len(t_ns) < count:
+                self._say("the recording has ended")
+                return
+            wait = self._due_s(int(t_ns[-1])) - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            await self._send(stream, first, t_ns, self.firmware.encode(t_ns, x[:, columns]))
+            first += count
+
+    def _due_s(self, true_ns: int) -> float:
+        """When a packet leaves whose last sample is taken at ``true_ns``."""
+        ready = self._zero_s + true_ns / NS_PER_S
+        if self._interval_s <= 0:
+            return ready
+        return math.ceil(ready / self._interval_s) * self._interval_s
+
+    async def _send(self, stream: Stream, first: int, t_ns: Times, packets: list[tuple[str, bytes]]) -> None:
+        connection = self._connection
+        if connection is None or self.silent or not self._subscribed(connection, packets[0][0]):
+            self.counts.withheld += len(t_ns)
+            return
+        if self.lose:
+            self.lose -= 1
+            return
+        times = 1
+        if self.repeat:
+            self.repeat -= 1
+            times = 2
+        for to, data in packets * times:
+            await self._notify(to, data)
+        self.counts.packets += 1
+        self.counts.samples += len(t_ns)
+        if self._sent is not None:
+            self._sent(
+                Sent(
+                    connection=self.counts.connections,
+                    stream=stream.number,
+                    at_s=asyncio.get_running_loop().time(),
+                    first=first,
+                    device_ns=self.firmware.device_ns(t_ns),
+                )
+            )
+
+    def _subscribed(self, connection: Connection, name: str) -> bool:
+        server = connection.device.gatt_server
+        cccd = server.subscribers.get(connection, {}).get(self._characteristics[name].handle, b"")
+        return bool(cccd[:1] and cccd[0] & 1)
+
+    async def _notify(self, name: str, data: bytes) -> None:
+        if self._connection is not None:
+            device = self._connection.device
+            await device.notify_subscriber(self._connection, self._characteristics[name], data)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _not_readable(_: Connection) -> bytes:
+    raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
+
+
+def _name(setup: SensorSetup, serial: str) -> str:
+    ble = setup.profile.ble
+    prefix = ble.name_prefixes[0] if ble and ble.name_prefixes else setup.profile.name
+    return f"{prefix}{'' if prefix.endswith(' ') else '_'}{serial}"
