@@ -346,9 +346,9 @@ class _Client(BaseBleakClient):
             answered = task.done() and not task.cancelled()
             if not task.done():
                 task.cancel()
-        if gone.done() or (task.done() and not answered):
-            raise BleakError("disconnected") from (task.exception() if answered else None)
         if not answered:
+            if gone.done() or task.done():
+                raise BleakError("disconnected")
             raise TimeoutError(f"no answer from {self.address} within {self.central.request_s:g} s")
         try:
             return task.result()

@@ -32,6 +32,7 @@ from eccentra.samples import NS_PER_S, Times
 __all__ = ["SensorCounts", "Sent", "VirtualSensor"]
 
 _SMALLEST_MTU = 23
+_SWITCH_OFF_S = 0.05  # the command is still acknowledged
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,6 +347,7 @@ class VirtualSensor:
         for to, data in answers:
             await self._notify(to, data)
         if self.firmware.asleep:
+            await asyncio.sleep(_SWITCH_OFF_S)
             await self.sleep()
 
     def _restream(self) -> None:
