@@ -44,6 +44,8 @@ class LinkStatus(msgspec.Struct, frozen=True, kw_only=True):
         What is wrong now, and what to do; empty when it is streaming.
     battery_low
         The sensor said so.
+    battery_pct
+        What the sensor said when it was connected, if it did.
     """
 
     sensor: str

@@ -1,0 +1,34 @@
+"""Bluetooth addresses and UUIDs: how they look, how two are compared, how they are kept out of texts.
+
+An address is six bytes in hex (Linux, Windows), or a UUID that a Mac makes up for each device.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ADDRESS_PATTERN", "long_uuid", "normal_address", "without_addresses"]
+
+_MAC = r"[0-9A-Fa-f]{2}(?:[:_-][0-9A-Fa-f]{2}){5}"
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+ADDRESS_PATTERN = rf"^(?:[0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}}){{5}}|{_UUID})$"
+"""An address as it is written in files and on the command line."""
+
+# a UUID in an error text may be a characteristic or a Mac's address: nobody can tell, so it goes
+_ANY = re.compile(rf"(?<![0-9A-Fa-f])(?:{_UUID}|{_MAC})(?![0-9A-Fa-f])")
+
+
+def normal_address(address: str) -> str:
+    """The one way of writing an address by which two are compared."""
+    return address.strip().upper()
+
+
+def without_addresses(text: str) -> str:
+    """The text with every Bluetooth address replaced, those inside D-Bus paths (``dev_AA_BB_...``) too."""
+    return _ANY.sub("(address)", text)
+
+
+def long_uuid(uuid: str) -> str:
+    """A service or characteristic UUID with 128 bits, lower case; 16-bit ones are on the Bluetooth base."""
+    lower = uuid.lower()
+    return f"0000{lower}-0000-1000-8000-00805f9b34fb" if len(lower) == 4 else lower

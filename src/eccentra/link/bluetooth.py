@@ -1,0 +1,535 @@
+"""Sensors over Bluetooth Low Energy, by Bleak: found, connected, started, kept.
+
+There is one scanner in the program. Scanner and connects take turns under one lock, because scanning while
+connecting fails on many adapters. Every connection has a client of its own, made from the device as the
+scanner just saw it, and a lost client is always disconnected before the next one is made: on BlueZ it would
+otherwise deliver every notification a second time. What is done when is decided by the pure parts
+:mod:`~eccentra.link.machine` and :mod:`~eccentra.link.listening`; here it is carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.backends.adapter import BaseBleakAdapter
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.exc import BleakError
+
+from eccentra.errors import InputError, LinkError
+from eccentra.events import StationNoted, StationReason
+from eccentra.link import LinkStatus, WantedSensor
+from eccentra.link.addresses import long_uuid, normal_address, without_addresses
+from eccentra.link.advice import RADIO, Step, Trouble, advice_for, explain
+from eccentra.link.connection import Connection
+from eccentra.link.listening import Listening, Rhythm
+from eccentra.link.machine import Action, Connect, Patience, Release, SensorMachine
+from eccentra.link.mailbox import Mailbox
+from eccentra.samples import NS_PER_S
+
+__all__ = ["BluetoothLink"]
+
+_SCAN_START_S = 10.0
+_SCAN_STOP_S = 5.0
+# Bleak itself waits 10 s for the operating system to report the end of a connection.
+_RELEASE_S = 12.0
+_COMMAND_S = 5.0
+# Bleak gives up first, so that its message is the one that is said.
+_BLEAK_SHARE = 0.8
+_GOODBYE_S = 5.0
+_LONGEST_PAUSE_S = 1.0
+# The loop was held up for so long: packets may wait that nobody has looked at yet.
+_LATE_S = 1.0
+_GENERIC_ATTRIBUTE = "1801"
+_NO_RSSI = -127
+
+log = logging.getLogger("eccentra.link")
+
+
+class _Sensor:
+    """One wanted sensor: its machine and what runs for it."""
+
+    def __init__(self, wanted: WantedSensor, machine: SensorMachine) -> None:
+        self.setup = wanted.setup
+        self.machine = machine
+        self.device: BLEDevice | None = None
+        self.inherited = False
+        self.connection: Connection | None = None
+        self.attempt: asyncio.Task[None] | None = None
+
+
+class BluetoothLink:
+    """Keeps sensors connected and streaming.
+
+    Parameters
+    ----------
+    wanted
+        The sensors.
+    mailbox
+        Takes what comes.
+    backend
+        Bleak backend classes of scanner and client, instead of the platform's.
+    adapter
+        The same for asking which devices the system holds; needed only together with ``backend``.
+    now
+        Host's monotonic clock, ns.
+    patience, rhythm
+        Thresholds.
+    platform
+        ``sys.platform``, for advice.
+
+    Raises
+    ------
+    InputError
+        When two sensors have one address or id, or one is no Bluetooth device.
+    """
+
+    def __init__(
+        self,
+        wanted: Sequence[WantedSensor],
+        mailbox: Mailbox,
+        *,
+        backend: tuple[type[BaseBleakScanner], type[BaseBleakClient]] | None = None,
+        adapter: type[BaseBleakAdapter] | None = None,
+        now: Callable[[], int] = time.monotonic_ns,
+        patience: Patience | None = None,
+        rhythm: Rhythm | None = None,
+        platform: str = sys.platform,
+    ) -> None:
+        self._mailbox = mailbox
+        self._scanner_class = None if backend is None else backend[0]
+        self._client_class = None if backend is None else backend[1]
+        self._adapter_class = adapter
+        # a made-up scanner comes with no adapter unless one is given
+        self._asks_system = backend is None or adapter is not None
+        self._now = now
+        self._platform = platform
+        self._sensors: dict[str, _Sensor] = {}
+        self._by_address: dict[str, _Sensor] = {}
+        for one in wanted:
+            self._add(one, patience)
+        self._listening = Listening(rhythm)
+        self._scanner: BleakScanner | None = None
+        self._scan_task: asyncio.Task[None] | None = None
+        self._radio_problem: Trouble | None = None
+        self._busy: _Sensor | None = None
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
+        _keep_addresses_out_of_logs()
+
+    def _add(self, one: WantedSensor, patience: Patience | None) -> None:
+        name, address = one.setup.sensor, normal_address(one.address)
+        if one.setup.profile.ble is None:
+            raise InputError(name, f"{one.setup.profile.name} is no Bluetooth device")
+        if name in self._sensors or address in self._by_address:
+            raise InputError(name, "is bound twice; each sensor has one address and one id")
+        sensor = _Sensor(one, SensorMachine(name, self._now(), patience, self._platform))
+        self._sensors[name] = self._by_address[address] = sensor
+
+    # -- what the station calls --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep all sensors connected and streaming until cancelled; then disconnect all of them."""
+        try:
+            while True:
+                try:
+                    self._look()
+                except Exception as error:  # noqa: BLE001  a mistake here must not end the set
+                    self._mistake(error)
+                await self._pause()
+        finally:
+            await self._end()
+
+    async def command(self, sensor: str, name: str) -> None:
+        """Write the profile's command ``name`` (``tare``, ``battery`` ...) to a sensor.
+
+        Raises
+        ------
+        LinkError
+            When it is not connected, knows no such command, or the write failed.
+        """
+        reason = StationReason.COMMAND_FAILED
+        one = self._sensors.get(sensor)
+        if one is None:
+            known = ", ".join(self._sensors) or "none"
+            raise LinkError(reason, f"there is no sensor {sensor!r}", f"name one of these: {known}")
+        known = ", ".join((one.setup.profile.ble.commands if one.setup.profile.ble else {}).keys())
+        if name not in known.split(", "):
+            raise LinkError(reason, f"{sensor}: has no command {name!r}", f"it knows: {known}")
+        connection = one.connection
+        if connection is None or not connection.open or one.machine.state != "streaming":
+            raise LinkError(reason, f"{sensor} is not connected", "wait until it streams, then try again")
+        try:
+            async with asyncio.timeout(_COMMAND_S):
+                await connection.command(name)
+        except (BleakError, TimeoutError, OSError, EOFError, AssertionError) as error:
+            trouble = explain(error, "command", self._platform)
+            raise LinkError(trouble.reason, f"{sensor}: {trouble.detail}", trouble.advice) from None
+
+    def status(self) -> Sequence[LinkStatus]:
+        """How each sensor is connected now."""
+        now = self._now()
+        return [self._status(sensor, now) for sensor in self._sensors.values()]
+
+    def _status(self, sensor: _Sensor, now: int) -> LinkStatus:
+        status = sensor.machine.status(now)
+        connection = sensor.connection
+        if connection is not None:
+            status = msgspec.structs.replace(
+                status, battery_low=connection.battery_low, battery_pct=connection.battery_pct
+            )
+        if self._radio_problem is not None and status.state in ("searching", "waiting", "lost"):
+            _, detail, advice = self._radio_problem
+            status = msgspec.structs.replace(status, problem=detail, advice=advice)
+        return status
+
+    # -- the loop ----------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Time passed or something happened: what is to be done now."""
+        now = self._now()
+        for sensor in self._sensors.values():
+            self._carry_out(sensor, sensor.machine.tick(now))
+        if self._scan_task is None and self._busy is None:
+            wish = self._listening.decide(now, needed=self._needed(), sparing=self._sparing(now))
+            if wish is not None:
+                self._scan_task = self._spawn(self._scan_on() if wish == "start" else self._scan_off())
+
+    def _needed(self) -> bool:
+        searching = any(sensor.machine.state == "searching" for sensor in self._sensors.values())
+        return searching and self._busy is None
+
+    def _sparing(self, now: int) -> bool:
+        """True when only sensors are searched that are probably switched off."""
+        searched = [s.machine for s in self._sensors.values() if s.machine.state == "searching"]
+        return all(machine.asleep(now) for machine in searched)
+
+    async def _pause(self) -> None:
+        now = self._now()
+        scan = self._listening.next_ns(needed=self._needed(), sparing=self._sparing(now))
+        due = [sensor.machine.next_ns() for sensor in self._sensors.values()]
+        if self._scan_task is None and self._busy is None:
+            due.append(scan)
+        soonest = min((t - now for t in due if t is not None), default=NS_PER_S)
+        pause_s = min(max(soonest / NS_PER_S, 0.001), _LONGEST_PAUSE_S)
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+        late = self._now() - now - round(pause_s * NS_PER_S)
+        if late > _LATE_S * NS_PER_S:
+            for sensor in self._sensors.values():
+                sensor.machine.excuse(late)
+
+    def _carry_out(self, sensor: _Sensor, actions: Sequence[Action]) -> None:
+        for action in actions:
+            match action:
+                case Connect():
+                    self._connect(sensor)
+                case Release():
+                    self._release(sensor, action.why)
+                case StationNoted():
+                    self._mailbox.put(action)
+        if actions:
+            self._wake.set()
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -- scanning ----------------------------------------------------------------------------------------
+
+    async def _scan_on(self) -> None:
+        try:
+            async with self._lock:
+                if self._busy is None and not self._ending:
+                    await self._start_scanner()
+        finally:
+            self._scan_task = None
+            self._wake.set()
+
+    async def _start_scanner(self) -> None:
+        try:
+            async with asyncio.timeout(_SCAN_START_S):
+                await self._find_held()
+                if self._busy is not None:
+                    # a device that the system holds is being connected, so the radio works
+                    self._listening.usable = True
+                    self._radio_back()
+                    return
+                if self._scanner is None:
+                    self._scanner = BleakScanner(self._advertised, backend=self._scanner_class)
+                await self._scanner.start()
+        except Exception as error:  # noqa: BLE001  explained and said; the link goes on
+            self._scanner = None
+            self._radio_away(self._explain(error, "scan"))
+            return
+        self._listening.started(self._now())
+        self._radio_back()
+
+    async def _scan_off(self) -> None:
+        try:
+            async with self._lock:
+                await self._stop_scanner()
+        finally:
+            self._scan_task = None
+            self._wake.set()
+
+    async def _stop_scanner(self) -> None:
+        if not self._listening.on:
+            return
+        self._listening.stopped()
+        scanner = self._scanner
+        try:
+            async with asyncio.timeout(_SCAN_STOP_S):
+                if scanner is not None:
+                    await scanner.stop()
+        except Exception as error:  # noqa: BLE001  an adapter that is gone cannot stop; the next start says so
+            self._scanner = None
+            self._explain(error, "scan")
+
+    async def _find_held(self) -> None:
+        """Sensors that the system still holds, from a program that was killed: these do not advertise."""
+        if not self._asks_system:
+            return
+        services = {
+            sensor.setup.profile.ble.service
+            for sensor in self._sensors.values()
+            if sensor.setup.profile.ble is not None and sensor.machine.state == "searching"
+        }
+        try:
+            adapter = await BleakAdapter.get(backend=self._adapter_class)
+            held = await adapter.get_connected_devices([_GENERIC_ATTRIBUTE, *sorted(services)])
+        except NotImplementedError:
+            self._asks_system = False
+            return
+        for device in held:
+            self._heard(device, None, inherited=True)
+
+    def _advertised(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        if self._ending:
+            return
+        self._listening.heard(self._now())
+        rssi = advertisement.rssi
+        self._heard(device, None if rssi <= _NO_RSSI else rssi, inherited=False)
+
+    def _heard(self, device: BLEDevice, rssi_dbm: int | None, *, inherited: bool) -> None:
+        sensor = self._by_address.get(normal_address(device.address))
+        if sensor is None:
+            return
+        free = self._busy is None and not self._ending
+        actions = sensor.machine.heard(self._now(), rssi_dbm, free=free)
+        if actions:
+            sensor.device, sensor.inherited = device, inherited
+            self._carry_out(sensor, actions)
+
+    def _radio_away(self, trouble: Trouble) -> None:
+        now = self._now()
+        self._listening.failed(now)
+        for sensor in self._sensors.values():
+            sensor.machine.radio(now, usable=False)
+        before, self._radio_problem = self._radio_problem, trouble
+        if before is None or before.reason is not trouble.reason:
+            self._mailbox.put(
+                StationNoted(
+                    reason=trouble.reason, level="error", detail=trouble.detail, advice=trouble.advice
+                )
+            )
+
+    def _radio_back(self) -> None:
+        before, self._radio_problem = self._radio_problem, None
+        if before is None:
+            return
+        for sensor in self._sensors.values():
+            sensor.machine.radio(self._now(), usable=True)
+        detail = "Bluetooth works again; sensors are searched"
+        self._mailbox.put(StationNoted(reason=before.reason, level="info", detail=detail))
+
+    # -- one connection ----------------------------------------------------------------------------------
+
+    def _connect(self, sensor: _Sensor) -> None:
+        assert self._busy is None, "one connect at a time"
+        assert sensor.connection is None, "the lost client is disconnected before the next is made"
+        self._busy = sensor
+        sensor.connection = Connection(
+            sensor.setup,
+            put=self._mailbox.put,
+            now=self._now,
+            took=self._took,
+            inherited=sensor.inherited,
+            platform=self._platform,
+        )
+        sensor.attempt = self._spawn(self._attempt(sensor, sensor.connection))
+
+    async def _attempt(self, sensor: _Sensor, connection: Connection) -> None:
+        step: Step = "connect"
+        try:
+            async with self._lock:
+                await self._stop_scanner()
+                client = connection.client = self._new_client(sensor, connection)
+                await client.connect()
+                if not connection.open:
+                    await client.disconnect()  # given up meanwhile, and nobody waits for it any more
+                    return
+                sensor.machine.connected(self._now())
+                step = "start"
+                await connection.start()
+            if connection.open:
+                sensor.machine.started(self._now())
+        except LinkError as error:
+            self._failed(sensor, connection, Trouble(error.reason, error.detail, error.advice))
+        except Exception as error:  # noqa: BLE001  explained and said; the link goes on
+            self._failed(sensor, connection, self._explain(error, step))
+        finally:
+            if self._busy is sensor and sensor.connection in (connection, None):
+                self._busy = None
+            self._wake.set()
+
+    def _new_client(self, sensor: _Sensor, connection: Connection) -> BleakClient:
+        assert sensor.device is not None, "connected only after it was heard"
+        return BleakClient(
+            sensor.device,
+            disconnected_callback=functools.partial(self._dropped, sensor, connection),
+            services=[long_uuid(connection.ble.service), long_uuid("180f")],
+            timeout=_BLEAK_SHARE * sensor.machine.patience.connect_s,
+            backend=self._client_class,
+        )
+
+    def _failed(self, sensor: _Sensor, connection: Connection, trouble: Trouble) -> None:
+        if sensor.connection is not connection or not connection.open:
+            return
+        if trouble.reason in RADIO:
+            self._radio_away(trouble)
+        self._carry_out(sensor, sensor.machine.failed(self._now(), trouble))
+
+    def _dropped(self, sensor: _Sensor, connection: Connection, _: BleakClient) -> None:
+        """The operating system says that a connection ended, our own disconnects included."""
+        if sensor.connection is connection and connection.open and not self._ending:
+            self._carry_out(sensor, sensor.machine.dropped(self._now()))
+
+    def _took(self, connection: Connection, at: int, channel: str, data: bytes) -> None:
+        """A packet came; must be quick."""
+        sensor = self._sensors[connection.setup.sensor]
+        machine = sensor.machine
+        if machine.state == "streaming":
+            machine.packet(at)
+            return
+        try:
+            if connection.prove(channel, data):
+                self._carry_out(sensor, machine.samples(at))
+        except LinkError as error:
+            self._failed(sensor, connection, Trouble(error.reason, error.detail, error.advice))
+
+    def _release(self, sensor: _Sensor, why: str) -> None:
+        connection, attempt = sensor.connection, sensor.attempt
+        assert connection is not None, "there is something to release"
+        connection.close(why)
+        self._spawn(self._released(sensor, connection, attempt))
+
+    async def _released(
+        self, sensor: _Sensor, connection: Connection, attempt: asyncio.Task[None] | None
+    ) -> None:
+        try:
+            if attempt is not None and not attempt.done() and not await self._cancelled(attempt):
+                # Stuck below Bleak. It keeps its old lock; others must not wait for it.
+                self._lock = asyncio.Lock()
+            if connection.client is not None:
+                async with asyncio.timeout(_RELEASE_S):
+                    await connection.client.disconnect()
+        except Exception as error:  # noqa: BLE001  it is lost anyway; a mistake of our own is said
+            self._explain(error, "disconnect")
+        finally:
+            sensor.connection = sensor.attempt = None
+            if self._busy is sensor:
+                self._busy = None
+            sensor.machine.released(self._now())
+            if self._listening.usable and not self._ending:
+                self._listening.hurry()
+            self._wake.set()
+
+    async def _cancelled(self, attempt: asyncio.Task[None]) -> bool:
+        attempt.cancel()
+        _, running = await asyncio.wait({attempt}, timeout=_RELEASE_S)
+        return not running
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    async def _end(self) -> None:
+        """Stop streams, disconnect, stop scanning: all at once, and within a bound."""
+        self._ending = True
+        work = [self._spawn(self._goodbye(sensor)) for sensor in self._sensors.values()]
+        if work:
+            await asyncio.wait(work, timeout=_GOODBYE_S)
+        try:
+            await self._stop_scanner()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_GOODBYE_S)
+
+    async def _goodbye(self, sensor: _Sensor) -> None:
+        connection = sensor.connection
+        if connection is None:
+            return
+        if sensor.attempt is not None and not sensor.attempt.done():
+            await self._cancelled(sensor.attempt)
+        try:
+            await connection.stop()
+            if connection.client is not None:
+                await connection.client.disconnect()
+        except Exception as error:  # noqa: BLE001  the program ends; a mistake of our own is said
+            self._explain(error, "disconnect")
+        finally:
+            connection.close("stopped")
+
+    # -- troubles ----------------------------------------------------------------------------------------
+
+    def _explain(self, error: Exception, step: Step) -> Trouble:
+        trouble = explain(error, step, self._platform)
+        if trouble.reason is StationReason.INTERNAL:
+            self._mistake(error)
+        return trouble
+
+    def _mistake(self, error: Exception) -> None:
+        """Say that something happened which nobody thought of. Its text may hold addresses, its trace not."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("unexpected %s: %s\n%s", type(error).__name__, without_addresses(str(error)), where)
+        self._mailbox.put(
+            StationNoted(
+                reason=StationReason.INTERNAL,
+                level="error",
+                detail=f"unexpected {type(error).__name__} in the Bluetooth link",
+                advice=advice_for(StationReason.INTERNAL, self._platform),
+            )
+        )
+
+
+class _Scrubbed(logging.Handler):
+    """Passes a library's log on without Bluetooth addresses."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(record.levelno, "%s: %s", record.name, without_addresses(record.getMessage()))
+
+
+def _keep_addresses_out_of_logs() -> None:
+    library = logging.getLogger("bleak")
+    if not any(isinstance(handler, _Scrubbed) for handler in library.handlers):
+        library.addHandler(_Scrubbed())
+        library.propagate = False
