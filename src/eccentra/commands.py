@@ -6,6 +6,7 @@ it again. Everything in a request is untrusted: sizes, characters and ranges are
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from eccentra.datafolder import explain_invalid
 from eccentra.errors import EccentraError, InputError
 
-__all__ = ["VERBS", "Answer", "CommandError", "Request", "Verb", "parse_arguments"]
+__all__ = ["VERBS", "Answer", "CommandError", "Request", "Verb", "parse_arguments", "parse_line"]
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -176,3 +177,48 @@ def parse_arguments(verb: str, arguments: dict[str, Any]) -> Verb:
     except InputError as error:
         raise CommandError("bad_arguments", f"{verb}: {error}") from None
     return made
+
+
+# What may be typed without naming it: "mark left knee", "tare strap-left".
+_BARE = {"mark": "text", "tare": "sensor", "start": "exercise", "resend": "session"}
+_NUMBERS = {"pain", "rpe", "soreness", "set_index", "from_seq", "body_mass_kg"}
+
+
+def parse_line(line: str) -> Verb:
+    """Read a typed command such as ``report pain=3 rpe=7 note="stiff at first"``.
+
+    Raises
+    ------
+    CommandError
+        As :func:`parse_arguments`; or ``bad_line``.
+    """
+    try:
+        verb, *words = shlex.split(line)
+    except ValueError:
+        raise CommandError("bad_line", f"type a command: {', '.join(VERBS)}") from None
+    arguments: dict[str, Any] = {}
+    bare: list[str] = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and key.isidentifier():
+            arguments[key] = _number(value) if key in _NUMBERS else value
+        else:
+            bare.append(word)
+    if bare:
+        key = _BARE.get(verb, "")
+        if not key and verb in VERBS:
+            raise CommandError("bad_line", f"{verb}: write what you mean as name=value, not {bare[0]!r}")
+        arguments.setdefault(key or "text", " ".join(bare))
+    return parse_arguments(verb, arguments)
+
+
+def _number(text: str) -> float | int | str:
+    """The number that was typed; text that is none is refused later, with its key."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text

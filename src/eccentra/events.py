@@ -124,6 +124,8 @@ class StationReason(StrEnum):
     COMMAND_FAILED = "command_failed"
     CONNECTION_LOST = "connection_lost"
     SENSOR_BACK = "sensor_back"
+    SENSOR_LATE = "sensor_late"
+    START_FAILED = "start_failed"
     QUEUE_OVERFLOW = "queue_overflow"
     BROKER_AWAY = "broker_away"
     BROKER_BACK = "broker_back"
@@ -132,6 +134,7 @@ class StationReason(StrEnum):
     RECOVERED = "recovered"
     RECOVERY_FAILED = "recovery_failed"
     DISK_FAILED = "disk_failed"
+    DISK_BACK = "disk_back"
     CLOCK_STEPPED = "clock_stepped"
     INTERNAL = "internal"
 

@@ -79,7 +79,7 @@ class Recorder:
         )
         self._db.execute("BEGIN")
         self._db.execute("INSERT INTO meta VALUES ('header', ?)", (_encoder.encode(header).decode(),))
-        self._seq = 0
+        self._seq = self._committed = 0
         self._committed_at: int | None = None
         self.commit()
 
@@ -102,7 +102,7 @@ class Recorder:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.DatabaseError as error:
             raise RecordingError(self.path, f"cannot be continued: {error}") from None
-        self._seq = last
+        self._seq = self._committed = last
         self._committed_at = None
         return self
 
@@ -135,7 +135,26 @@ class Recorder:
         """Make everything appended so far survive a kill."""
         if self._db.in_transaction:
             self._db.execute("COMMIT")
+        self._committed = self._seq
         self._db.execute("BEGIN")
+
+    @property
+    def uncommitted(self) -> int:
+        """How many inputs a kill would cost now."""
+        return self._seq - self._committed
+
+    def roll_back(self) -> None:
+        """After a write failed: forget what was not committed, so that it can be appended again."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._seq = self._committed
+        self._db.execute("BEGIN")
+
+    def rest(self) -> None:
+        """Commit and close without an end: the session is to be continued."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+        self._db.close()
 
     def close(self) -> None:
         """Commit and leave one portable file without side files."""

@@ -361,10 +361,12 @@ class Session:
                 except msgspec.ValidationError as error:
                     raise InputError(f"command {item.verb}", str(error)) from None
                 self._put(event)
+            case "start":
+                pass  # it made this session
             case _:
                 raise InputError(
                     f"command {item.verb}",
-                    "is not known; known are calibrate, exercise, mark, report, stop, tare, undo",
+                    "is not known; known are calibrate, exercise, mark, report, start, stop, tare, undo",
                 )
 
     def _restart(self, exercise: Exercise) -> None:

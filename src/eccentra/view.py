@@ -66,7 +66,11 @@ _DIGITS = {
 
 
 class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One sensor's line: what it is, and how its data arrive over the last seconds."""
+    """One sensor's line: what it is, and how its data arrive over the last seconds.
+
+    ``missing_s`` is the time without data in this session; ``loss_pct`` the share of samples that the last
+    seconds lack, ``rssi_dbm`` the signal, both ``None`` when they are not known.
+    """
 
     sensor: str
     what: str
@@ -75,16 +79,25 @@ class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
     missing_s: float
     residual_ms: float | None
     state: str
+    loss_pct: float | None = None
+    rssi_dbm: int | None = None
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything on the screen; immutable, so that it may cross threads."""
+    """Everything on the screen; immutable, so that it may cross threads.
+
+    ``next_step`` is what the person should do now, ``trouble`` what is wrong, each with its advice, and
+    ``typed`` the command that is being typed.
+    """
 
     title: str
     live: LiveState = LiveState()
     sensors: tuple[SensorRow, ...] = ()
     sets: tuple[tuple[str, ...], ...] = ()
     last: str = ""
+    next_step: str = ""
+    trouble: tuple[str, ...] = ()
+    typed: str | None = None
     footer: tuple[str, ...] = ()
 
 
@@ -169,6 +182,11 @@ def render(screen: Screen) -> RenderableType:
         Text(),
         Text(screen.last or "waiting for the first repetition", style="bold", overflow="ellipsis"),
     ]
+    if screen.next_step:
+        parts.append(Text(f"now: {screen.next_step}", style="bold cyan", overflow="fold"))
+    parts += [Text(f"! {line}", style="bold red", overflow="fold") for line in screen.trouble]
+    if screen.typed is not None:
+        parts.append(Text(f"> {screen.typed}_", style="bold"))
     parts += [Text(line, style="dim", overflow="fold") for line in screen.footer]
     return Panel(Group(*parts), title=screen.title, title_align="left", padding=(1, 2))
 
@@ -204,15 +222,17 @@ def _bar(value: float | None, full: float, unit: str, style: str) -> tuple[Rende
 
 def _sensor_table(rows: tuple[SensorRow, ...]) -> Table:
     table = Table(box=None, expand=True, header_style="dim", padding=(0, 1))
-    for name in ("sensor", "device", "rate", "missing", "clock ±", "state"):
+    signal = any(row.rssi_dbm is not None for row in rows)
+    for name in ("sensor", "device", "rate", "loss", "missing", "clock ±", *(["signal"] * signal), "state"):
         table.add_column(name, no_wrap=True)
     for row in rows:
         rate = "-" if row.rate_hz is None else f"{row.rate_hz:.0f} of {row.nominal_hz:.0f} Hz"
         residual = "-" if row.residual_ms is None else f"{row.residual_ms:.1f} ms"
-        style = "green" if row.state == "ok" else "bold red"
-        table.add_row(
-            row.sensor, row.what, rate, f"{row.missing_s:.2f} s", residual, Text(row.state, style=style)
-        )
+        loss = "-" if row.loss_pct is None else f"{row.loss_pct:.0f} %"
+        cells: list[str | Text] = [row.sensor, row.what, rate, loss, f"{row.missing_s:.2f} s", residual]
+        if signal:
+            cells.append("-" if row.rssi_dbm is None else f"{row.rssi_dbm} dBm")
+        table.add_row(*cells, Text(row.state, style="green" if row.state == "ok" else "bold red"))
     return table
 
 

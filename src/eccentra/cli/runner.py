@@ -1,0 +1,190 @@
+"""Runs a station in the terminal: event loop, signals, keyboard, screen, and commands from the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+
+from eccentra.cli.keyboard import Keyboard
+from eccentra.cli.room_watch import RoomWatch
+from eccentra.commands import Answer, CommandError, Request, parse_line
+from eccentra.errors import InputError
+from eccentra.link import Link
+from eccentra.link.mailbox import Mailbox
+from eccentra.mqtt.contract import SensorHealth
+from eccentra.mqtt.publisher import Publisher
+from eccentra.station import HostClock, Room, Station
+from eccentra.view import LiveView
+
+__all__ = ["Runner", "alone"]
+
+_SCREEN_S = 0.1
+
+
+class Runner:
+    """One run of a station.
+
+    Attributes
+    ----------
+    interrupted
+        It was ended by Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        link: Link,
+        mailbox: Mailbox,
+        publisher: Publisher,
+        watch: RoomWatch,
+        clock: HostClock,
+    ) -> None:
+        self.interrupted = False
+        self._publisher = publisher
+        self._watch = watch
+        self._clock = clock
+        self._name = room.station
+        self._asked: set[asyncio.Task[None]] = set()
+        sink = publisher.station(room.station)
+        self._station = Station(
+            room,
+            link,
+            mailbox,
+            (sink, watch),
+            clock=clock,
+            resend=lambda events: publisher.resend(room.station, events),
+        )
+
+    async def run(self, watched: bool) -> None:
+        """Run until the person, a signal or ``quit`` ends it."""
+        loop = asyncio.get_running_loop()
+        self._signals(loop)
+
+        def typed(line: str) -> None:
+            loop.call_soon_threadsafe(self._typed, line)
+
+        keyboard = Keyboard(typed) if watched else None
+        self._publisher.on_commands(self._name, lambda request: loop.call_soon_threadsafe(self._ask, request))
+        self._publisher.on_note(lambda note: loop.call_soon_threadsafe(self._station.note, note))
+        view = LiveView(self._watch.screen) if watched else None
+        with view or contextlib.nullcontext(), keyboard.reading() if keyboard else contextlib.nullcontext():
+            if view is not None:
+                # a warning on stderr would tear the picture; the screen says what is wrong
+                logging.getLogger("eccentra").addHandler(logging.NullHandler())
+            drawing = asyncio.create_task(self._draw(view, keyboard))
+            try:
+                await self._station.run()
+            finally:
+                drawing.cancel()
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    def _signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        def interrupt() -> None:
+            self.interrupted = True
+            self._station.stop()
+
+        if sys.platform == "win32":
+            signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt))
+            return
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+        loop.add_signal_handler(signal.SIGTERM, lambda: self._station.stop(rest=True))
+
+    # -- commands -------------------------------------------------------------------------------------
+
+    def _ask(self, request: Request) -> None:
+        """A command from the broker."""
+        self._start(self._answer(request))
+
+    async def _answer(self, request: Request) -> None:
+        answer = await self._station.request(request)
+        self._publisher.answer(self._name, request, answer)
+
+    def _typed(self, line: str) -> None:
+        """A line from the keyboard."""
+        if line in ("quit", "exit"):
+            self._station.stop()
+            return
+        try:
+            do = parse_line(line)
+        except CommandError as error:
+            self._watch.say(str(error))
+            return
+        self._start(self._show(Request(id=f"typed-{secrets.token_hex(8)}", do=do)))
+
+    async def _show(self, request: Request) -> None:
+        answer: Answer = await self._station.request(request)
+        self._watch.say(answer.message)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    # -- the screen -----------------------------------------------------------------------------------
+
+    async def _draw(self, view: LiveView | None, keyboard: Keyboard | None) -> None:
+        while True:
+            self._watch.update(
+                self._station.state(),
+                self._publisher.health(),
+                self._clock.monotonic_ns(),
+                self._health,
+                None if keyboard is None else keyboard.typed,
+            )
+            if view is not None:
+                view.screen = self._watch.screen
+            await asyncio.sleep(_SCREEN_S)
+
+    def _health(self, sensor: str, health: SensorHealth) -> None:
+        self._publisher.sensor_health(sensor, health)
+
+
+@contextlib.contextmanager
+def alone(home: Path, station: str) -> Iterator[None]:
+    """Hold the station's lock: two processes with one station would tear its sessions apart.
+
+    Raises
+    ------
+    InputError
+        When another process has it.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / f"station-{station}.lock"
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        if not _lock(handle):
+            raise InputError(
+                f"station {station}", "runs already on this computer; give this one another --station"
+            )
+        yield
+    finally:
+        os.close(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> bool:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

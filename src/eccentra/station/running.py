@@ -1,0 +1,293 @@
+"""The running session of a station, if any: its beginning, its time, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from eccentra import __version__, commands
+from eccentra.commands import CommandError
+from eccentra.errors import EccentraError
+from eccentra.events import Numbered, StationNoted, StationReason
+from eccentra.inputs import ClockPair, Command, Connected, Input, Lost, Packet, Resumed, Tick, Written
+from eccentra.profiles import SensorSetup
+from eccentra.recording import Recorder
+from eccentra.samples import NS_PER_S
+from eccentra.session import Header, Settings
+from eccentra.station.hostclock import HostClock
+from eccentra.station.journal import Journal
+from eccentra.station.opening import exercise_named, new_file, session_id, session_of
+from eccentra.station.recovery import Resumable
+from eccentra.station.settings import Room
+
+__all__ = ["Running"]
+
+_PAIR_NS = 60 * NS_PER_S
+# Commits follow arrivals every 200 ms; what arrived last and is followed by nothing is committed by this.
+_COMMIT_NS = NS_PER_S // 10
+# Sensors that were bound but do not come are not waited for longer than this after the first one streams.
+_WAIT_ALL_NS = 15 * NS_PER_S
+_CLOCK_STEP_NS = 2 * NS_PER_S
+
+Tell = Callable[[list[Numbered]], None]
+Note = Callable[[StationNoted], None]
+
+
+class Running:
+    """What a station records and counts now.
+
+    Parameters
+    ----------
+    room
+        What the station is set up with.
+    clock
+        The host's clocks.
+    tell, note
+        Take events whose inputs are committed, and what is wrong.
+
+    Attributes
+    ----------
+    journal
+        The running session, or ``None``.
+    exercise, athlete
+        With which the next session starts.
+    streaming
+        Sensors that stream now.
+    """
+
+    def __init__(self, room: Room, clock: HostClock, tell: Tell, note: Note) -> None:
+        self.journal: Journal | None = None
+        self.exercise, self.athlete = room.exercise, room.athlete
+        self.streaming: dict[str, None] = {}
+        self._room = room
+        self._clock = clock
+        self._tell, self._note = tell, note
+        self._setups: dict[str, SensorSetup] = {w.setup.sensor: w.setup for w in room.wanted}
+        self._first_streams_ns: int | None = None
+        self._may_begin = room.exercise is not None
+        self._tried: frozenset[str] = frozenset()
+        self._late: set[str] = set()
+        self._next_tick = self._next_pair = self._committed_ns = 0
+        self._wall_offset: int | None = None
+
+    @property
+    def next_tick_ns(self) -> int:
+        """Host time at which :meth:`turn` is due although nothing came."""
+        return self._next_tick
+
+    def now(self) -> int:
+        """Session time."""
+        journal = self.current()
+        return self._clock.monotonic_ns() - journal.zero_ns
+
+    def current(self) -> Journal:
+        """The running session, or a refusal."""
+        if self.journal is None:
+            raise CommandError("no_session", "no session is running; start one first")
+        return self.journal
+
+    def turn(self, items: Sequence[Input]) -> bool:
+        """Take what came, in host time, and what time it is; true when a session took something."""
+        now = self._clock.monotonic_ns()
+        mine = [item for item in items if self._sort(item)]
+        journal = self.journal
+        if journal is None:
+            self._next_tick = now + NS_PER_S
+            self._begin_when_ready(now)
+            return False
+        ready = [_at(item, item.arrival_ns - journal.zero_ns) for item in mine]
+        ready += self._time(now, journal)
+        if ready:
+            journal.take(ready)
+        if now - self._committed_ns >= _COMMIT_NS:
+            self._committed_ns = now
+            journal.commit()
+        if journal.overfull:
+            self.end()
+        elif journal.ended:
+            self._over()
+        return bool(ready)
+
+    # -- beginning and end ----------------------------------------------------------------------------
+
+    def start(self, do: commands.Start, request: str | None) -> list[Numbered]:
+        """Begin a session with the sensors that stream.
+
+        Raises
+        ------
+        CommandError
+            When one is running, no sensor streams, or these sensors cannot measure the exercise.
+        """
+        if self.journal is not None:
+            raise CommandError("running", f"session {self.journal.name} is running; stop it first")
+        exercise = exercise_named(do.exercise or self.exercise)
+        sensors = tuple(self._setups[name] for name in self._setups if name in self.streaming)
+        if not sensors:
+            raise CommandError(
+                "no_sensors", "no sensor is streaming; switch the sensors on and wait for their data"
+            )
+        now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
+        athlete = do.athlete or self.athlete
+        settings = Settings(
+            body_mass_kg=do.body_mass_kg or self._room.body_mass_kg,
+            athlete=athlete,
+            load=self._room.load if do.load is None else do.load,
+        )
+        header = Header(
+            session=session_id(self._room.station, wall),
+            exercise=exercise,
+            sensors=sensors,
+            software=__version__,
+            settings=settings,
+        )
+        session = session_of(header)
+        recorder = new_file(
+            self._room.folder, header, station=self._room.station, zero_ns=now, boot=self._clock.boot()
+        )
+        self.exercise, self.athlete, self._may_begin = exercise.id, athlete, False
+        self._take_up(Journal(session, recorder, now, tell=self._tell, note=self._note))
+        self._wall_offset = wall - now
+        # the command is the first input: after an interruption it is known that it was carried out
+        asked: list[Input] = [] if request is None else [Command(0, "start", {}, request)]
+        return self.current().take(
+            [ClockPair(0, wall), *asked, *(Connected(0, setup.sensor) for setup in sensors)]
+        )
+
+    def resume(self, found: Resumable, began_ns: int) -> None:
+        """Go on with an interrupted session; ``began_ns`` is when this process began to listen."""
+        self._may_begin = False
+        try:
+            recorder = Recorder.reopen(found.path)
+        except EccentraError as error:
+            self._note(
+                StationNoted(
+                    reason=StationReason.RECOVERY_FAILED,
+                    level="error",
+                    detail=f"the interrupted session cannot be continued: {error}",
+                    advice="free the disk and restart, or start a new session; nothing recorded is lost",
+                    session=found.path.stem,
+                )
+            )
+            return
+        header = found.session.header
+        self.exercise, self.athlete = found.session.exercise.id, header.settings.athlete
+        self._take_up(Journal(found.session, recorder, found.zero_ns, tell=self._tell, note=self._note))
+        at = max(began_ns - found.zero_ns, found.last_ns)
+        self.current().take([Resumed(at, found.by_wall), ClockPair(at, self._clock.wall_ns())])
+
+    def end(self) -> list[Numbered]:
+        """End the session by command."""
+        journal = self.current()
+        events = journal.take([Command(self.now(), "stop")])
+        self._over()
+        return events
+
+    def close(self, *, end: bool) -> None:
+        """Nothing more will come: end the session, or let it rest until the program is started again."""
+        if self.journal is None:
+            return
+        if end and not self.journal.ended:
+            self.end()
+        else:
+            self._over()
+
+    def take(self, verb: str, args: dict[str, object], request: str) -> list[Numbered]:
+        """Give a command to the session."""
+        events = self.current().take([Command(self.now(), verb, args, request)])
+        if self.current().ended:
+            self._over()
+        return events
+
+    def _take_up(self, journal: Journal) -> None:
+        self.journal = journal
+        self._late.clear()
+        self._next_tick = 0
+        self._next_pair = self._clock.monotonic_ns() + _PAIR_NS
+
+    def _over(self) -> None:
+        self.current().close()
+        self.journal = None
+
+    def _begin_when_ready(self, now: int) -> None:
+        here = frozenset(self.streaming)
+        if not self._may_begin or not here or here == self._tried or self._first_streams_ns is None:
+            return
+        if len(here) < len(self._setups) and now - self._first_streams_ns < _WAIT_ALL_NS:
+            return
+        self._tried = here
+        try:
+            self.start(commands.Start(), None)
+        except EccentraError as error:
+            self._note(
+                StationNoted(
+                    reason=StationReason.START_FAILED,
+                    level="error",
+                    detail=str(error),
+                    advice="it is tried again when another sensor streams; or give the command start",
+                )
+            )
+
+    # -- inputs and time ------------------------------------------------------------------------------
+
+    def _sort(self, item: Input) -> bool:
+        """Follow who streams; false for what is not for the running session."""
+        if not isinstance(item, Packet | Connected | Lost | Written):
+            return self.journal is not None
+        name = item.sensor
+        if isinstance(item, Connected):
+            self.streaming[name] = None
+            if self._first_streams_ns is None:
+                self._first_streams_ns = item.arrival_ns
+        elif isinstance(item, Lost):
+            self.streaming.pop(name, None)
+        if self.journal is None:
+            return False
+        if any(setup.sensor == name for setup in self.journal.session.header.sensors):
+            return True
+        if name not in self._late:
+            self._late.add(name)
+            self._note(
+                StationNoted(
+                    reason=StationReason.SENSOR_LATE,
+                    level="warning",
+                    detail=f"{name} came after the session had begun; it is not part of it",
+                    advice="stop and start the session to use it",
+                    sensor=name,
+                    session=self.journal.name,
+                )
+            )
+        return False
+
+    def _time(self, now: int, journal: Journal) -> list[Input]:
+        out: list[Input] = []
+        if now >= self._next_pair:
+            self._next_pair = now + _PAIR_NS
+            wall = self._clock.wall_ns()
+            out.append(ClockPair(now - journal.zero_ns, wall))
+            self._watch_wall(wall - now)
+        if now >= self._next_tick:
+            self._next_tick = now + NS_PER_S
+            out.append(Tick(now - journal.zero_ns))
+            journal.retry()
+        return out
+
+    def _watch_wall(self, offset: int) -> None:
+        before, self._wall_offset = self._wall_offset, offset
+        if before is None or abs(offset - before) <= _CLOCK_STEP_NS or not self._clock.steady:
+            return
+        self._note(
+            StationNoted(
+                reason=StationReason.CLOCK_STEPPED,
+                level="warning",
+                detail=f"the computer's clock was set by {(offset - before) / NS_PER_S:+.1f} s",
+                advice="times of day before and after do not fit; durations are not touched",
+            )
+        )
+
+
+def _at(item: Input, arrival_ns: int) -> Input:
+    """The input in session time."""
+    if isinstance(item, Packet):
+        return Packet(arrival_ns, item.sensor, item.channel, item.data)
+    return msgspec.structs.replace(item, arrival_ns=arrival_ns)

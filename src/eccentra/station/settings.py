@@ -1,0 +1,56 @@
+"""What a station is set up with, and what it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from eccentra.events import StationNoted
+from eccentra.link import LinkStatus, WantedSensor
+from eccentra.session import LinkHealth
+from eccentra.stages import LiveState
+
+__all__ = ["Room", "RoomState"]
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station is set up with.
+
+    Attributes
+    ----------
+    station
+        Its id.
+    folder
+        Where session files lie.
+    wanted
+        The sensors that belong to it.
+    exercise
+        Begin with it as soon as the sensors stream; ``None`` waits for the command.
+    """
+
+    station: str
+    folder: Path
+    wanted: tuple[WantedSensor, ...]
+    exercise: str | None = None
+    athlete: str | None = None
+    load: str | None = None
+    body_mass_kg: float | None = None
+
+
+class RoomState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a screen shows of a station.
+
+    ``doing``: ``recovering`` an interrupted session, ``waiting`` for sensors or for the command to start, or
+    ``running`` a session.
+    """
+
+    doing: Literal["recovering", "waiting", "running"]
+    session: str | None
+    exercise: str | None
+    athlete: str | None
+    live: LiveState
+    links: tuple[LinkStatus, ...]
+    health: dict[str, LinkHealth]
+    notes: tuple[StationNoted, ...]
