@@ -55,6 +55,8 @@ class LinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_try_s: float | None = None
     problem: str = ""
     advice: str = ""
+    battery_low: bool = False
+    battery_pct: float | None = None
 
 
 class Link(Protocol):
