@@ -8,7 +8,7 @@ from bumble import hci
 from bumble.core import BaseBumbleError
 from bumble.device import Device, DeviceConfiguration
 from bumble.transport import open_transport
-from bumble.transport.common import Transport, TransportInitError, TransportSpecError
+from bumble.transport.common import Transport
 
 from eccentra.errors import InputError
 
@@ -61,8 +61,8 @@ class HciTransport:
         advice = "examples: usb:0, serial:/dev/ttyACM0,1000000, tcp-client:127.0.0.1:9100"
         try:
             transport = await open_transport(self.spec)
-        except (TransportSpecError, TransportInitError, BaseBumbleError, OSError, ValueError) as error:
-            raise InputError(f"--transport {self.spec}", f"cannot be opened: {error}; {advice}") from None
+        except Exception as error:  # noqa: BLE001  every kind of transport has errors of its own
+            raise InputError(f"--transport {self.spec}", f"cannot be opened: {error}; {advice}") from error
         config = DeviceConfiguration(
             name=name,
             address=hci.Address(address, hci.Address.RANDOM_DEVICE_ADDRESS),
