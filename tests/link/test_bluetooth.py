@@ -1,0 +1,517 @@
+"""The Bluetooth link on a made-up radio, in virtual time: whatever happens, it comes back, and says it once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
+from fake_radio import Air, FakeDevice
+from virtual_time import now_ns, run
+
+from eccentra.errors import InputError, LinkError
+from eccentra.events import StationNoted, StationReason
+from eccentra.inputs import Connected, Input, Lost, Packet, Written
+from eccentra.link import WantedSensor
+from eccentra.link.bluetooth import BluetoothLink
+from eccentra.link.mailbox import Mailbox
+from eccentra.profiles import SensorSetup, load_profile
+
+R = StationReason
+ADDRESS = "A4:C1:38:00:00:{:02X}"
+
+
+class Room:
+    """Devices, a link, and everything that came out of it."""
+
+    def __init__(self, names: tuple[str, ...] = ("force-1",)) -> None:
+        self.air = Air()
+        self.devices = {name: FakeDevice(self.air, ADDRESS.format(i)) for i, name in enumerate(names)}
+        self.device = next(iter(self.devices.values()))
+        self.mailbox = Mailbox(1 << 20)
+        self.items: list[Input | StationNoted] = []
+        self.with_adapter = False
+        self.link: BluetoothLink
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        profile = load_profile("tindeq-progressor")
+        wanted = [
+            WantedSensor(
+                setup=SensorSetup(sensor=name, profile=profile, side="left"), address=d.address.lower()
+            )
+            for name, d in self.devices.items()
+        ]
+        self.link = BluetoothLink(
+            wanted,
+            self.mailbox,
+            backend=self.air.backend(),
+            adapter=self.air.adapter() if self.with_adapter else None,
+            now=now_ns,
+            platform="linux",
+        )
+        life = asyncio.create_task(self.air.live())
+        task = asyncio.create_task(self.link.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await life
+            self.collect()
+            left = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+            assert not left, "tasks outlive the link"
+        assert self.air.broken_rules == []
+        assert not self.air.scanners
+        check_order(self.items)
+
+    def collect(self) -> None:
+        self.items += self.mailbox.drain()
+
+    async def until(self, true: Callable[[], bool], within_s: float = 60.0) -> float:
+        """Wait until something holds; how long that took."""
+        start = asyncio.get_running_loop().time()
+        while not true():
+            await asyncio.sleep(0.02)
+            self.collect()
+            assert asyncio.get_running_loop().time() - start < within_s, self.link.status()
+        return asyncio.get_running_loop().time() - start
+
+    async def streaming(self, within_s: float = 60.0) -> float:
+        return await self.until(lambda: all(s.state == "streaming" for s in self.link.status()), within_s)
+
+    def of(self, kind: type, sensor: str | None = None) -> list:
+        self.collect()
+        return [i for i in self.items if isinstance(i, kind) and (sensor is None or i.sensor == sensor)]
+
+    def notes(self) -> list[StationReason]:
+        return [note.reason for note in self.of(StationNoted)]
+
+
+def check_order(items: list[Input | StationNoted]) -> None:
+    """Packets only between connected and lost, one lost for each connected, times never backwards."""
+    connected: set[str] = set()
+    last = 0
+    for item in items:
+        if isinstance(item, StationNoted):
+            continue
+        assert item.arrival_ns >= last
+        last = item.arrival_ns
+        if isinstance(item, Connected):
+            assert item.sensor not in connected
+            connected.add(item.sensor)
+        elif isinstance(item, Lost):
+            connected.remove(item.sensor)
+        elif isinstance(item, Packet):
+            assert item.sensor in connected
+    assert not connected, "no lost for a connected"
+
+
+def test_finds_connects_asks_the_battery_and_starts() -> None:
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            assert await room.streaming() < 3
+            await asyncio.sleep(2)
+            kinds = [type(item).__name__ for item in room.of(Input) if not isinstance(item, Packet)]
+            assert kinds == ["Connected", "Written", "Written"]
+            assert [w.data for w in room.of(Written)] == [b"\x6f", b"\x65"]
+            assert {w.channel for w in room.of(Written)} == {"control"}
+            packets = room.of(Packet)
+            assert packets[0].data == bytes.fromhex("000443100000"), "battery before the stream"
+            ticks = [int.from_bytes(p.data[6:], "little") for p in packets[1:]]
+            assert ticks == list(range(12_500, 12_500 * (len(ticks) + 1), 12_500)), (
+                "nothing twice, nothing lost"
+            )
+            assert len(ticks) > 150
+            (status,) = room.link.status()
+            assert (status.rssi_dbm, status.tries, status.problem) == (-60, 0, "")
+        assert room.device.written == [b"\x6f", b"\x65", b"\x66"], "stopped on the way out"
+        assert room.of(Lost)[-1].why == "stopped"
+        assert not room.device.clients, "disconnected"
+        assert room.notes() == []
+
+    run(story())
+
+
+def test_eight_sensors_connect_one_after_the_other() -> None:
+    async def story() -> None:
+        room = Room(tuple(f"force-{i}" for i in range(8)))
+        async with room.running():
+            assert await room.streaming() < 12
+            await asyncio.sleep(5)
+            for name in room.devices:
+                ticks = [int.from_bytes(p.data[6:], "little") for p in room.of(Packet, name)[1:]]
+                assert ticks == list(range(12_500, 12_500 * (len(ticks) + 1), 12_500))
+
+    run(story())
+
+
+def test_a_drop_is_said_and_repaired_at_once_without_doubled_packets() -> None:
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            await room.streaming()
+            for _ in range(3):
+                await asyncio.sleep(15)
+                room.device.drop()
+                await asyncio.sleep(0.001)
+                assert room.link.status()[0].state == "lost"
+                assert await room.streaming() < 2
+            await asyncio.sleep(2)
+            stream: list[int] = []
+            for packet in room.of(Packet):
+                if packet.data[0] == 1:
+                    stream.append(int.from_bytes(packet.data[6:], "little"))
+            assert max(Counter(stream[-100:]).values()) == 1, "every packet once"
+        assert [lost.why for lost in room.of(Lost)] == ["lost"] * 3 + ["stopped"]
+        assert room.notes() == [R.CONNECTION_LOST, R.SENSOR_BACK] * 3
+
+    run(story())
+
+
+def test_a_sensor_that_vanishes_unreported_is_noticed_in_three_seconds() -> None:
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            await room.streaming()
+            await asyncio.sleep(12)
+            room.device.vanish()
+            took = await room.until(lambda: room.link.status()[0].state != "streaming")
+            assert 2.5 < took < 3.5
+            assert room.of(Lost)[-1].why == "silent"
+            await asyncio.sleep(30)
+            room.device.come_back()
+            assert await room.streaming() < 5
+        assert room.notes() == [R.NO_DATA, R.SENSOR_NOT_SEEN, R.SENSOR_BACK]
+
+    run(story())
+
+
+def test_a_sleeping_sensor_is_searched_sparingly_and_said_once() -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.switched_on = False
+        async with room.running():
+            await asyncio.sleep(90)
+            (note,) = room.of(StationNoted)
+            assert note.reason is R.SENSOR_NOT_SEEN
+            assert "force-1" in note.detail
+            assert "switch it on" in note.advice
+            status = room.link.status()[0]
+            assert "not heard" in status.problem
+            before = room.air.scanned_s
+            await asyncio.sleep(600)
+            assert room.air.scanned_s - before < 330, "listens less than half of the time"
+            assert len(room.of(StationNoted)) == 1
+            room.device.switched_on = True
+            assert await room.streaming() < 10
+
+    run(story())
+
+
+def test_a_missing_sensor_does_not_disturb_the_others() -> None:
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+        room.devices["force-2"].switched_on = False
+        async with room.running():
+            await room.until(lambda: room.link.status()[0].state == "streaming")
+            await asyncio.sleep(120)
+            assert len(room.of(Connected, "force-1")) == 1
+            assert not room.of(Lost)
+
+    run(story())
+
+
+@pytest.mark.parametrize("while_streaming", [True, False])
+def test_adapter_off_and_on_is_said_once_and_cured_by_itself(while_streaming: bool) -> None:
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+        async with room.running():
+            if while_streaming:
+                await room.streaming()
+                await asyncio.sleep(12)
+            room.air.switch_off()
+            await asyncio.sleep(300)
+            off = [n for n in room.of(StationNoted) if n.reason is R.BLUETOOTH_OFF]
+            assert [(n.level, n.sensor) for n in off] == [("error", None)]
+            assert "power on" in off[0].advice
+            assert all("switched off" in s.problem for s in room.link.status())
+            assert R.SENSOR_NOT_SEEN not in room.notes()
+            room.air.powered = True
+            assert await room.streaming() < 8
+            off = [n.level for n in room.of(StationNoted) if n.reason is R.BLUETOOTH_OFF]
+            assert off == ["error", "info"]
+            assert all(not s.problem for s in room.link.status())
+
+    run(story())
+
+
+def test_adapter_off_while_searching_quietly_is_noticed() -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.switched_on = False
+        async with room.running():
+            await asyncio.sleep(5)
+            room.air.switch_off()
+            await asyncio.sleep(20)
+            assert R.BLUETOOTH_OFF in room.notes()
+
+    run(story())
+
+
+ERRORS = [
+    (BleakError("failed"), R.CONNECT_FAILED),
+    (
+        BleakDeviceNotFoundError("A4:C1:38:00:00:00", "Device with address A4:C1:38:00:00:00 was not found."),
+        R.CONNECT_FAILED,
+    ),
+    (BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"]), R.CONNECT_FAILED),
+    (
+        BleakDBusError("org.bluez.Error.InProgress", ["/org/bluez/hci0/dev_A4_C1_38_00_00_00"]),
+        R.CONNECT_FAILED,
+    ),
+    (TimeoutError(), R.CONNECT_TIMEOUT),
+    (EOFError(), R.CONNECT_FAILED),
+    (OSError(5, "Input/output error"), R.CONNECT_FAILED),
+    (AssertionError(), R.CONNECT_FAILED),
+    (ZeroDivisionError("A4:C1:38:00:00:00"), R.INTERNAL),
+]
+
+
+@pytest.mark.parametrize(("error", "reason"), ERRORS, ids=lambda x: type(x).__name__)
+def test_failing_connects_back_off_and_are_said_with_a_count(error: BaseException, reason: R) -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.connect_error = error
+        async with room.running():
+            await asyncio.sleep(100)
+            told = [n for n in room.of(StationNoted) if n.sensor == "force-1"]
+            assert {n.reason for n in told} == {reason}
+            assert [n.count > 1 for n in told] == [False, True]
+            assert all(n.advice for n in told)
+            assert "A4" not in str([n.detail for n in room.of(StationNoted)])
+            status = room.link.status()[0]
+            assert 6 <= status.tries <= 10, "0.5, 1, 2, 4, 8, 16, 30 s"
+            room.device.connect_error = None
+            assert await room.streaming() < 32
+
+    run(story())
+
+
+def test_a_connect_that_hangs_is_given_up_and_its_client_disconnected() -> None:
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+        room.devices["force-1"].connect_hangs = True
+        async with room.running():
+            await room.until(lambda: room.link.status()[1].state == "streaming")
+            await asyncio.sleep(30)
+            assert R.CONNECT_TIMEOUT in room.notes()
+            room.devices["force-1"].connect_hangs = False
+            await room.streaming()
+
+    run(story())
+
+
+def test_a_disconnect_that_hangs_is_bounded() -> None:
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            await room.streaming()
+            room.device.disconnect_hangs = True
+            room.device.drop()
+            await asyncio.sleep(1)
+            assert room.link.status()[0].state == "lost"
+            room.device.disconnect_hangs = False
+            assert await room.streaming() < 20
+
+    run(story())
+
+
+def test_no_data_after_start_makes_a_new_connection() -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.sends_data = False
+        async with room.running():
+            await asyncio.sleep(40)
+            assert room.device.connects >= 3
+            assert set(room.notes()) == {R.NO_DATA}
+            room.device.sends_data = True
+            await room.streaming()
+
+    run(story())
+
+
+def test_answers_alone_do_not_count_as_a_stream() -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.sends_data = False
+        async with room.running():
+            await asyncio.sleep(6)
+            assert any(p.data[0] == 0 for p in room.of(Packet)), "the battery was answered"
+            assert not any(s.state == "streaming" for s in room.link.status())
+            assert room.notes() == [R.NO_DATA]
+
+    run(story())
+
+
+def test_the_wrong_device_is_said_and_not_tried_all_the_time() -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.missing = {"control"}
+        async with room.running():
+            await asyncio.sleep(59)
+            (note,) = room.of(StationNoted)
+            assert (note.reason, note.level) == (R.WRONG_DEVICE, "error")
+            assert "eccentra scan" in note.advice
+            assert room.device.connects == 2
+            assert not room.of(Connected), "it never was connected for the session"
+
+    run(story())
+
+
+def test_a_refused_start_is_said() -> None:
+    async def story() -> None:
+        room = Room()
+        room.device.write_error = BleakDBusError("org.bluez.Error.NotPermitted", ["Write not permitted"])
+        async with room.running():
+            await asyncio.sleep(5)
+            assert set(room.notes()) == {R.COMMAND_FAILED}
+            assert len(room.of(Connected)) == len(room.of(Lost)) >= 2
+
+    run(story())
+
+
+def test_commands_are_recorded_then_written() -> None:
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            with pytest.raises(LinkError, match="not connected"):
+                await room.link.command("force-1", "tare")
+            await room.streaming()
+            await room.link.command("force-1", "tare")
+            assert [w.data for w in room.of(Written)][2:] == [b"\x66", b"\x64", b"\x65"]
+            with pytest.raises(LinkError, match="start, stop, tare"):
+                await room.link.command("force-1", "dance")
+            with pytest.raises(LinkError, match="force-1"):
+                await room.link.command("force-9", "tare")
+            room.device.write_error = TimeoutError()
+            with pytest.raises(LinkError, match="no answer") as caught:
+                await room.link.command("force-1", "tare")
+            assert caught.value.reason is R.COMMAND_FAILED
+            room.device.write_error = None
+            await asyncio.sleep(5)
+            assert room.link.status()[0].state == "streaming"
+
+    run(story())
+
+
+def test_a_device_still_held_by_the_system_is_taken_over_and_stopped_first() -> None:
+    """After a kill BlueZ keeps the connection: such a sensor does not advertise."""
+
+    async def story() -> None:
+        room = Room()
+        room.with_adapter = True
+        room.device.held = True
+        room.device.streaming = True
+        async with room.running():
+            assert await room.streaming() < 3
+            assert room.device.written[:3] == [b"\x66", b"\x6f", b"\x65"]
+            assert [type(i) for i in room.of(Input)[:2]] == [Written, Connected]
+
+    run(story())
+
+
+def test_without_bluetooth_the_link_waits_and_says_why() -> None:
+    async def story() -> None:
+        room = Room()
+        room.air.error = FileNotFoundError(2, "No such file or directory")
+        async with room.running():
+            await asyncio.sleep(100)
+            (note,) = room.of(StationNoted)
+            assert note.reason is R.BLUETOOTH_MISSING
+            assert "systemctl" in note.advice
+            room.air.error = None
+            assert await room.streaming() < 5
+
+    run(story())
+
+
+def test_a_scanner_that_hangs_is_given_up() -> None:
+    async def story() -> None:
+        room = Room()
+        room.air.scanner_hangs = True
+        async with room.running():
+            await asyncio.sleep(15)
+            assert room.notes() == [R.BLUETOOTH_FAILED]
+            room.air.scanner_hangs = False
+            assert await room.streaming() < 20
+
+    run(story())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_happens_in_whatever_order_it_comes_back(seed: int) -> None:
+    """An hour of random trouble; then all is well, and all sensors stream within a minute."""
+
+    async def story() -> None:
+        chance = random.Random(seed)
+        room = Room(("force-1", "force-2", "force-3"))
+
+        def trouble() -> None:
+            device = chance.choice(list(room.devices.values()))
+            match chance.randrange(10):
+                case 0 | 1:
+                    device.drop()
+                case 2:
+                    device.vanish()
+                case 3:
+                    device.come_back()
+                case 4:
+                    room.air.switch_off()
+                case 5:
+                    room.air.powered = True
+                case 6:
+                    device.connect_hangs = not device.connect_hangs
+                case 7:
+                    device.connect_error = chance.choice([None, *[error for error, _ in ERRORS[:-1]]])
+                case 8:
+                    device.sends_data = not device.sends_data
+                case 9:
+                    room.air.scanner_hangs = not room.air.scanner_hangs
+
+        async with room.running():
+            for _ in range(200):
+                await asyncio.sleep(chance.expovariate(1 / 6.0))
+                trouble()
+            for device in room.devices.values():
+                device.connect_hangs, device.connect_error, device.sends_data = False, None, True
+                device.come_back()
+                device.drop()
+            room.air.powered, room.air.scanner_hangs = True, False
+            await room.streaming(within_s=90)
+            assert R.INTERNAL not in room.notes()
+
+    run(story())
+
+
+def test_what_cannot_be_wanted_is_refused() -> None:
+    profile = load_profile("tindeq-progressor")
+    one = WantedSensor(setup=SensorSetup(sensor="a", profile=profile), address=ADDRESS.format(1))
+    two = WantedSensor(setup=SensorSetup(sensor="b", profile=profile), address=ADDRESS.format(1).lower())
+    csv = WantedSensor(setup=SensorSetup(sensor="c", profile=load_profile("recorded-csv")), address="x")
+
+    async def make(*wanted: WantedSensor) -> None:
+        BluetoothLink(wanted, Mailbox())
+
+    with pytest.raises(InputError, match="bound twice"):
+        run(make(one, two))
+    with pytest.raises(InputError, match="no Bluetooth device"):
+        run(make(csv))
