@@ -7,12 +7,19 @@ from collections import deque
 
 import msgspec
 
+from eccentra.decode import Frame, Notice
+from eccentra.errors import DecodeError
+from eccentra.events import Event, Flag, QualityNoted, SensorBattery, SensorMalformed, SensorRestarted
+from eccentra.inputs import Packet
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Floats, Times
 
-__all__ = ["Intake", "LinkHealth"]
+__all__ = ["Intake", "LinkHealth", "Samples", "malformed"]
 
 _TARE_NS = NS_PER_S
+_BATTERY_UNITS = {"battery_v": "V", "battery_pct": "%"}
+
+Samples = tuple[Times, Floats]
 
 
 class LinkHealth(msgspec.Struct, kw_only=True):
@@ -29,6 +36,13 @@ class LinkHealth(msgspec.Struct, kw_only=True):
     last_arrival_ns: int | None = None
 
 
+def malformed(item: Packet, reason: str, detail: str, count: int) -> SensorMalformed:
+    """The event of a packet that cannot be used."""
+    return SensorMalformed(
+        t_us=item.arrival_ns // 1000, sensor=item.sensor, reason=reason, detail=detail, count=count
+    )
+
+
 class Intake:
     """State of one sensor's connection."""
 
@@ -38,7 +52,7 @@ class Intake:
         self.health = LinkHealth()
         self.tare: float = 0.0
         self.last_ns: int | None = None
-        self.recent: deque[tuple[Times, Floats]] = deque()
+        self.recent: deque[Samples] = deque()
         self.connect()
 
     def connect(self) -> None:
@@ -46,13 +60,66 @@ class Intake:
         self.decoder = self.setup.start_decoder()
         self.clock = self.setup.start_clock()
 
-    def overlap(self, t: Times) -> int:
+    def take(self, item: Packet) -> list[Samples | Event]:
+        """Samples in session time and SI units, and events, in the order in which the packet says them."""
+        health = self.health
+        health.packets += 1
+        health.last_arrival_ns = item.arrival_ns
+        out: list[Samples | Event] = []
+        try:
+            decoded = self.decoder.feed(item.channel, item.data)
+        except DecodeError as error:
+            health.malformed += 1
+            return [malformed(item, error.reason, str(error), health.malformed)]
+        for part in decoded:
+            if isinstance(part, Frame):
+                self._frame(item, part, out)
+            else:
+                self._notice(item, part, out)
+        return out
+
+    def _frame(self, item: Packet, frame: Frame, out: list[Samples | Event]) -> None:
+        epoch = self.clock.epoch
+        t, x = self.clock.map(item.arrival_ns, frame), frame.x
+        if self.clock.epoch != epoch:
+            out.append(SensorRestarted(t_us=item.arrival_ns // 1000, sensor=item.sensor))
+        late = len(x) if not len(t) else self._overlap(t)
+        if late:
+            self.health.malformed += 1
+            detail = f"{late} of {len(x)} samples repeat or go back in time; they are left out"
+            out.append(malformed(item, "no_place_in_time", detail, self.health.malformed))
+            if late == len(x):
+                return
+            t, x = t[late:], x[late:]
+        self.last_ns = t.item(-1)
+        if self.info.kind == "force":
+            self._remember(t, x)
+            if self.tare:
+                x = x - self.tare
+        self.health.samples += len(t)
+        out.append((t, x))
+
+    def _notice(self, item: Packet, notice: Notice, out: list[Samples | Event]) -> None:
+        t_us, sensor = item.arrival_ns // 1000, item.sensor
+        if notice.kind == "battery_low":
+            self.health.battery_low = True
+            out.append(SensorBattery(t_us=t_us, sensor=sensor, low=True))
+        elif notice.kind in _BATTERY_UNITS and isinstance(notice.value, int | float):
+            unit = _BATTERY_UNITS[notice.kind]
+            out.append(
+                SensorBattery(t_us=t_us, sensor=sensor, low=False, value=float(notice.value), unit=unit)
+            )
+        elif notice.kind.startswith("lost"):
+            detail = f"{notice.kind}: {notice.value}"
+            out.append(QualityNoted(t_us=t_us, flag=Flag.GAP_INSIDE, sensor=sensor, detail=detail))
+
+    def _overlap(self, t: Times) -> int:
         """How many of these samples lie before ones taken on an earlier connection."""
         if self.last_ns is None or t.item(0) > self.last_ns:
             return 0
         return int(t.searchsorted(self.last_ns, side="right"))
 
-    def remember(self, t: Times, x: Floats) -> None:
+    def _remember(self, t: Times, x: Floats) -> None:
         """Keep the last second as it came, for taring."""
         self.recent.append((t, x))
         while len(self.recent) > 1 and self.recent[1][0][0] <= t[-1] - _TARE_NS:

@@ -14,8 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from eccentra.decode import Frame, Notice
-from eccentra.errors import DecodeError, InputError
+from eccentra.errors import InputError
 from eccentra.events import (
     CalibrationNeeded,
     Event,
@@ -28,12 +27,9 @@ from eccentra.events import (
     RepCompleted,
     RepCounted,
     Reported,
-    SensorBattery,
     SensorConnected,
     SensorGap,
     SensorLost,
-    SensorMalformed,
-    SensorRestarted,
     SessionEnded,
     SessionResumed,
     SessionStarted,
@@ -53,7 +49,7 @@ from eccentra.inputs import (
     Tick,
     Written,
 )
-from eccentra.intake import Intake, LinkHealth
+from eccentra.intake import Intake, LinkHealth, malformed
 from eccentra.pipeline import Pipeline
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Block, Floats, Times
@@ -214,7 +210,7 @@ class Session:
         sensor = self._sensors.get(item.sensor)
         if sensor is None:
             self._flush()
-            self._put(self._malformed(item, "unknown_sensor", "no such sensor in this session", 1))
+            self._put(malformed(item, "unknown_sensor", "no such sensor in this session", 1))
             return
         self._last[item.sensor] = item.arrival_ns
         if self._absent and item.sensor in self._absent:
@@ -222,72 +218,15 @@ class Session:
             self._absent.discard(item.sensor)
             self._pipeline.present(item.sensor)
             self._set_deadline()
-        sensor.health.packets += 1
-        sensor.health.last_arrival_ns = item.arrival_ns
-        try:
-            decoded = sensor.decoder.feed(item.channel, item.data)
-        except DecodeError as error:
-            sensor.health.malformed += 1
-            self._flush()
-            self._put(self._malformed(item, error.reason, str(error), sensor.health.malformed))
-            return
-        for part in decoded:
-            if isinstance(part, Frame):
-                self._frame(item, sensor, part)
+        for part in sensor.take(item):
+            if isinstance(part, tuple):
+                self._waiting.setdefault(item.sensor, []).append(part)
+                self._waiting_samples += len(part[0])
+                if self._waiting_samples >= _MOST_WAITING:
+                    self._flush()
             else:
-                self._notice(item, sensor, part)
-
-    def _malformed(self, item: Packet, reason: str, detail: str, count: int) -> SensorMalformed:
-        return SensorMalformed(
-            t_us=item.arrival_ns // 1000, sensor=item.sensor, reason=reason, detail=detail, count=count
-        )
-
-    def _frame(self, item: Packet, sensor: Intake, frame: Frame) -> None:
-        epoch = sensor.clock.epoch
-        t, x = sensor.clock.map(item.arrival_ns, frame), frame.x
-        if sensor.clock.epoch != epoch:
-            self._flush()
-            self._put(SensorRestarted(t_us=item.arrival_ns // 1000, sensor=item.sensor))
-        late = len(x) if not len(t) else sensor.overlap(t)
-        if late:
-            self._flush()
-            sensor.health.malformed += 1
-            detail = f"{late} of {len(x)} samples repeat or go back in time; they are left out"
-            self._put(self._malformed(item, "no_place_in_time", detail, sensor.health.malformed))
-            if late == len(x):
-                return
-            t, x = t[late:], x[late:]
-        sensor.last_ns = t.item(-1)
-        if sensor.info.kind == "force":
-            sensor.remember(t, x)
-            if sensor.tare:
-                x = x - sensor.tare
-        sensor.health.samples += len(t)
-        self._waiting.setdefault(item.sensor, []).append((t, x))
-        self._waiting_samples += len(t)
-        if self._waiting_samples >= _MOST_WAITING:
-            self._flush()
-
-    def _notice(self, item: Packet, sensor: Intake, notice: Notice) -> None:
-        self._flush()
-        if notice.kind == "battery_low":
-            sensor.health.battery_low = True
-            self._put(SensorBattery(t_us=item.arrival_ns // 1000, sensor=item.sensor, low=True))
-        elif notice.kind == "battery_v" and isinstance(notice.value, float):
-            self._put(
-                SensorBattery(
-                    t_us=item.arrival_ns // 1000, sensor=item.sensor, low=False, value=notice.value, unit="V"
-                )
-            )
-        elif notice.kind.startswith("lost"):
-            self._put(
-                QualityNoted(
-                    t_us=item.arrival_ns // 1000,
-                    flag=Flag.GAP_INSIDE,
-                    sensor=item.sensor,
-                    detail=f"{notice.kind}: {notice.value}",
-                )
-            )
+                self._flush()
+                self._put(part)
 
     def _control(self, item: Input) -> None:
         t_us = item.arrival_ns // 1000
