@@ -1,4 +1,4 @@
-"""A made-up radio behind Bleak's own classes: every way in which a device, an adapter or the system misbehaves.
+"""A made-up radio behind Bleak's own classes: every way in which device, adapter and system misbehave.
 
 It also watches the rules: one scanner, one connect at a time, never both, and a client that was lost must be
 disconnected before another one is made, or every notification comes twice, as on BlueZ.

@@ -1,4 +1,4 @@
-"""The Bluetooth link on a made-up radio, in virtual time: whatever happens, it comes back, and says it once."""
+"""The Bluetooth link on a made-up radio, in virtual time: whatever happens, it comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer when nothing else is to be done: hours in milliseconds."""
+"""An event loop whose clock jumps to the next timer when nothing else is to be done."""
 
 from __future__ import annotations
 
