@@ -29,6 +29,7 @@ from eccentra.events import (
     RepCompleted,
     RepCounted,
     Repetition,
+    Reported,
     RepRejected,
     SensorBattery,
     SensorConnected,
@@ -170,7 +171,7 @@ def check_message(topic: str, payload: bytes) -> str:
     assert channel is not None, topic
     text = channel.messages == ("text",)
     value = payload.decode() if text else msgspec.json.decode(payload)
-    name = schema_name(channel, value)
+    name = schema_name(channel, value, topic)
     SCHEMAS[name].validate(value)
     return name
 
@@ -247,6 +248,7 @@ def story(session: str = "s-1", *, time_known: bool = True) -> list[Numbered]:
         RepCounted(t_us=18_000_000, set_index=1, index=3),
         RepAmended(t_us=18_900_000, set_index=1, index=3, counted=False, reason=Reason.SETUP),
         done,
+        Reported(t_us=40_000_000, request="r-1", pain=2.0, rpe=6.5, note="fine", set_index=1),
         SensorLost(t_us=41_000_000, sensor="imu1", why="silent"),
         SessionEnded(t_us=42_000_000, why="stop", sets=1, reps=2),
     ]

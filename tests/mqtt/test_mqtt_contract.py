@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from mqtt_parts import SCHEMAS, check_message, repetition, story
 
+from eccentra.commands import VERBS
 from eccentra.errors import InputError
 from eccentra.events import (
     Flag,
@@ -117,8 +118,9 @@ def test_all_schemas_are_valid_2020_12_and_cover_every_event_type() -> None:
     for schema in schemas().values():
         jsonschema.Draft202012Validator.check_schema(schema)
     assert {f"event/{kind}" for kind in json_schemas()} < names
+    assert {f"command/{verb}" for verb in VERBS} < names
     kinds = {event_kind(numbered.event) for numbered in story()}
-    assert kinds == set(contract.EVENT_KINDS)
+    assert kinds | {contract.STATION_KIND} == set(contract.EVENT_KINDS)
 
 
 def test_live_values_keep_null_and_take_their_time_from_the_session() -> None:
@@ -146,7 +148,7 @@ def test_state_follows_the_session() -> None:
     assert (third.set_reps, third.session_reps) == (3, 2)
     taken_back = view_after(events[:17]).state()
     assert (taken_back.set_reps, taken_back.session_reps) == (2, 2)
-    lost = view_after(events[:19]).state()
+    lost = view_after(events[:20]).state()
     assert (lost.quality, lost.sensors_lost, lost.set_open, lost.session_sets) == (
         "flagged",
         ("imu1",),
@@ -220,7 +222,9 @@ def test_asyncapi_says_the_same_as_the_tables_and_has_no_loose_ends() -> None:
         described = document["channels"][name]
         assert described["address"] == channel.address
         assert set(described["parameters"]) == set(channel.parameters)
-        binding = document["operations"][f"send_{name}"]["bindings"]["mqtt"]
+        operation = document["operations"][f"{channel.action}_{name}"]
+        assert operation["action"] == ("receive" if name == "command" else "send")
+        binding = operation["bindings"]["mqtt"]
         assert (binding["qos"], binding["retain"]) == (channel.qos, channel.retain)
     text = msgspec.json.encode(document).decode()
     for pointer in set(re.findall(r'"\$ref":"#/([^"]+)"', text)):
@@ -228,7 +232,10 @@ def test_asyncapi_says_the_same_as_the_tables_and_has_no_loose_ends() -> None:
         for step in pointer.split("/"):
             node = node[step]
     assert "$defs" not in text
-    assert set(document["channels"]["event"]["messages"]) == {f"event.{kind}" for kind in json_schemas()}
+    events = {f"event.{kind}" for kind in json_schemas()} | {"event.station.noted"}
+    assert set(document["channels"]["event"]["messages"]) == events
+    assert set(document["channels"]["command"]["messages"]) == {f"command.{verb}" for verb in VERBS}
+    assert document["operations"]["receive_command"]["reply"]["channel"]["$ref"] == "#/channels/reply"
 
 
 def test_equal_names_in_the_document_are_equal_schemas() -> None:

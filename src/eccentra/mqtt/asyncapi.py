@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from eccentra.commands import VERBS
 from eccentra.mqtt.contract import CHANNELS, EVENT_KINDS, VERSION, Channel
 from eccentra.mqtt.schemas import schemas
 
@@ -20,6 +21,8 @@ _PARAMETERS = {
     "station": "One place to exercise: an opaque id.",
     "sensor": "A sensor: an opaque id, never its address.",
     "kind": "First part of the event's type.",
+    "verb": "What the station is asked to do.",
+    "to": "Who asked: an opaque id; the station's when the command does not say.",
 }
 
 
@@ -45,7 +48,7 @@ def asyncapi_document() -> dict[str, Any]:
             }
         },
         "channels": {name: _channel(channel, named) for name, channel in CHANNELS.items()},
-        "operations": {f"send_{name}": _operation(channel) for name, channel in CHANNELS.items()},
+        "operations": {f"{channel.action}_{name}": _operation(channel) for name, channel in CHANNELS.items()},
         "components": {
             "messages": {_key(name): _message(name) for name in named},
             "schemas": _hoisted(named),
@@ -67,8 +70,9 @@ def _server_binding() -> dict[str, Any]:
 
 
 def _messages(channel: Channel, named: dict[str, Any]) -> list[str]:
-    if channel.messages == ("event",):
-        return [name for name in named if name.startswith("event/")]
+    (only,) = channel.messages
+    if only in ("event", "command"):
+        return [name for name in named if name.startswith(f"{only}/")]
     return list(channel.messages)
 
 
@@ -76,6 +80,8 @@ def _channel(channel: Channel, named: dict[str, Any]) -> dict[str, Any]:
     parameters: dict[str, Any] = {name: {"description": _PARAMETERS[name]} for name in channel.parameters}
     if "kind" in parameters:
         parameters["kind"]["enum"] = list(EVENT_KINDS)
+    if "verb" in parameters:
+        parameters["verb"]["enum"] = list(VERBS)
     return {
         "address": channel.address,
         "summary": channel.summary,
@@ -87,8 +93,21 @@ def _channel(channel: Channel, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation(channel: Channel) -> dict[str, Any]:
+    operation = _bare_operation(channel)
+    if channel.name == "command":
+        operation["reply"] = {
+            "address": {
+                "location": "$message.payload#/reply_to",
+                "description": "Inside the site, under reply/; when it is absent, the channel's own address.",
+            },
+            "channel": {"$ref": "#/channels/reply"},
+        }
+    return operation
+
+
+def _bare_operation(channel: Channel) -> dict[str, Any]:
     return {
-        "action": "send",
+        "action": channel.action,
         "channel": {"$ref": f"#/channels/{channel.name}"},
         "summary": channel.summary,
         "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, "bindingVersion": _BINDING}},

@@ -1,6 +1,6 @@
 """What is said over MQTT: topics, QoS and retain of each, and the payloads. Pure.
 
-Three kinds of messages, never mixed:
+Kinds of messages, never mixed:
 
 *event*
     Something happened: numbered, QoS 1, not retained, in order; a CloudEvents 1.0 envelope in structured
@@ -9,6 +9,8 @@ Three kinds of messages, never mixed:
     The latest value: retained, QoS 1, published again on every connect; flat JSON.
 *live*
     Between events: QoS 0, not retained, rate-limited; flat JSON.
+*command* and *reply*
+    What a station is asked to do, QoS 1, never retained, and what became of it; each command is answered.
 
 Rules of flat JSON: the unit is in the key; unknown is ``null``; booleans are booleans; ``schema`` and
 ``time`` are in every message; quality stands beside what it judges. Additions keep the version, a change of
@@ -18,13 +20,13 @@ meaning makes a new one.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 
 from eccentra.errors import InputError
-from eccentra.events import Numbered, event_kind, event_type
+from eccentra.events import Numbered, StationNoted, event_kind, event_type
 from eccentra.stages.live import LiveState
 
 __all__ = [
@@ -32,10 +34,13 @@ __all__ = [
     "EVENT_KINDS",
     "OFFLINE",
     "ONLINE",
+    "STATION_KIND",
+    "STATION_NOTED",
     "VERSION",
     "Channel",
     "Live",
     "NodeInfo",
+    "Reply",
     "SensorHealth",
     "StationState",
     "channel_of",
@@ -44,14 +49,18 @@ __all__ = [
     "event_id_source",
     "event_message",
     "live_message",
+    "station_message",
     "time_at",
     "topic",
+    "utc",
 ]
 
 VERSION = "1"
 ROOT = f"eccentra/v{VERSION}/{{site}}/{{node}}"
 ONLINE, OFFLINE = b"online", b"offline"
-EVENT_KINDS = ("session", "set", "rep", "phase", "sensor", "quality")
+EVENT_KINDS = ("session", "set", "rep", "phase", "sensor", "quality", "reported", "station")
+STATION_KIND = "station"
+STATION_NOTED = "station.noted"
 
 # One alphabet for all ids: brokers' access rules, Home Assistant's discovery ids and file names share it.
 _ID = re.compile(r"[a-z0-9_-]{1,64}")
@@ -63,6 +72,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """One family of topics: ``address`` with ``{parameters}``, how it is sent, and which payloads it carries.
 
     ``messages`` names payloads as :mod:`eccentra.mqtt.schemas` does; ``text`` is ``online`` or ``offline``.
+    A node receives on channels whose ``action`` is ``receive`` and sends on the others.
     """
 
     name: str
@@ -71,6 +81,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     qos: Literal[0, 1]
     retain: bool
     summary: str
+    action: Literal["send", "receive"] = "send"
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -79,10 +90,22 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _channel(
-    name: str, path: str, messages: tuple[str, ...], qos: Literal[0, 1], retain: bool, summary: str
+    name: str,
+    path: str,
+    messages: tuple[str, ...],
+    qos: Literal[0, 1],
+    retain: bool,
+    summary: str,
+    action: Literal["send", "receive"] = "send",
 ) -> Channel:
     return Channel(
-        name=name, address=f"{ROOT}/{path}", messages=messages, qos=qos, retain=retain, summary=summary
+        name=name,
+        address=f"{ROOT}/{path}",
+        messages=messages,
+        qos=qos,
+        retain=retain,
+        summary=summary,
+        action=action,
     )
 
 
@@ -110,6 +133,23 @@ CHANNELS: dict[str, Channel] = {
             "What happened, numbered and in order.",
         ),
         _channel("last_set", f"{_STATION}/last_set", ("last_set",), 1, True, "Summary of the last set."),
+        _channel(
+            "command",
+            f"{_STATION}/cmd/{{verb}}",
+            ("command",),
+            1,
+            False,
+            "What the station is asked to do; refused when retained or older than 10 s.",
+            action="receive",
+        ),
+        _channel(
+            "reply",
+            "reply/{to}",
+            ("reply",),
+            1,
+            False,
+            "What became of a command: here, {to} the station, unless the command names another topic.",
+        ),
     )
 }
 
@@ -122,6 +162,12 @@ def check_id(value: str, what: str) -> str:
             "use 1 to 64 of the characters a-z, 0-9, _ and -; names of people do not belong into topics",
         )
     return value
+
+
+def utc(wall_ns: int) -> str:
+    """RFC 3339 UTC with milliseconds of a wall clock's ns since 1970."""
+    moment = datetime.fromtimestamp(wall_ns / 1e9, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def topic(channel: str, **ids: str) -> str:
@@ -185,6 +231,25 @@ def event_message(numbered: Numbered, source: str) -> tuple[str, bytes]:
     return event_kind(numbered.event), encode(envelope)
 
 
+def station_message(
+    noted: StationNoted, *, site: str, node: str, station: str, number: str, time: str
+) -> bytes:
+    """CloudEvents envelope of what a station says about itself; ``number`` is its UUID."""
+    return encode(
+        {
+            "specversion": "1.0",
+            "id": number,
+            "source": f"/eccentra/{check_id(site, 'site')}/{check_id(node, 'node')}",
+            "subject": check_id(station, "station"),
+            "type": f"org.eccentra.{STATION_NOTED}.v{VERSION}",
+            "datacontenttype": "application/json",
+            "dataschema": data_schema_id(STATION_NOTED),
+            "time": time,
+            "data": {**msgspec.to_builtins(noted), "station": station},
+        }
+    )
+
+
 def data_schema_id(kind_of_event: str) -> str:
     """Stable name of the schema of an event's ``data``; a URN, as it names and does not locate."""
     return f"urn:eccentra:schema:{kind_of_event}:{VERSION}"
@@ -194,7 +259,18 @@ def data_schema_id(kind_of_event: str) -> str:
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What the node is. ``started`` tells a restart apart: a late last will is older than a new start."""
+    """What the node is. ``started`` tells a restart apart: a late last will is older than a new start.
+
+    Attributes
+    ----------
+    outbox_depth, outbox_age_s
+        Events that wait for the broker's acknowledgement, and the age of the oldest, as far as is known at
+        ``time``; ``null`` without an outbox on disk.
+    outbox_missing
+        Sessions some of whose events still have to be fetched from their files.
+    commands_accepted, commands_repeated, commands_refused
+        Since ``started``; the refused ones also by reason.
+    """
 
     schema: str = f"eccentra.info/{VERSION}"
     time: str | None
@@ -203,6 +279,30 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     contract: str = VERSION
     stations: tuple[str, ...]
     capabilities: tuple[str, ...] = ("events", "state", "live")
+    outbox_depth: int | None = None
+    outbox_age_s: float | None = None
+    outbox_missing: int = 0
+    commands_accepted: int = 0
+    commands_repeated: int = 0
+    commands_refused: int = 0
+    commands_refused_by_reason: dict[str, int] = {}
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command.
+
+    ``reason`` is ``done``, ``again`` (carried out before: what follows is that answer) or why not;
+    ``message`` says it in words, with the next step; ``events`` are the ids of events that came from it.
+    ``request_id`` is ``null`` when the command had no valid one.
+    """
+
+    schema: str = f"eccentra.reply/{VERSION}"
+    time: str
+    request_id: str | None
+    status: Literal["done", "refused", "failed"]
+    reason: str
+    message: str
+    events: tuple[str, ...] = ()
 
 
 class SensorHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,51 +1,48 @@
 """Publishes a node's results with paho-mqtt; keeps trying when the broker is away, and never stops the set.
 
-Threads: whoever has results puts messages into the book and returns at once; one thread, the pump, is the
-only one that publishes; paho's network thread only notes what happened. The pump never holds the book's lock
-while it calls paho, whose locks are held during callbacks.
-
-Order: paho sends again what was unacknowledged when a connection was lost, but only after it has already
-declared the new connection good; whatever is published in between overtakes it. So the pump first publishes
-``online`` alone and goes on when that is acknowledged, which cannot happen before the re-send.
+Threads: whoever has results puts them into the outbox (or, without one, into memory) and returns at once;
+one thread, the pump (:mod:`eccentra.mqtt.pump`), is the only one that publishes; paho's network thread only
+notes what happened.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-import socket
-import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from eccentra import __version__
+from eccentra.commands import Answer, Request
 from eccentra.errors import SinkError
+from eccentra.events import Numbered, StationNoted
 from eccentra.mqtt import contract
-from eccentra.mqtt.address import MqttAddress, parse_url
-from eccentra.mqtt.queue import WINDOW, Message, Outgoing
+from eccentra.mqtt.address import parse_url
+from eccentra.mqtt.connection import Connection, Listener
+from eccentra.mqtt.desk import CommandDesks
+from eccentra.mqtt.pump import Pump
+from eccentra.mqtt.queue import Message
+from eccentra.mqtt.refill import PORTION, Refill
 from eccentra.mqtt.station import StationSink
+from eccentra.mqtt.store import EventStore, MemoryStore, NewEvent
+from eccentra.mqtt.trouble import BrokerTrouble
 
 if TYPE_CHECKING:
     from eccentra.mqtt.broker import EmbeddedBroker
+    from eccentra.mqtt.outbox import Outbox
 
 __all__ = ["Health", "Publisher"]
 
-_KEEPALIVE_S = 15
-_CONNECT_TIMEOUT_S = 5.0
-_RECONNECT_S = (1, 5)
-_PUMP_WAIT_S = 1.0
+_IDLE_NS = 50_000_000
+_INFO_EVERY_NS = 10_000_000_000
+# A backlog worth saying.
+_BACKLOG = 100
 
 log = logging.getLogger("eccentra.mqtt")
-_P = ParamSpec("_P")
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +55,22 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     unacknowledged
         Events and states that the broker has not acknowledged, waiting ones included.
     dropped
-        Events that found the queue full: they are in the recording only.
+        Events that found the queue full: they are in the recording only. Never happens to events of a
+        session with an outbox.
     oldest_unacked_age_s
         Age of the oldest unacknowledged message; a growing one with ``connected`` means a stalled broker.
     errors
         Mistakes inside callbacks, logged with their trace.
     last_error
         What went wrong last, in words, without passwords.
+    outbox_depth, outbox_age_s
+        Events in the outbox, and the age of the oldest; ``None`` without an outbox.
+    outbox_missing
+        Sessions some of whose events still have to be fetched from their files.
+    restarts
+        Connections that had gone silent and were replaced.
+    commands_accepted, commands_repeated, commands_refused
+        Commands that came; the refused ones by reason.
     """
 
     connected: bool
@@ -73,22 +79,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     oldest_unacked_age_s: float | None
     errors: int
     last_error: str | None
-
-
-def _guarded(callback: Callable[_P, None]) -> Callable[_P, None]:
-    """Keep a mistake in a callback from ending its thread, which paho would do without a word."""
-
-    @functools.wraps(callback)
-    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
-        try:
-            callback(*args, **kwargs)
-        except Exception as error:
-            log.exception("mistake in %s", callback.__name__)
-            publisher = args[0]
-            assert isinstance(publisher, Publisher)
-            publisher._note(f"{callback.__name__}: {error!r}", mistake=True)
-
-    return guarded
+    outbox_depth: int | None = None
+    outbox_age_s: float | None = None
+    outbox_missing: int = 0
+    restarts: int = 0
+    commands_accepted: int = 0
+    commands_repeated: int = 0
+    commands_refused: dict[str, int] = {}
 
 
 class Publisher:
@@ -102,12 +99,15 @@ class Publisher:
         Ids in the topics; a node's id is unique at its broker.
     client_id
         MQTT client id; two clients with one id throw each other out.
+    outbox
+        Where events wait on disk; closed by :meth:`close`. Without one they wait in memory, for what can be
+        made again.
     max_events
-        Events kept while the broker is away; later ones are dropped and counted.
+        Without an outbox: events kept while the broker is away; later ones are dropped and counted.
     live_rate_hz
         Most live messages a second and station, by sample time.
     monotonic_ns, wall_ns
-        Clocks: for ages, and for the start time in ``info``.
+        Clocks: for ages; for ``info``, station events, and the age of commands.
 
     Raises
     ------
@@ -122,6 +122,7 @@ class Publisher:
         site: str,
         node: str,
         client_id: str | None = None,
+        outbox: Outbox | None = None,
         max_events: int = 10_000,
         live_rate_hz: float = 15.0,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
@@ -132,24 +133,21 @@ class Publisher:
         self.address = parse_url(url)
         self.live_rate_hz = live_rate_hz
         self._client_id = client_id or f"eccentra-{site}-{node}"
-        self._now = monotonic_ns
-        started = datetime.fromtimestamp(wall_ns() / 1e9, UTC)
-        self._started = started.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._now, self._wall = monotonic_ns, wall_ns
+        self._started = self.wall_time()
         self._broker: EmbeddedBroker | None = None
-        self._client: paho.Client | None = None
+        self._store: EventStore = MemoryStore(max_events, monotonic_ns) if outbox is None else outbox
+        self._pump = Pump(self, self._store, monotonic_ns)
+        self._desks = CommandDesks(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
         self._stations: dict[str, StationSink] = {}
-        self._pump_thread = threading.Thread(target=self._pump, name="eccentra-mqtt", daemon=True)
-
-        self._changed = threading.Condition()
-        self._out = Outgoing(max_events)
-        self._acks: deque[int] = deque()
-        self._connection = 0
-        self._greeted = 0
-        self._greeting_mid: int | None = None
-        self._ready = False
-        self._closing = self._stopped = self._refused = False
+        self._trouble = BrokerTrouble(durable=self._store.durable)
+        self._on_note: Callable[[StationNoted], None] | None = None
+        self._refill = Refill(self._store, self.station)
+        self._begun = self._closing = False
         self._errors = 0
         self._last_error: str | None = None
+        self._info: contract.NodeInfo | None = None
+        self._info_ns = self._idle_ns = 0
 
     def __repr__(self) -> str:
         return f"Publisher({str(self.address)!r}, site={self.site!r}, node={self.node!r})"
@@ -158,68 +156,37 @@ class Publisher:
 
     def start(self) -> Self:
         """Begin to connect in the background, starting the embedded broker first if asked for."""
-        if self._client is not None:
+        if self._begun:
             return self
-        address = self.address
-        if address.embedded:
+        if self.address.embedded:
             # Imported here: amqtt is slow to import, and not needed with a real broker.
             from eccentra.mqtt.broker import EmbeddedBroker
 
-            self._broker = EmbeddedBroker(address.port)
-            address = self.address = parse_url(self._broker.start())
-        self._client = client = self._make_client(address)
+            self._broker = EmbeddedBroker(self.address.port)
+            self.address = parse_url(self._broker.start())
+        if self.address.tls:
+            # A CA file that cannot be read is said here, not in a thread.
+            self.address.tls_context()
+        self._begun = True
         self._put_info()
-        client.connect_async(address.host, address.port, keepalive=_KEEPALIVE_S)
-        client.loop_start()
-        self._pump_thread.start()
+        self._pump.start()
         return self
-
-    def _make_client(self, address: MqttAddress) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            clean_session=False,
-            protocol=paho.MQTTv311,
-        )
-        if address.user is not None:
-            client.username_pw_set(address.user, address.password)
-        if address.tls:
-            client.tls_set_context(address.tls_context())
-        status = contract.CHANNELS["status"]
-        client.will_set(self._topic("status"), contract.OFFLINE, status.qos, status.retain)
-        client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.reconnect_delay_set(*_RECONNECT_S)
-        # The book keeps the window; these only must not be smaller.
-        client.max_inflight_messages_set(2 * WINDOW)
-        client.max_queued_messages_set(2 * WINDOW)
-        client.on_socket_open = self._on_socket_open
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        return client
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Say ``offline`` and disconnect; waits at most ``timeout_s`` for what is unacknowledged."""
-        client = self._client
-        if self._closing or client is None:
+        if self._closing or not self._begun:
             self._closing = True
+            self._store.close()
             return
         for station in self._stations.values():
             station.close()
-        with self._changed:
-            self._closing = True
-            ready = self._ready
+        self._closing = True
         self.put_state("status", contract.OFFLINE)
-        if not (ready and self.flush(timeout_s)):
-            left = self.health().unacknowledged
-            log.warning("%s: closed with %d messages not acknowledged", self.address, left)
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        self._pump_thread.join()
-        client.disconnect()
-        client.loop_stop()
+        if not (self._pump.ready and self._pump.flush(timeout_s)):
+            where = "they wait in the outbox" if self._store.durable else "they are in the recording only"
+            log.warning("%s: %d messages not acknowledged; %s", self.address, self._pump.waiting, where)
+        self._pump.stop()
+        self._store.close()
         if self._broker is not None:
             self._broker.stop()
 
@@ -244,10 +211,48 @@ class Publisher:
         """Publish how well a sensor is heard; the caller chooses how often."""
         self.put_live("sensor_health", contract.encode(health), sensor=sensor)
 
+    def on_note(self, callback: Callable[[StationNoted], None]) -> None:
+        """Have broker and outbox trouble told to the station's own screen too, from any thread.
+
+        With an outbox it is published already: do not pass it to :meth:`StationSink.note`.
+        """
+        self._on_note = callback
+        self._say_notes()
+
+    def set_refill(self, callback: Callable[[str, int], Iterable[Numbered]]) -> None:
+        """Say where events come from that found the outbox full: ``callback(session, from_seq)``.
+
+        It is called in the pump's thread and gives a session's events from a number on, without holes.
+        """
+        self._refill.source = callback
+
+    def resend(self, station: str, events: Iterable[Numbered]) -> int:
+        """Send events again, with the ids and payloads they had; gives how many found room."""
+        sink = self.station(station)
+        taken, events = 0, iter(events)
+        while portion := list(islice(events, PORTION)):
+            put = self._store.put_again(sink.messages(portion))
+            taken += put
+            if put < len(portion):
+                break
+        self._pump.wake()
+        return taken
+
+    def on_commands(self, station: str, handler: Callable[[Request], None]) -> None:
+        """Take commands for a station: ``handler`` is called in the network thread for each valid one.
+
+        Answer it with :meth:`answer`, from any thread, within 5 s.
+        """
+        topic = self._desks.open(contract.check_id(station, "station"), handler)
+        self._pump.subscribe(topic)
+
+    def answer(self, station: str, request: Request, answer: Answer) -> None:
+        """Say what became of a command."""
+        self._send(self._desks.answer(station, request, answer))
+
     def wait_connected(self, timeout_s: float) -> bool:
         """Wait until the broker took our ``online``; false when it did not in time (see :meth:`health`)."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._ready, timeout_s)
+        return self._pump.wait_ready(timeout_s)
 
     def require_connected(self, timeout_s: float) -> None:
         """Wait as :meth:`wait_connected` does; raise :class:`~eccentra.errors.SinkError` if in vain."""
@@ -257,47 +262,52 @@ class Publisher:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until the broker acknowledged everything; false when it did not in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._out.is_empty, timeout_s)
+        return self._pump.flush(timeout_s)
 
     def health(self) -> Health:
         """How publishing goes now."""
-        with self._changed:
-            oldest = self._out.oldest_ns()
-            return Health(
-                connected=self._ready,
-                unacknowledged=self._out.unacknowledged,
-                dropped=self._out.dropped,
-                oldest_unacked_age_s=None if oldest is None else (self._now() - oldest) / 1e9,
-                errors=self._errors,
-                last_error=self._last_error,
-            )
+        durable = self._store.durable
+        return Health(
+            connected=self._pump.ready,
+            unacknowledged=self._pump.waiting,
+            dropped=self._store.dropped,
+            oldest_unacked_age_s=self._age_s(self._pump.oldest_ns()),
+            errors=self._errors,
+            last_error=self._last_error,
+            outbox_depth=self._store.depth if durable else None,
+            outbox_age_s=self._age_s(self._store.oldest_ns()) if durable else None,
+            outbox_missing=len(self._store.missing(0)),
+            restarts=self._pump.restarts,
+            commands_accepted=self._desks.accepted,
+            commands_repeated=self._desks.repeated,
+            commands_refused=dict(self._desks.refused),
+        )
+
+    def _age_s(self, since_ns: int | None) -> float | None:
+        return None if since_ns is None else (self._now() - since_ns) / 1e9
 
     # --- what sinks put in ---------------------------------------------------------------------------------
 
-    def put_events(self, channel: str, messages: Sequence[tuple[dict[str, str], bytes]]) -> None:
-        """Queue events: ids of the topic, and payload, in order."""
-        made = [self._message(channel, payload, ids) for ids, payload in messages]
-        with self._changed:
-            taken = [self._out.put_event(message) for message in made]
-            self._changed.notify_all()
-        if not all(taken):
-            self._note(f"the queue is full: {taken.count(False)} events are in the recording only")
+    def put_events(self, events: Sequence[NewEvent]) -> None:
+        """Take events, in order; they are in the outbox when this returns."""
+        dropped = self._store.dropped
+        self._store.put(events)
+        self._pump.wake()
+        if self._store.dropped > dropped:
+            count = self._store.dropped - dropped
+            self.problem(f"the queue is full: {count} events are in the recording only")
 
     def put_state(self, channel: str, payload: bytes, **ids: str) -> None:
         """Set the latest value of a retained topic."""
-        message = self._message(channel, payload, ids)
-        with self._changed:
-            self._out.put_state(message)
-            self._changed.notify_all()
+        self._pump.put_state(self._message(channel, payload, ids))
 
     def put_live(self, channel: str, payload: bytes, **ids: str) -> None:
         """Send a value if the broker is there; nothing is kept."""
-        message = self._message(channel, payload, ids)
-        with self._changed:
-            if self._ready:
-                self._out.put_live(message)
-                self._changed.notify_all()
+        self._pump.put_live(self._message(channel, payload, ids))
+
+    def wall_time(self) -> str:
+        """Now, RFC 3339 UTC."""
+        return contract.utc(self._wall())
 
     def _message(self, channel: str, payload: bytes, ids: dict[str, str]) -> Message:
         how = contract.CHANNELS[channel]
@@ -307,114 +317,100 @@ class Publisher:
         return contract.topic(channel, site=self.site, node=self.node, **ids)
 
     def _put_info(self) -> None:
+        health = self.health()
+        depth, age_s = health.outbox_depth, health.outbox_age_s
+        refused = health.commands_refused
         info = contract.NodeInfo(
-            time=self._started,
+            time=None,
             started=self._started,
             software=f"eccentra {__version__}",
             stations=tuple(self._stations),
+            # What is on its way in this moment is no backlog, and no reason to publish again.
+            outbox_depth=depth if depth is None or depth >= _BACKLOG else 0,
+            outbox_age_s=None if age_s is None or (depth or 0) < _BACKLOG else round(age_s, 1),
+            outbox_missing=health.outbox_missing,
+            commands_accepted=health.commands_accepted,
+            commands_repeated=health.commands_repeated,
+            commands_refused=sum(refused.values()),
+            commands_refused_by_reason=refused,
         )
-        self.put_state("info", contract.encode(info))
+        self._info_ns = self._now()
+        if info != self._info:
+            self._info = info
+            self.put_state("info", contract.encode(msgspec.structs.replace(info, time=self.wall_time())))
 
-    def _note(self, problem: str, *, mistake: bool = False) -> None:
-        with self._changed:
-            self._errors += mistake
-            said = problem == self._last_error
-            self._last_error = problem
+    # --- what the pump reports and asks --------------------------------------------------------------------
+
+    def connect(self, number: int, listener: Listener) -> Connection:
+        """Make the next connection."""
+        return Connection(
+            number,
+            self.address,
+            client_id=self._client_id,
+            status_topic=self._topic("status"),
+            subscriptions=self._desks.topics(),
+            listener=listener,
+            monotonic_ns=self._now,
+        )
+
+    def status(self) -> tuple[str, bytes]:
+        """Topic and payload of the greeting."""
+        return self._topic("status"), contract.OFFLINE if self._closing else contract.ONLINE
+
+    def came_back(self) -> None:
+        """The broker took our greeting."""
+        self._announce(self._trouble.back(self._store.depth, self._now()))
+        self._put_info()
+
+    def went_away(self, problem: str) -> None:
+        """There is no broker."""
+        if self._closing:
+            return
+        self.problem(problem)
+        self._announce(self._trouble.away(problem, self._now()))
+
+    def arrived(self, topic: str, payload: bytes, retain: bool) -> None:
+        """A command came."""
+        self._send(self._desks.arrived(topic, payload, retain))
+
+    def idle(self) -> None:
+        """Do what can wait, some times a second."""
+        now = self._now()
+        if now < self._idle_ns:
+            return
+        self._idle_ns = now + _IDLE_NS
+        self._store.tend()
+        self._announce(self._refill.portion(now))
+        self._say_notes()
+        self._send(self._desks.expired())
+        if now - self._info_ns >= _INFO_EVERY_NS:
+            self._put_info()
+
+    def problem(self, problem: str, *, mistake: bool = False) -> None:
+        """Remember and log a problem; the same one is logged once."""
+        self._errors += mistake
+        said, self._last_error = problem == self._last_error, problem
         if not said:
             log.warning("%s: %s", self.address, problem)
 
-    # --- the pump ------------------------------------------------------------------------------------------
+    def _send(self, replies: Sequence[tuple[str, bytes]]) -> None:
+        how = contract.CHANNELS["reply"]
+        for topic, payload in replies:
+            self._pump.put_reply(Message(topic, payload, how.qos, how.retain, self._now()))
 
-    def _pump(self) -> None:
-        while not self._stopped:
-            self._pump_once()
-
-    @_guarded
-    def _pump_once(self) -> None:
-        client = self._client
-        assert client is not None
-        with self._changed:
-            self._changed.wait_for(self._has_work, _PUMP_WAIT_S)
-            self._settle()
-            greet = self._greeted != self._connection
-            if greet:
-                # The gate stays shut until this connection's own greeting is acknowledged.
-                self._greeted = self._connection
-                self._greeting_mid, self._ready = None, False
-            message = self._out.take() if self._ready else None
-        if greet:
-            status = contract.CHANNELS["status"]
-            text = contract.OFFLINE if self._closing else contract.ONLINE
-            mid = client.publish(self._topic("status"), text, status.qos, status.retain).mid
-            with self._changed:
-                self._greeting_mid = mid
-        elif message is not None:
-            self._hand_over(client, message)
-
-    def _has_work(self) -> bool:
-        greet = self._greeted != self._connection
-        return self._stopped or bool(self._acks) or greet or (self._ready and self._out.has_next)
-
-    def _settle(self) -> None:
-        """Strike off acknowledged messages; the acknowledged greeting opens the gate."""
-        while self._acks:
-            mid = self._acks.popleft()
-            self._out.acknowledge(mid)
-            if mid == self._greeting_mid:
-                self._greeting_mid = None
-                self._ready = True
-                self._out.renew_states()
-        self._changed.notify_all()
-
-    def _hand_over(self, client: paho.Client, message: Message) -> None:
-        info = client.publish(message.topic, message.payload, message.qos, message.retain)
-        with self._changed:
-            # Not connected (rc 4) is no refusal: paho keeps QoS 1 messages and sends them after a reconnect.
-            if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-                self._out.give_back()
-            else:
-                self._out.handed(info.mid)
-
-    # --- what paho's thread says ---------------------------------------------------------------------------
-
-    @_guarded
-    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        # Without it, an event behind a burst of live values waits up to 40 ms for a delayed ACK.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    @_guarded
-    def _on_connect(
-        self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any
-    ) -> None:
-        if reason.is_failure:
-            self._refused = True
-            self._note(f"the broker refused the connection: {reason}; check user, password and access rules")
+    def _say_notes(self) -> None:
+        if self._on_note is None and not self._stations:
+            # There is nobody to tell yet.
             return
-        log.info("%s: connected", self.address)
-        with self._changed:
-            self._connection += 1
-            self._changed.notify_all()
+        for noted in self._store.notes():
+            self._announce(noted)
 
-    @_guarded
-    def _on_connect_fail(self, client: paho.Client, userdata: Any) -> None:
-        # paho calls this inside its "except OSError", which is the only place that knows why.
-        error = sys.exc_info()[1]
-        self._note(f"cannot connect: {error or 'unknown reason'}; will keep trying")
-
-    @_guarded
-    def _on_disconnect(
-        self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any
-    ) -> None:
-        with self._changed:
-            self._ready = False
-            self._greeting_mid = None
-            self._out.drop_live()
-            expected, self._refused = self._closing or self._refused, False
-        if not expected and reason.is_failure:
-            self._note(f"connection lost: {reason}; will reconnect")
-
-    @_guarded
-    def _on_publish(self, client: paho.Client, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
-        self._acks.append(mid)
-        with self._changed:
-            self._changed.notify_all()
+    def _announce(self, noted: StationNoted | None) -> None:
+        """Publish trouble of broker or outbox at every station, and tell the screen."""
+        if noted is None:
+            return
+        if self._store.durable:
+            for station in list(self._stations.values()):
+                station.note(noted)
+        if self._on_note is not None:
+            self._on_note(noted)

@@ -1,7 +1,8 @@
 """JSON Schema (2020-12) of every message, made from the structs that make the messages. Pure.
 
-Names: ``text``, ``info``, ``health``, ``state``, ``live``, ``last_set`` and, for each event type,
-``event/<type>`` such as ``event/rep.completed``.
+Names: ``text``, ``info``, ``health``, ``state``, ``live``, ``last_set``, ``reply``; for each event type
+``event/<type>`` such as ``event/rep.completed``; for each command ``command/<verb>`` such as
+``command/tare``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from typing import Any
 import msgspec
 
 from eccentra import events
+from eccentra.commands import VERBS
+from eccentra.mqtt.commands import MOST_BYTES, REPLY_TO, REQUEST_ID
 from eccentra.mqtt.contract import (
+    STATION_NOTED,
     VERSION,
     Channel,
     Live,
     NodeInfo,
+    Reply,
     SensorHealth,
     StationState,
     data_schema_id,
@@ -38,6 +43,7 @@ _FLATS: tuple[tuple[str, type], ...] = (
     ("health", SensorHealth),
     ("state", StationState),
     ("live", Live),
+    ("reply", Reply),
 )
 
 
@@ -48,6 +54,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         **{name: _flat(struct) for name, struct in _FLATS},
         "last_set": _last_set(),
         **{f"event/{kind}": _event(kind, schema) for kind, schema in events.json_schemas().items()},
+        f"event/{STATION_NOTED}": _station_event(),
+        **{f"command/{verb}": _command(struct) for verb, struct in VERBS.items()},
     }
     return {
         name: {
@@ -59,9 +67,14 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def schema_name(channel: Channel, payload: Any) -> str:
-    """Which schema a message of ``channel`` must meet; ``payload`` is its decoded JSON, text as it is."""
+def schema_name(channel: Channel, payload: Any, topic: str = "") -> str:
+    """Which schema a message of ``channel`` must meet.
+
+    ``payload`` is its decoded JSON, text as it is; ``topic`` tells commands apart.
+    """
     (name,) = channel.messages
+    if name == "command":
+        return f"command/{topic.rsplit('/', 1)[1]}"
     return f"event/{payload['data']['event_type']}" if name == "event" else name
 
 
@@ -112,16 +125,80 @@ def _last_set() -> dict[str, Any]:
     }
 
 
+def _command(struct: type) -> dict[str, Any]:
+    """A verb's arguments beside what every command has; the verb itself is the last level of the topic."""
+    _, parts = msgspec.json.schema_components([struct], ref_template="#/$defs/{name}")
+    schema: dict[str, Any] = copy.deepcopy(parts.pop(struct.__name__))
+    del schema["properties"]["verb"]
+    schema["title"] = f"{struct.__name__}Command"
+    schema["description"] = f"{schema.get('description', '')} At most {MOST_BYTES} bytes.".strip()
+    schema["properties"] |= {
+        "request_id": {
+            "type": "string",
+            "pattern": f"^{REQUEST_ID}$",
+            "description": "New for each command; the same one is never carried out twice.",
+        },
+        "time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it was given, RFC 3339; older than 10 s is late.",
+        },
+        "reply_to": {
+            "anyOf": [{"type": "string", "pattern": f"^{REPLY_TO}$"}, {"type": "null"}],
+            "description": "Topic of the answer, inside the site.",
+        },
+    }
+    required = [name for name in schema.get("required", []) if name != "verb"]
+    schema["required"] = ["request_id", "time", *required]
+    if parts:
+        schema["$defs"] = parts
+    return schema
+
+
+def _station_event() -> dict[str, Any]:
+    """CloudEvents envelope around what a station says about itself."""
+    (ref,), parts = msgspec.json.schema_components([events.StationNoted], ref_template="#/$defs/{name}")
+    return _envelope(
+        STATION_NOTED,
+        {"$ref": ref["$ref"], "$defs": parts},
+        {"station": _ID},
+        {
+            "id": {"type": "string", "format": "uuid"},
+            "source": {"type": "string", "pattern": "^/eccentra/[a-z0-9_-]+/[a-z0-9_-]+$"},
+            "subject": _ID,
+        },
+    ) | {"required": [*_ENVELOPE, "subject", "time"]}
+
+
 def _event(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
     """CloudEvents envelope around one event type; ``data`` also says session and number."""
+    return _envelope(
+        kind,
+        schema,
+        {"session": _ID, "seq": {"type": "integer", "minimum": 1}},
+        {
+            "id": {"type": "string", "pattern": r"^[a-z0-9_-]+-[1-9]\d*$"},
+            "source": {
+                "type": "string",
+                "pattern": "^/eccentra/[a-z0-9_-]+/[a-z0-9_-]+/station/[a-z0-9_-]+$",
+            },
+        },
+    )
+
+
+_ENVELOPE = ("specversion", "id", "source", "type", "datacontenttype", "dataschema", "data")
+
+
+def _envelope(
+    kind: str, schema: dict[str, Any], more_data: dict[str, Any], identity: dict[str, Any]
+) -> dict[str, Any]:
     parts = copy.deepcopy(schema["$defs"])
     name = schema["$ref"].rsplit("/", 1)[1]
-    parts[name]["properties"] |= {"session": _ID, "seq": {"type": "integer", "minimum": 1}}
-    parts[name]["required"] = [*parts[name].get("required", []), "session", "seq"]
+    parts[name]["properties"] |= more_data
+    parts[name]["required"] = [*parts[name].get("required", []), *more_data]
     fields: dict[str, Any] = {
         "specversion": {"const": "1.0"},
-        "id": {"type": "string", "pattern": r"^[a-z0-9_-]+-[1-9]\d*$"},
-        "source": {"type": "string", "pattern": "^/eccentra/[a-z0-9_-]+/[a-z0-9_-]+/station/[a-z0-9_-]+$"},
+        **identity,
         "type": {"const": f"org.eccentra.{kind}.v{VERSION}"},
         "datacontenttype": {"const": "application/json"},
         "dataschema": {"const": data_schema_id(kind)},
@@ -133,6 +210,6 @@ def _event(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
         "description": parts[name].get("description", ""),
         "type": "object",
         "properties": fields,
-        "required": [key for key in fields if key != "time"],
+        "required": list(_ENVELOPE),
         "$defs": parts,
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from eccentra.events import Numbered, SensorConnected, SensorLost
+from eccentra.events import Numbered, SensorConnected, SensorLost, SessionEnded, StationNoted
 from eccentra.mqtt import contract
+from eccentra.mqtt.store import NewEvent
 from eccentra.mqtt.view import StationView
 from eccentra.stages.live import LiveState
 
@@ -20,11 +22,13 @@ class _Outlet(Protocol):
     node: str
     live_rate_hz: float
 
-    def put_events(self, channel: str, messages: Sequence[tuple[dict[str, str], bytes]]) -> None: ...
+    def put_events(self, events: Sequence[NewEvent]) -> None: ...
 
     def put_state(self, channel: str, payload: bytes, **ids: str) -> None: ...
 
     def put_live(self, channel: str, payload: bytes, **ids: str) -> None: ...
+
+    def wall_time(self) -> str: ...
 
 
 class StationSink:
@@ -51,20 +55,52 @@ class StationSink:
         self._put_state()
 
     def handle(self, events: Sequence[Numbered]) -> None:
-        """Publish events in order, then what they changed."""
+        """Publish events in order, then what they changed.
+
+        After recovery, hand over the replayed events from the first one on: with an outbox, those sent
+        before are compared and not sent again, and ``state`` and ``last_set`` are what they were.
+        """
         if not events:
             return
-        messages = []
         for numbered in events:
-            kind, payload = contract.event_message(numbered, self._source)
-            messages.append(({"station": self.station, "kind": kind}, payload))
             self._view.apply(numbered)
+        self._outlet.put_events(self.messages(events))
+        for numbered in events:
             self._sensor(numbered)
-        self._outlet.put_events("event", messages)
         self._put_state()
         if self._view.last_set is not None and self._view.last_set is not self._last_set:
             self._last_set = self._view.last_set
             self._outlet.put_state("last_set", contract.encode(self._last_set), station=self.station)
+
+    def messages(self, events: Sequence[Numbered]) -> list[NewEvent]:
+        """The messages of events, always the same for the same events."""
+        out = []
+        for numbered in events:
+            kind, payload = contract.event_message(numbered, self._source)
+            out.append(
+                NewEvent(
+                    station=self.station,
+                    topic=self._topic(kind),
+                    payload=payload,
+                    session=numbered.session,
+                    seq=numbered.seq,
+                    last=isinstance(numbered.event, SessionEnded),
+                )
+            )
+        return out
+
+    def note(self, noted: StationNoted) -> None:
+        """Publish what the station says about itself: an event of its own, outside any session's numbers."""
+        payload = contract.station_message(
+            noted,
+            site=self._outlet.site,
+            node=self._outlet.node,
+            station=self.station,
+            number=str(uuid.uuid4()),
+            time=self._outlet.wall_time(),
+        )
+        topic = self._topic(contract.STATION_KIND)
+        self._outlet.put_events([NewEvent(station=self.station, topic=topic, payload=payload)])
 
     def live(self, state: LiveState) -> None:
         """Publish a snapshot, unless the last one is too recent by its sample time."""
@@ -86,6 +122,10 @@ class StationSink:
         for sensor, there in self._sensors.items():
             if there:
                 self._outlet.put_state("sensor_status", contract.OFFLINE, sensor=sensor)
+
+    def _topic(self, kind: str) -> str:
+        outlet = self._outlet
+        return contract.topic("event", site=outlet.site, node=outlet.node, station=self.station, kind=kind)
 
     def _put_state(self) -> None:
         self._outlet.put_state("state", contract.encode(self._view.state()), station=self.station)

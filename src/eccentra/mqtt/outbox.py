@@ -1,0 +1,485 @@
+"""Events wait here, on disk, until the broker has acknowledged them: none is lost with the process.
+
+*Commit first*: :meth:`Outbox.put` returns when its events are in the file; they are deleted when they are
+acknowledged. The highest number taken of each session is kept, so that a session that is replayed after a
+kill sends nothing twice: what comes again is compared, by a hash of what was published, with what was taken.
+
+The session files are the truth, and this is a queue before the network. So its bound never costs the only
+copy: when it is full, a session's further events are remembered as missing from a number on and fetched from
+the session file when there is room. The same happens to what a damaged file held. When the disk fails, events
+wait in memory, and go to the file as soon as that works again.
+
+Safe for threads. Nothing here raises once the file is open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from eccentra.events import StationNoted, StationReason
+from eccentra.mqtt.outboxfile import DAMAGE, OutboxFile
+from eccentra.mqtt.store import Entry, Missing, NewEvent
+
+__all__ = ["MOST_BYTES", "MOST_ROWS", "Outbox"]
+
+MOST_ROWS = 200_000
+MOST_BYTES = 256 * 1024 * 1024
+# Beyond the bound, for what a station has to say about being full.
+_RESERVE = 1000
+# A failing disk is tried again this often.
+_RETRY_NS = 1_000_000_000
+# Changes after which the write-ahead log is worked into the file.
+_TIDY_CHANGES = 500
+
+
+class _Session(msgspec.Struct):
+    """What is known of a session: highest number taken, highest one seen, and from where on it is missing."""
+
+    station: str
+    highest: int = 0
+    known: int = 0
+    missing_from: int | None = None
+    closed: bool = False
+    pending: int = 0
+
+
+class Outbox:
+    """Events of one node on their way to the broker, in order, in one SQLite file.
+
+    Parameters
+    ----------
+    path
+        The file; made, with mode 0600, when it is not there. A damaged one is moved aside, and said.
+    most_rows, most_bytes
+        Bound on what waits.
+    monotonic_ns, wall_ns
+        Clocks: ages inside this process, and across restarts.
+
+    Raises
+    ------
+    SinkError
+        When the file is something else, of a newer version, or in use by another process.
+    """
+
+    durable = True
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        most_rows: int = MOST_ROWS,
+        most_bytes: int = MOST_BYTES,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.path = Path(path)
+        self._most_rows, self._most_bytes = most_rows, most_bytes
+        self._now, self._wall = monotonic_ns, wall_ns
+        self._lock = threading.RLock()
+        self._notes: list[StationNoted] = []
+        self._sessions: dict[str, _Session] = {}
+        self._changed_sessions: set[str] = set()
+        self._unsaved: list[tuple[Entry, NewEvent, int]] = []
+        self._undeleted: list[int] = []
+        self._delivered: set[str] = set()
+        self._lost_ids = range(0)
+        self._rows = self._bytes = self._last = self._dropped = self._changes = 0
+        self._failed_ns: int | None = None
+        self._full_said = False
+        self._file = OutboxFile(self.path)
+        moved: Path | None = None
+        try:
+            moved = self._file.open()
+            self._load()
+        except sqlite3.Error as error:
+            self._file.close()
+            self._disk_failed(error)
+        if moved is not None:
+            self._say(
+                StationReason.DISK_FAILED,
+                "warning",
+                f"the outbox was damaged; it was moved to {moved} and a new one begun",
+                "events that had not been sent come from the session files: ask for them with `resend`",
+            )
+
+    def _load(self) -> None:
+        for session, station, highest, known, missing_from, closed in self._file.sessions():
+            self._sessions[session] = _Session(station, highest, known, missing_from, bool(closed))
+        for name, rows, size in self._file.waiting():
+            self._rows += rows
+            self._bytes += size
+            if name in self._sessions:
+                self._sessions[name].pending = rows
+        self._last = self._file.last_id()
+
+    # --- what is known ------------------------------------------------------------------------------
+
+    @property
+    def last_id(self) -> int:
+        """Id of the newest entry; 0 before the first."""
+        return self._last
+
+    @property
+    def depth(self) -> int:
+        """Events that the broker has not acknowledged."""
+        return self._rows
+
+    @property
+    def dropped(self) -> int:
+        """Station events that found no room; events of sessions are never dropped."""
+        return self._dropped
+
+    @property
+    def on_disk(self) -> bool:
+        """False while the disk fails and events wait in memory."""
+        return self._failed_ns is None
+
+    def taken(self, session: str) -> int:
+        """Highest number of a session that was taken; 0 for an unknown one."""
+        with self._lock:
+            known = self._sessions.get(session)
+            return 0 if known is None else known.highest
+
+    def notes(self) -> list[StationNoted]:
+        """What should be said since the last call: full, damaged, failing, differences."""
+        with self._lock:
+            out, self._notes = self._notes, []
+            return out
+
+    def oldest_ns(self) -> int | None:
+        """When the oldest event that waits was put in (monotonic)."""
+        with self._lock:
+            if self._rows == 0:
+                return None
+            try:
+                created = self._file.oldest()
+            except sqlite3.Error:
+                created = None
+            if created is None:
+                return self._unsaved[0][0].since_ns if self._unsaved else None
+            return self._monotonic(created)
+
+    def _monotonic(self, created_ns: int) -> int:
+        return self._now() - max(0, self._wall() - created_ns)
+
+    # --- taking -------------------------------------------------------------------------------------
+
+    def put(self, events: Sequence[NewEvent]) -> None:
+        """Take events that just happened, in order; they are in the file when this returns."""
+        different: dict[str, list[int]] = {}
+        with self._lock:
+            for event in events:
+                if event.session is None or event.seq is None:
+                    self._note_event(event)
+                else:
+                    self._session_event(event, event.session, event.seq, different)
+            self._save()
+            for session, seqs in different.items():
+                first = ", ".join(str(seq) for seq in seqs[:5]) + (" ..." if len(seqs) > 5 else "")
+                self._say(
+                    StationReason.RECOVERY_MISMATCH,
+                    "warning",
+                    f"after recovery {len(seqs)} events differ from those already sent: number {first}",
+                    "what was sent stands; keep the session file and report it with both software versions",
+                    session=session,
+                    count=len(seqs),
+                )
+
+    def _note_event(self, event: NewEvent) -> None:
+        if self._rows >= self._most_rows + _RESERVE:
+            self._dropped += 1
+        else:
+            self._append(event)
+
+    def _session_event(self, event: NewEvent, name: str, seq: int, different: dict[str, list[int]]) -> None:
+        session = self._sessions.get(name)
+        if session is None:
+            session = self._sessions[name] = _Session(event.station)
+        if seq <= session.highest:
+            if self._differs(event, name, seq):
+                different.setdefault(name, []).append(seq)
+            return
+        self._changed_sessions.add(name)
+        session.known = max(session.known, seq)
+        session.closed = session.closed or event.last
+        if session.missing_from is not None:
+            return
+        if self._room() <= 0:
+            session.missing_from = seq
+            self._say_full(name, seq)
+            return
+        session.highest = seq
+        self._append(event)
+
+    def _differs(self, event: NewEvent, session: str, seq: int) -> bool:
+        """Compare with what was taken under this number; what is no longer known does not differ."""
+        new = _digest(event.payload)
+        for entry, taken, _ in self._unsaved:
+            if taken.session == session and taken.seq == seq:
+                return _digest(entry.payload) != new
+        try:
+            known = self._file.digest(session, seq)
+        except sqlite3.Error as error:
+            self._disk_failed(error)
+            return False
+        return known is not None and known != new
+
+    def _room(self) -> int:
+        return max(0, self._most_rows - self._rows) if self._bytes < self._most_bytes else 0
+
+    def _append(self, event: NewEvent) -> None:
+        self._last += 1
+        self._rows += 1
+        self._bytes += len(event.payload)
+        if event.session is not None and event.session in self._sessions:
+            self._sessions[event.session].pending += 1
+        entry = Entry(self._last, event.topic, event.payload, self._now(), event.session)
+        self._unsaved.append((entry, event, self._wall()))
+
+    def put_again(self, events: Sequence[NewEvent]) -> int:
+        """Take events once more, whatever was taken before; gives how many found room."""
+        with self._lock:
+            fitting = events[: max(0, self._room())]
+            for event in fitting:
+                # No number of its own in the books: it must not count as taken for the first time.
+                self._append(msgspec.structs.replace(event, seq=None))
+            self._save()
+            return len(fitting)
+
+    # --- missing ------------------------------------------------------------------------------------
+
+    def missing(self, room: int = 1) -> list[Missing]:
+        """Sessions with events not taken, when there is room for at least so many."""
+        with self._lock:
+            if self._room() < min(room, self._most_rows // 2):
+                return []
+            return self._all_missing()
+
+    def _all_missing(self) -> list[Missing]:
+        return [
+            Missing(name, session.station, session.missing_from)
+            for name, session in self._sessions.items()
+            if session.missing_from is not None
+        ]
+
+    def fill(self, session: str, events: Sequence[NewEvent]) -> int:
+        """Take missing events of a session, in order; stops at a hole and when there is no room."""
+        taken = 0
+        with self._lock:
+            known = self._sessions.get(session)
+            for event in events:
+                if known is None or known.missing_from is None or self._room() <= 0:
+                    break
+                if event.seq is None or event.seq < known.missing_from:
+                    continue
+                if event.seq > known.missing_from:
+                    break
+                known.highest, known.missing_from = event.seq, event.seq + 1
+                if known.missing_from > known.known:
+                    known.missing_from = None
+                known.closed = known.closed or event.last
+                self._append(event)
+                taken += 1
+            self._changed_sessions.add(session)
+            self._save()
+            if not self._all_missing():
+                self._full_said = False
+        return taken
+
+    # --- handing out --------------------------------------------------------------------------------
+
+    def read(self, after: int, limit: int) -> list[Entry]:
+        """Entries with an id greater than ``after``, in order."""
+        with self._lock:
+            try:
+                rows = self._file.read(after, limit)
+            except sqlite3.Error as error:
+                # What cannot be read would hold up all that follows.
+                self._disk_failed(error, unreadable=True)
+                rows = []
+            out = [
+                Entry(number, topic, payload, self._monotonic(created), session)
+                for number, topic, payload, created, session in rows
+            ]
+            if len(out) < limit:
+                # What could not be saved is always newer than what was.
+                out += [entry for entry, _, _ in self._unsaved if entry.id > after][: limit - len(out)]
+            return out
+
+    def done(self, entries: Sequence[Entry]) -> None:
+        """Delete what was acknowledged."""
+        if not entries:
+            return
+        with self._lock:
+            ids = {entry.id for entry in entries}
+            if self._unsaved:
+                self._unsaved = [one for one in self._unsaved if one[0].id not in ids]
+            self._undeleted += sorted(ids)
+            for entry in entries:
+                if entry.id in self._lost_ids:
+                    continue
+                self._rows -= 1
+                self._bytes -= len(entry.payload)
+                known = self._sessions.get(entry.session or "")
+                if entry.session is not None and known is not None:
+                    known.pending -= 1
+                    if known.closed and known.pending <= 0 and known.missing_from is None:
+                        self._delivered.add(entry.session)
+            self._save()
+
+    def forget(self, session: str) -> None:
+        """Strike a session from the books: it will not come again. What waits is still sent."""
+        with self._lock:
+            self._sessions.pop(session, None)
+            self._changed_sessions.discard(session)
+            try:
+                self._file.forget(session)
+            except sqlite3.Error as error:
+                self._disk_failed(error)
+
+    # --- the disk -----------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Write what changed, in one transaction; when that fails it stays in memory and is tried again."""
+        failed = self._failed_ns
+        if failed is not None and (not self._file.is_open or self._now() - failed < _RETRY_NS):
+            return
+        try:
+            self._file.save(
+                [
+                    (entry.id, event.station, event.session, event.seq, entry.topic, entry.payload, created)
+                    for entry, event, created in self._unsaved
+                ],
+                [
+                    (event.session, event.seq, _digest(entry.payload))
+                    for entry, event, _ in self._unsaved
+                    if event.session is not None and event.seq is not None
+                ],
+                [self._session_row(name) for name in self._changed_sessions if name in self._sessions],
+                self._undeleted,
+                self._delivered,
+            )
+        except sqlite3.Error as error:
+            self._disk_failed(error)
+            return
+        self._changes += len(self._unsaved) + len(self._undeleted)
+        self._unsaved.clear()
+        self._changed_sessions.clear()
+        self._undeleted.clear()
+        self._delivered.clear()
+        if self._failed_ns is not None:
+            self._failed_ns = None
+            self._say(StationReason.DISK_FAILED, "info", "the outbox is on disk again", "")
+
+    def _session_row(self, name: str) -> tuple[str, str, int, int, int | None, bool]:
+        one = self._sessions[name]
+        return (name, one.station, one.highest, one.known, one.missing_from, one.closed)
+
+    def _disk_failed(self, error: sqlite3.Error, *, unreadable: bool = False) -> None:
+        first = self._failed_ns is None
+        self._failed_ns = self._now()
+        if first:
+            self._say(
+                StationReason.DISK_FAILED,
+                "error",
+                f"cannot use the outbox {self.path}: {error}; events wait in memory",
+                "free space on the disk, or check it; the session goes on",
+            )
+        if unreadable or getattr(error, "sqlite_errorcode", None) in DAMAGE:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Put a file aside that cannot be read; what it held comes from the session files again."""
+        for name, session in self._sessions.items():
+            in_memory = sum(1 for entry, _, _ in self._unsaved if entry.session == name)
+            if session.pending > in_memory:
+                # What is in memory is newer than what is lost, so it must come again behind it.
+                session.missing_from = max(1, session.highest - session.pending + 1)
+                session.highest = session.missing_from - 1
+                self._unsaved = [one for one in self._unsaved if one[0].session != name]
+                session.pending = 0
+            self._changed_sessions.add(name)
+        # Ids go on after a hole, so that what the broker still acknowledges is not taken for something else.
+        self._lost_ids = range(1, self._last + 1)
+        kept, self._unsaved = self._unsaved, []
+        self._rows = self._bytes = 0
+        for session in self._sessions.values():
+            session.pending = 0
+        self._undeleted.clear()
+        for _, event, _ in kept:
+            self._append(event)
+        try:
+            moved = self._file.begin_anew()
+        except sqlite3.Error:
+            # Nothing on this disk can be used: memory alone from here on, which was said.
+            self._file.close()
+            return
+        self._say(
+            StationReason.DISK_FAILED,
+            "warning",
+            f"the outbox could not be read; it was moved to {moved} and a new one begun",
+            "events that had not been sent are fetched from the session files",
+        )
+
+    def tend(self) -> None:
+        """Try a failing disk again, and work the write-ahead log into the file: that may take a while."""
+        with self._lock:
+            if self._unsaved or self._undeleted or self._changed_sessions:
+                self._save()
+            due = self._failed_ns is None and self._changes >= _TIDY_CHANGES
+            if due:
+                self._changes = 0
+        if due:
+            self._file.tidy()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        with self._lock:
+            if self._failed_ns is not None:
+                self._failed_ns -= _RETRY_NS
+            self._save()
+            self._file.close()
+
+    # --- saying -------------------------------------------------------------------------------------
+
+    def _say_full(self, session: str, seq: int) -> None:
+        if self._full_said:
+            return
+        self._full_said = True
+        self._say(
+            StationReason.OUTBOX_FULL,
+            "warning",
+            f"{self._rows} events wait for the broker, which is the bound; events from number {seq} on are "
+            "in the session file only and follow from there when there is room",
+            "bring the broker back",
+            session=session,
+        )
+
+    def _say(
+        self,
+        reason: StationReason,
+        level: Literal["info", "warning", "error"],
+        detail: str,
+        advice: str,
+        *,
+        session: str | None = None,
+        count: int = 1,
+    ) -> None:
+        self._notes.append(
+            StationNoted(
+                reason=reason, level=level, detail=detail, advice=advice, session=session, count=count
+            )
+        )
+
+
+def _digest(payload: bytes) -> bytes:
+    """Tell payloads apart in 16 bytes."""
+    return hashlib.blake2b(payload, digest_size=16).digest()
