@@ -87,7 +87,7 @@ def check_session(events: list, kills: int) -> None:  # type: ignore[type-arg]
     resumed = [one for one in events if isinstance(one.event, SessionResumed)]
     assert 0.5 * kills <= len(resumed) <= kills
     assert [type(one.event) for one in events].count(SessionEnded) == 1
-    assert any(isinstance(one.event, RepCompleted) for one in events)
+    assert kills < 10 or any(isinstance(one.event, RepCompleted) for one in events)
 
 
 def check_missing(times: list[int], killed: list[tuple[int, bool]]) -> None:
