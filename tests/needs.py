@@ -35,3 +35,13 @@ def need_program(name: str, install: str) -> str:
     if found is None:
         missing(name, install)
     return found
+
+
+def need_rig() -> Path:
+    """``run.sh`` of the Bluetooth rig, a virtual machine with BlueZ and an emulated controller, or skip."""
+    run = Path(os.environ.get("ECCENTRA_RIG", ROOT.parent / "shared" / "rig")) / "run.sh"
+    if not run.is_file():
+        missing(f"Bluetooth rig {run}", "set ECCENTRA_RIG to the folder with the rig's run.sh")
+    if shutil.which("qemu-system-x86_64") is None and os.geteuid() != 0:
+        missing("qemu-system-x86_64", "apt install qemu-system-x86")
+    return run

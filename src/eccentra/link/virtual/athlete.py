@@ -24,6 +24,8 @@ class VirtualAthlete:
         A session simulated without losses: what goes wrong on the way is emulated here.
     source
         Where the sensors get their radios from; or one for each sensor, by id.
+    number
+        Number of the athlete, 1 to 255: another one has other addresses and serial numbers.
     loop
         Repeat the session without end.
     sent, say
@@ -37,19 +39,20 @@ class VirtualAthlete:
         simulation: Simulation,
         source: RadioSource | Mapping[str, RadioSource],
         *,
+        number: int = 1,
         loop: bool = True,
         sent: Callable[[str, Sent], None] | None = None,
         say: Callable[[str, str], None] | None = None,
         **options: Any,
     ) -> None:
         self.sensors: dict[str, VirtualSensor] = {}
-        for number, (name, (setup, tape)) in enumerate(tapes(simulation, loop=loop).items(), 1):
+        for order, (name, (setup, tape)) in enumerate(tapes(simulation, loop=loop).items(), 1):
             self.sensors[name] = VirtualSensor(
                 setup,
                 tape,
                 source[name] if isinstance(source, Mapping) else source,
-                address=f"F0:EC:CE:47:2A:{number:02X}",
-                serial=_serial(setup.mode.kind, number),
+                address=f"F0:EC:CE:47:{number:02X}:{order:02X}",
+                serial=_serial(setup.mode.kind, 100 * number + order),
                 sent=None if sent is None else _about(sent, name),
                 say=None if say is None else _about(say, name),
                 **options,

@@ -61,7 +61,7 @@ class HciTransport:
         advice = "examples: usb:0, serial:/dev/ttyACM0,1000000, tcp-client:127.0.0.1:9100"
         try:
             transport = await open_transport(self.spec)
-        except Exception as error:  # noqa: BLE001  every kind of transport has errors of its own
+        except Exception as error:
             raise InputError(f"--transport {self.spec}", f"cannot be opened: {error}; {advice}") from error
         config = DeviceConfiguration(
             name=name,

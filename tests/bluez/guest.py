@@ -1,0 +1,156 @@
+"""What runs inside the virtual machine: emulated sensors, and the Bluetooth link on BlueZ that hears them.
+
+The sensors run in a process of their own, on radios of the rig's air. Both processes write what they know to
+a folder, on one clock (that of the machine): ``sent.jsonl`` every packet that a sensor handed to its radio,
+``inputs.jsonl`` everything that the link put into its mailbox. The judging is done outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import signal
+import sys
+import time
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import msgspec
+
+from eccentra.inputs import Connected, Input, Lost, Packet, Written
+from eccentra.link.virtual.athlete import VirtualAthlete
+from eccentra.link.virtual.faults import Fault, play
+from eccentra.link.virtual.peripheral import Sent
+from eccentra.link.virtual.radios import HciTransport
+from eccentra.simulate import KITS, Fidget, Hold, Scenario, Simulation, simulate
+
+AIR = "tcp-client:127.0.0.1:9100"
+START_LIMIT_S = 60.0
+BACK_LIMIT_S = 30.0
+
+
+def athlete() -> Simulation:
+    worn = {spec.id: spec for kit in KITS.values() for spec in kit}
+    timeline = (Hold(seconds=1.0), Fidget(seconds=18.0), Hold(seconds=1.0))
+    return simulate(Scenario(timeline=timeline, sensors=(worn["thigh"], worn["left"])), 1)
+
+
+def faults_of(seconds: float) -> list[Fault]:
+    return [
+        Fault(sensor="left", kind="drop", at_s=0.25 * seconds, for_s=1.5),
+        Fault(sensor="thigh", kind="vanish", at_s=0.55 * seconds, for_s=2.0),
+    ]
+
+
+def sensors_process(simulation: Simulation, folder: Path, go: Event, seconds: float) -> None:
+    asyncio.run(run_sensors(simulation, folder, go, seconds))
+
+
+async def run_sensors(simulation: Simulation, folder: Path, go: Event, seconds: float) -> None:
+    with (folder / "sent.jsonl").open("w") as log:
+
+        def sent(name: str, one: Sent) -> None:
+            row = {"sensor": name, "connection": one.connection, "stream": one.stream, "at_s": one.at_s}
+            row |= {"first": one.first, "device_ns": one.device_ns.tolist()}
+            log.write(json.dumps(row) + "\n")
+
+        def say(name: str, text: str) -> None:
+            print(f"{time.monotonic():9.3f}  sensor {name}: {text}", flush=True)
+
+        worn = VirtualAthlete(simulation, HciTransport(AIR), sent=sent, say=say, booted_s=100.0)
+        await worn.start()
+        ending = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+        await asyncio.to_thread(go.wait)
+        playing = asyncio.create_task(play(faults_of(seconds), worn.sensors))
+        await ending.wait()
+        playing.cancel()
+        await worn.stop()
+
+
+def row_of(item: Input) -> dict[str, object]:
+    row: dict[str, object] = {"kind": type(item).__name__, "at_ns": item.arrival_ns}
+    if isinstance(item, Packet | Written):
+        row |= {"sensor": item.sensor, "channel": item.channel, "data": item.data.hex()}
+    elif isinstance(item, Connected):
+        row |= {"sensor": item.sensor}
+    elif isinstance(item, Lost):
+        row |= {"sensor": item.sensor, "why": item.why}
+    return row
+
+
+async def run_link(simulation: Simulation, folder: Path, go: Event, seconds: float) -> bool:
+    from eccentra.link.bluetooth import BluetoothLink
+    from eccentra.link.mailbox import Mailbox
+    from eccentra.link.virtual.air import Air
+
+    # only for the addresses: nothing is on this air
+    wanted = VirtualAthlete(simulation, Air()).wanted
+    mailbox = Mailbox()
+    link = BluetoothLink(wanted, mailbox)
+    running = asyncio.create_task(link.run())
+    lost: dict[str, int] = {}
+    rows = (folder / "inputs.jsonl").open("w")
+
+    def take() -> None:
+        for item in mailbox.drain():
+            if isinstance(item, Input):
+                rows.write(json.dumps(row_of(item)) + "\n")
+            else:
+                rows.write(json.dumps({"kind": "note", **msgspec.to_builtins(item)}) + "\n")
+            if not isinstance(item, Packet | Written):
+                print(f"{time.monotonic():9.3f}  link: {item}", flush=True)
+            if isinstance(item, Lost):
+                lost[item.sensor] = lost.get(item.sensor, 0) + 1
+
+    async def streaming_within(limit_s: float) -> bool:
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            take()
+            if all(status.state == "streaming" for status in link.status()):
+                return True
+            await mailbox.wait(0.05)
+        print(f"not streaming: {link.status()}", flush=True)
+        return False
+
+    good = await streaming_within(START_LIMIT_S)
+    if good:
+        go.set()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await mailbox.wait(0.05)
+            take()
+        good = await streaming_within(BACK_LIMIT_S)
+        await asyncio.sleep(1.0)
+        take()
+    running.cancel()
+    await asyncio.wait([running])
+    take()
+    rows.close()
+    return good and lost.get("left", 0) >= 1 and lost.get("thigh", 0) >= 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    began = time.monotonic()
+    simulation = athlete()
+    fork = multiprocessing.get_context("fork")
+    go = fork.Event()
+    sensors = fork.Process(target=sensors_process, args=(simulation, args.out, go, args.seconds), daemon=True)
+    sensors.start()
+    print(f"imports and simulation took {time.process_time():.1f} s of CPU", flush=True)
+    good = asyncio.run(run_link(simulation, args.out, go, args.seconds))
+    go.set()
+    sensors.terminate()
+    sensors.join(10)
+    (args.out / "done.json").write_text(json.dumps({"good": good, "wall_s": time.monotonic() - began}))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
