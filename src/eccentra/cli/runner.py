@@ -16,11 +16,13 @@ from eccentra.cli.keyboard import Keyboard
 from eccentra.cli.room_watch import RoomWatch
 from eccentra.commands import Answer, CommandError, Request, parse_line
 from eccentra.errors import InputError
+from eccentra.events import StationNoted
 from eccentra.link import Link
 from eccentra.link.mailbox import Mailbox
 from eccentra.mqtt.contract import SensorHealth
 from eccentra.mqtt.publisher import Publisher
 from eccentra.station import HostClock, Room, Station
+from eccentra.station.recovery import session_file, stored_events
 from eccentra.view import LiveView
 
 __all__ = ["Runner", "alone"]
@@ -53,6 +55,9 @@ class Runner:
         self._name = room.station
         self._asked: set[asyncio.Task[None]] = set()
         sink = publisher.station(room.station)
+        publisher.set_refill(
+            lambda session, from_seq: stored_events(session_file(room.folder, session), from_seq)
+        )
         self._station = Station(
             room,
             link,
@@ -71,8 +76,15 @@ class Runner:
             loop.call_soon_threadsafe(self._typed, line)
 
         keyboard = Keyboard(typed) if watched else None
-        self._publisher.on_commands(self._name, lambda request: loop.call_soon_threadsafe(self._ask, request))
-        self._publisher.on_note(lambda note: loop.call_soon_threadsafe(self._station.note, note))
+
+        def asked(request: Request) -> None:
+            loop.call_soon_threadsafe(self._ask, request)
+
+        def noted(note: StationNoted) -> None:
+            loop.call_soon_threadsafe(self._station.note, note)
+
+        self._publisher.on_commands(self._name, asked)
+        self._publisher.on_note(noted)
         view = LiveView(self._watch.screen) if watched else None
         with view or contextlib.nullcontext(), keyboard.reading() if keyboard else contextlib.nullcontext():
             if view is not None:
