@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from eccentra import __version__
-from eccentra.cli import analyze, demo, emulate, replay, station
+from eccentra.cli import analyze, demo, doctor, emulate, replay, scan, station
 from eccentra.cli.common import INTENDED_USE, guarded
 
 __all__ = ["app", "main"]
@@ -43,7 +43,15 @@ def _options(
     pass
 
 
-for _command in (demo.demo, station.station, analyze.analyze, replay.replay, emulate.emulate):
+for _command in (
+    demo.demo,
+    scan.scan,
+    station.station,
+    analyze.analyze,
+    replay.replay,
+    emulate.emulate,
+    doctor.doctor,
+):
     app.command(epilog=INTENDED_USE)(guarded(_command))
 
 

@@ -166,7 +166,8 @@ def bind(
 ) -> tuple[Binding, ...]:
     """The bindings with one device bound anew.
 
-    Its earlier place is forgotten, and so is what was at the new one. A device keeps its id when it stays at its placement; otherwise it gets the smallest number that is free.
+    Its earlier place is forgotten, and so is what was at the new one. A device keeps its id when it stays at
+    its placement; otherwise it gets the smallest number that is free.
     """
     new = Binding(
         sensor="new", address=normal_address(address), device=device, placement=placement, side=side
