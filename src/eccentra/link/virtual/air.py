@@ -105,6 +105,11 @@ class VirtualController(Controller):
         # With extended advertising Bumble uses other commands, for which it has no scan responses either.
         self.le_features &= ~(hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING)
 
+    def on_hci_acl_data_packet(self, packet: hci.HCI_AclDataPacket) -> None:
+        """The host may not know yet that the connection has ended."""
+        if self.find_connection_by_handle(packet.connection_handle) is not None:
+            super().on_hci_acl_data_packet(packet)
+
     def on_ll_control_pdu(self, sender_address: hci.Address, packet: ll.ControlPdu) -> None:
         """The connection may have ended while the packet was on its way."""
         if sender_address in self.le_connections:

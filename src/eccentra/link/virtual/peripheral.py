@@ -190,8 +190,7 @@ class VirtualSensor:
     async def stop(self) -> None:
         """Hang up and switch off."""
         self._advertising = False
-        for task in list(self._tasks):
-            task.cancel()
+        await self._settle()
         if self._radio is not None:
             await self._hang_up()
             await self._switch_off(None)
@@ -265,6 +264,7 @@ class VirtualSensor:
             return
         self._say("silent")
         self._forget_host()
+        await self._settle()
         await radio.silence(noticed_s)
 
     async def _start_advertising(self, radio: Radio) -> None:
@@ -423,6 +423,13 @@ class VirtualSensor:
         if self._connection is not None:
             device = self._connection.device
             await device.notify_subscriber(self._connection, self._characteristics[name], data)
+
+    async def _settle(self) -> None:
+        """End what is under way for the radio, before it goes."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
