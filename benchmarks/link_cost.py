@@ -53,7 +53,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: float
     with_eccentra: float
-    without: float
+    without: float | None
     packets: int
     sent: int
     lost: int
@@ -63,9 +63,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: tuple[float, float]
 
     @property
-    def share(self) -> float:
+    def share(self) -> float | None:
         """Eccentra's share of a core."""
-        return self.with_eccentra - self.without
+        return None if self.without is None else self.with_eccentra - self.without
 
 
 def athletes() -> list[Simulation]:
@@ -104,9 +104,9 @@ class Stage:
             await athlete.stop()
 
 
-async def processor(seconds: float, wait: Callable[[float], Awaitable[None]]) -> float:
+async def processor(seconds: float, warm_up_s: float, wait: Callable[[float], Awaitable[None]]) -> float:
     """Share of a core that the process takes while ``wait`` waits, after a warm-up."""
-    await wait(WARM_UP_S)
+    await wait(warm_up_s)
     gc.collect()
     before, began = time.process_time(), time.perf_counter()
     await wait(seconds)
@@ -128,7 +128,7 @@ async def without_eccentra(simulations: list[Simulation], seconds: float) -> flo
             for uuid, data in ble.command("start", setup.mode.id, setup.rate):
                 await client.write_gatt_char(uuid, data, response=True)
             clients.append(client)
-        share = await processor(seconds, asyncio.sleep)
+        share = await processor(seconds, WARM_UP_S, asyncio.sleep)
         for client in clients:
             await client.disconnect()
     return share
@@ -205,7 +205,7 @@ def _nobody(_: list[Numbered]) -> None:
 
 
 async def with_eccentra(
-    simulations: list[Simulation], seconds: float, folder: Path
+    simulations: list[Simulation], seconds: float, folder: Path, warm_up_s: float
 ) -> tuple[float, Room, Stage, float]:
     """The same, with link, sessions and files; also when the sensors were still sending for certain."""
     async with Stage(simulations) as stage:
@@ -218,7 +218,7 @@ async def with_eccentra(
             while any(status.state != "streaming" for status in link.status()):
                 assert time.monotonic() < limit, f"not streaming: {link.status()}"
                 await room.run(0.1)
-            share = await processor(seconds, room.run)
+            share = await processor(seconds, warm_up_s, room.run)
             sure_s = asyncio.get_running_loop().time() - UNDER_WAY_S
         finally:
             running.cancel()
@@ -256,12 +256,15 @@ def read_back(room: Room) -> dict[str, Received]:
     return out
 
 
-def measure(seconds: float) -> Cost:
-    """Both runs, and the comparison of what was sent with what the files hold."""
+def measure(seconds: float, *, compare: bool = True, warm_up_s: float = WARM_UP_S) -> Cost:
+    """Both runs, and the comparison of what was sent with what the files hold.
+
+    With ``compare`` false the run without Eccentra is left out, and its share is not known.
+    """
     simulations = athletes()
-    without = asyncio.run(without_eccentra(simulations, seconds))
+    without = asyncio.run(without_eccentra(simulations, seconds)) if compare else None
     with tempfile.TemporaryDirectory() as folder:
-        share, room, stage, sure_s = asyncio.run(with_eccentra(simulations, seconds, Path(folder)))
+        share, room, stage, sure_s = asyncio.run(with_eccentra(simulations, seconds, Path(folder), warm_up_s))
         received = read_back(room)
     sent = lost = twice = packets = 0
     latency: list[float] = []
@@ -293,12 +296,17 @@ def measure(seconds: float) -> Cost:
     )
 
 
+def percent(share: float | None) -> str:
+    """A share of a core, for people."""
+    return "not measured" if share is None else f"{100 * share:.1f} % of a core"
+
+
 def table(cost: Cost) -> str:
     """For people."""
     rows = [
-        ("emulation, Bleak, empty callbacks", f"{100 * cost.without:.1f} % of a core"),
-        ("the same with link, sessions, files", f"{100 * cost.with_eccentra:.1f} % of a core"),
-        ("Eccentra's share (floor: below 15 %)", f"{100 * cost.share:.1f} % of a core"),
+        ("emulation, Bleak, empty callbacks", percent(cost.without)),
+        ("the same with link, sessions, files", percent(cost.with_eccentra)),
+        ("Eccentra's share (floor: below 15 %)", percent(cost.share)),
         ("samples sent", f"{cost.sent}"),
         ("samples lost (floor: 0), twice", f"{cost.lost}, {cost.twice}"),
         ("disconnections", f"{cost.disconnections}"),

@@ -22,22 +22,25 @@ def benchmark() -> ModuleType:
     return module
 
 
-def check(seconds: float, share: float) -> None:
+def check(seconds: float, **options: object) -> float | None:
+    """Nothing is lost; gives the share of a core."""
     link_cost = benchmark()
-    cost = link_cost.measure(seconds)
+    cost = link_cost.measure(seconds, **options)
     said = link_cost.table(cost)
     print(said)
+    # four motion sensors with 13 packets a second, four straps with 80
     assert cost.packets > 0.9 * seconds * (4 * 13 + 4 * 80), said
     assert (cost.lost, cost.twice, cost.disconnections) == (0, 0, 0), said
     assert not cost.notes, said
-    assert cost.share < share, said
+    return cost.share
 
 
 def test_eight_sensors_for_a_moment() -> None:
-    # A guard against gross slowness: other tests share the machine.
-    check(SHORT_S, 2 * SHARE)
+    check(SHORT_S, compare=False, warm_up_s=0.0)
 
 
 @pytest.mark.long
 def test_eight_sensors_for_three_minutes() -> None:
-    check(LONG_S, SHARE)
+    share = check(LONG_S)
+    assert share is not None
+    assert share < SHARE

@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from bumble.transport.common import StreamPacketSource
 from virtual_parts import Host, Room, moving, until
 
 from eccentra.errors import InputError
-from eccentra.link.virtual.air import Air, VirtualController
+from eccentra.link.virtual.air import Air
 from eccentra.link.virtual.athlete import VirtualAthlete
 from eccentra.link.virtual.backend import Central
 from eccentra.link.virtual.radios import HciTransport
-
-
-class Port(StreamPacketSource):
-    """One connection: a controller of its own on the air; closed, its radio is silent."""
-
-    def __init__(self, air: Air) -> None:
-        super().__init__()
-        self.controller = VirtualController("port", link=air)
-        self.controller.host = self
-        self.set_packet_sink(self.controller)
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-
-    def on_packet(self, packet: bytes) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(packet)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.controller.fall_silent(0.1)
-
-
-@asynccontextmanager
-async def served(air: Air) -> AsyncIterator[str]:
-    server = await asyncio.get_running_loop().create_server(lambda: Port(air), "127.0.0.1", 0)
-    async with server:
-        yield f"tcp-client:127.0.0.1:{server.sockets[0].getsockname()[1]}"
+from hci_port import served
 
 
 def test_two_sensors_over_one_tcp_port_stream_vanish_and_come_back() -> None:

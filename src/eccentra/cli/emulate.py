@@ -54,7 +54,7 @@ def emulate(
     does not use. Runs until Ctrl-C.
     """
     from eccentra.link.virtual.athlete import VirtualAthlete
-    from eccentra.link.virtual.faults import parse_fault
+    from eccentra.link.virtual.faults import check_faults, parse_fault
     from eccentra.link.virtual.radios import HciTransport
     from eccentra.profiles import load_profile
     from eccentra.simulate import simulate
@@ -63,13 +63,14 @@ def emulate(
     specs = _transports(transport or [], len(profiles))
     planned = [parse_fault(text) for text in faults or []]
     scenario = _worn(exercise, seed, profiles)
-    simulation = simulate(scenario, seed)
     names = [spec.id for spec in scenario.worn]
+    check_faults(planned, names)
+    simulation = simulate(scenario, seed)
     sources = {name: HciTransport(spec) for name, spec in zip(names, specs, strict=True)}
     athlete = VirtualAthlete(simulation, sources, loop=not once, say=_say)
     for name, profile in zip(names, profiles, strict=True):
         sensor = athlete.sensors[name]
-        typer.echo(f"{name}: {profile.maker} {profile.name} as {sensor.name!r}, address {sensor.address}")
+        typer.echo(f"{name}: {profile.name} as {sensor.name!r}, address {sensor.address}")
     asyncio.run(_run(athlete, planned, simulation.truth.duration_s if once else None))
 
 

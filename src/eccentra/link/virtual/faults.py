@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from eccentra.errors import InputError
 from eccentra.link.virtual.peripheral import VirtualSensor
 
-__all__ = ["KINDS", "Fault", "parse_fault", "play"]
+__all__ = ["KINDS", "Fault", "check_faults", "parse_fault", "play"]
 
 Kind = Literal[
     "drop",
@@ -89,21 +89,25 @@ def parse_fault(text: str) -> Fault:
     return msgspec.convert(given, Fault)
 
 
-async def play(faults: Iterable[Fault], sensors: Mapping[str, VirtualSensor]) -> None:
-    """Let the faults happen, from now on; ends after the last one.
+def check_faults(faults: Iterable[Fault], sensors: Collection[str]) -> None:
+    """Make sure that every fault is of one of these sensors.
 
     Raises
     ------
     InputError
         When one names a sensor that is not there.
     """
-    plan = list(faults)
-    for fault in plan:
+    for fault in faults:
         if fault.sensor not in sensors:
             known = ", ".join(sensors)
             raise InputError(f"fault of {fault.sensor}", f"no such sensor; there are {known}")
+
+
+async def play(faults: Sequence[Fault], sensors: Mapping[str, VirtualSensor]) -> None:
+    """Let the faults happen, from now on; ends after the last one."""
+    check_faults(faults, sensors)
     async with asyncio.TaskGroup() as group:
-        for fault in plan:
+        for fault in faults:
             group.create_task(_happen(fault, sensors[fault.sensor]))
 
 

@@ -32,6 +32,7 @@ from eccentra.samples import NS_PER_S, Times
 __all__ = ["SensorCounts", "Sent", "VirtualSensor"]
 
 _SMALLEST_MTU = 23
+_SETTLE_S = 1.0
 _SWITCH_OFF_S = 0.05  # the command is still acknowledged
 
 
@@ -425,11 +426,11 @@ class VirtualSensor:
             await device.notify_subscriber(self._connection, self._characteristics[name], data)
 
     async def _settle(self) -> None:
-        """End what is under way for the radio, before it goes."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Let what is under way for the radio end before it goes: Bumble cannot bear a cancelled command."""
+        if self._streaming is not None:
+            self._streaming.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_SETTLE_S)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
