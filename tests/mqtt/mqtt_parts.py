@@ -151,7 +151,8 @@ class Subscriber:
         deadline = time.monotonic() + timeout_s
         while not true():
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {timeout_s} s: {what}; got {[m[:2] for m in self.got]}")
+                last = [message[:2] for message in self.got[-20:]]
+                raise AssertionError(f"not within {timeout_s} s: {what}; got {len(self.got)}, last {last}")
             time.sleep(0.005)
 
     def events(self) -> list[Received]:

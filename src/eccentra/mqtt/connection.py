@@ -1,8 +1,7 @@
 """One connection to the broker: one paho client with its network thread, used once.
 
-A lost connection is not mended but replaced by a new one, so that there is a single place that knows what was
-acknowledged, and no re-send inside the client that could overtake it. Until the first answer of the broker
-the client itself tries again, after 1 to 5 s.
+A lost connection is not mended but replaced by a new one, so that a single place knows what was acknowledged,
+and no re-send inside the client can overtake it. Nor does the client try again by itself.
 
 Callbacks come in paho's network thread, each with the connection's number: what an old connection still says
 is told apart.
@@ -26,12 +25,11 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.address import MqttAddress
 from eccentra.mqtt.queue import WINDOW
 
-__all__ = ["RECONNECT_S", "Connection", "Listener", "guarded"]
+__all__ = ["Connection", "Listener", "guarded"]
 
 # A broker that is frozen, not gone, is noticed after at most twice this and a second.
 _KEEPALIVE_S = 4
 _CONNECT_TIMEOUT_S = 5.0
-RECONNECT_S = (1, 5)
 # The broker took the TCP connection and says nothing.
 _ANSWER_NS = 10_000_000_000
 _JOIN_S = 2.0
@@ -47,12 +45,8 @@ class Listener(Protocol):
         """The broker accepted the connection."""
         ...
 
-    def failed(self, number: int, problem: str) -> None:
-        """The broker could not be reached; the connection goes on trying."""
-        ...
-
     def lost(self, number: int, problem: str) -> None:
-        """The connection is over, or was refused."""
+        """The connection is over, was refused, or was never made."""
         ...
 
     def acknowledged(self, number: int, mid: int) -> None:
@@ -145,7 +139,6 @@ class Connection:
         status = contract.CHANNELS["status"]
         client.will_set(status_topic, contract.OFFLINE, status.qos, status.retain)
         client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.reconnect_delay_set(*RECONNECT_S)
         # The book keeps the window; these only must not be smaller.
         client.max_inflight_messages_set(2 * WINDOW)
         client.max_queued_messages_set(4 * WINDOW)
@@ -240,8 +233,8 @@ class Connection:
     def _on_connect_fail(self, client: paho.Client, userdata: Any) -> None:
         # paho calls this inside its "except OSError", which is the only place that knows why.
         error = sys.exc_info()[1]
-        self._opened_ns = None
-        self.listener.failed(self.number, f"cannot connect: {error or 'unknown reason'}; will keep trying")
+        self.listener.lost(self.number, f"cannot connect: {error or 'unknown reason'}; will keep trying")
+        self._over = True
 
     @guarded
     def _on_disconnect(

@@ -142,6 +142,7 @@ class Publisher:
         self._stations: dict[str, StationSink] = {}
         self._trouble = BrokerTrouble(durable=self._store.durable)
         self._on_note: Callable[[StationNoted], None] | None = None
+        self._unpublished: list[StationNoted] = []
         self._refill = Refill(self._store, self.station)
         self._begun = self._closing = False
         self._errors = 0
@@ -212,12 +213,12 @@ class Publisher:
         self.put_live("sensor_health", contract.encode(health), sensor=sensor)
 
     def on_note(self, callback: Callable[[StationNoted], None]) -> None:
-        """Have broker and outbox trouble told to the station's own screen too, from any thread.
+        """Have broker and outbox trouble told to the station's own screen too; set it before the start.
 
-        With an outbox it is published already: do not pass it to :meth:`StationSink.note`.
+        It is called in the pump's thread. With an outbox the trouble is published already: do not pass it to
+        :meth:`StationSink.note`.
         """
         self._on_note = callback
-        self._say_notes()
 
     def set_refill(self, callback: Callable[[str, int], Iterable[Numbered]]) -> None:
         """Say where events come from that found the outbox full: ``callback(session, from_seq)``.
@@ -399,18 +400,19 @@ class Publisher:
             self._pump.put_reply(Message(topic, payload, how.qos, how.retain, self._now()))
 
     def _say_notes(self) -> None:
-        if self._on_note is None and not self._stations:
-            # There is nobody to tell yet.
-            return
         for noted in self._store.notes():
             self._announce(noted)
+        if self._stations:
+            unpublished, self._unpublished = self._unpublished, []
+            for noted in unpublished:
+                for station in list(self._stations.values()):
+                    station.note(noted)
 
     def _announce(self, noted: StationNoted | None) -> None:
-        """Publish trouble of broker or outbox at every station, and tell the screen."""
+        """Tell trouble of broker or outbox to the screen, and have it published at every station."""
         if noted is None:
             return
         if self._store.durable:
-            for station in list(self._stations.values()):
-                station.note(noted)
+            self._unpublished.append(noted)
         if self._on_note is not None:
             self._on_note(noted)

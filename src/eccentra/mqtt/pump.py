@@ -16,13 +16,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from eccentra.mqtt.connection import RECONNECT_S, Connection, Listener, guarded
+from eccentra.mqtt.connection import Connection, Listener, guarded
 from eccentra.mqtt.queue import Message, Outgoing
 from eccentra.mqtt.store import Entry, EventStore
 
 __all__ = ["Owner", "Pump"]
 
 _WAIT_S = 0.5
+# Pause before the next connection: doubled each time, up to the second.
+_PAUSE_S = (1, 5)
 _SECOND_NS = 1_000_000_000
 _ACK_NS = 10 * _SECOND_NS
 # Messages handed over before acknowledgements are looked at again.
@@ -47,7 +49,7 @@ class Owner(Protocol):
         ...
 
     def went_away(self, problem: str) -> None:
-        """There is no broker; said again while it lasts; in any thread."""
+        """There is no broker; said again while it lasts; in the pump's thread."""
         ...
 
     def arrived(self, topic: str, payload: bytes, retain: bool) -> None:
@@ -92,7 +94,7 @@ class Pump:
         self._greeting_mid: int | None = None
         self._greeted_ns: int | None = None
         self._next_try_ns = 0
-        self._pause_s = RECONNECT_S[0]
+        self._pause_s = _PAUSE_S[0]
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="eccentra-mqtt", daemon=True)
 
@@ -214,7 +216,7 @@ class Pump:
             if mid == self._greeting_mid and self._lost is None:
                 self._greeting_mid = None
                 self.ready = came_back = True
-                self._pause_s = RECONNECT_S[0]
+                self._pause_s = _PAUSE_S[0]
                 self._book.renew_states()
         self.changed.notify_all()
         return entries, came_back
@@ -243,7 +245,7 @@ class Pump:
             self._acks.clear()
             self._book.connection_lost()
             self._next_try_ns = self._now() + self._pause_s * _SECOND_NS
-            self._pause_s = min(2 * self._pause_s, RECONNECT_S[1])
+            self._pause_s = min(2 * self._pause_s, _PAUSE_S[1])
             self.changed.notify_all()
         self._owner.went_away(problem)
 
@@ -309,10 +311,6 @@ class Pump:
             if number == self._number:
                 self._announced = number
                 self.changed.notify_all()
-
-    def failed(self, number: int, problem: str) -> None:
-        """The broker cannot be reached."""
-        self._owner.went_away(problem)
 
     def lost(self, number: int, problem: str) -> None:
         """The connection is over."""
