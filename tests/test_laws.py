@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from eccentra.events import Event, Metric, Numbered, RepCompleted, SensorGap, SetCompleted
 from eccentra.exercises import exercise_ids, load_exercise
-from eccentra.inputs import Connected, Input, Packet, Tick
+from eccentra.inputs import Connected, Input, Lost, Packet, Resumed, Tick
 from eccentra.profiles import SensorSetup, load_profile, profile_ids
 from eccentra.recording import Recorder, Recording, encode_event
 from eccentra.session import Header, Session, Settings
@@ -119,6 +119,43 @@ def test_replay_with_trouble_on_the_air(kit: str) -> None:
     assert as_bytes(coalesced(header, tuple(items), 4)) == as_bytes(live)
     kinds = {type(event.event).__name__ for event in live}
     assert {"SensorMalformed", "SensorLost", "SensorGap", "SensorConnected"} <= kinds
+
+
+def disturbed(items: tuple[Input, ...], sensors: list[str], seed: int) -> tuple[Input, ...]:
+    """Packets held back and delivered in a burst, connections made again, the program interrupted."""
+    rng, out = random.Random(seed), []
+    held: dict[str, list[Packet]] = {name: [] for name in sensors}
+    until: dict[str, int] = dict.fromkeys(sensors, 0)
+    for item in items:
+        for name in sensors:
+            if held[name] and item.arrival_ns >= until[name]:
+                if rng.random() < 0.5:
+                    out += [Lost(item.arrival_ns, name), Connected(item.arrival_ns, name)]
+                kept = held[name][-rng.randrange(1, 1 + len(held[name])) :]
+                out += [Packet(item.arrival_ns, one.sensor, one.channel, one.data) for one in kept]
+                held[name] = []
+        if isinstance(item, Packet):
+            if item.arrival_ns >= until[item.sensor] and rng.random() < 0.003:
+                until[item.sensor] = item.arrival_ns + rng.randrange(200, 2500) * 1_000_000
+            if item.arrival_ns < until[item.sensor]:
+                held[item.sensor].append(item)
+                continue
+        out.append(item)
+        if rng.random() < 0.0002:
+            out.append(Resumed(item.arrival_ns))
+    return tuple(out)
+
+
+@pytest.mark.parametrize("kit", ["thigh+force", "thigh+shank+force", "force"])
+@pytest.mark.parametrize("seed", range(4))
+def test_replay_with_stalls_reconnections_and_interruptions(kit: str, seed: int) -> None:
+    header = header_of(5, kit)
+    items = tuple(item for item in inputs_of(5, kit) if item.arrival_ns < 45_000_000_000)
+    items = disturbed(items, [setup.sensor for setup in header.sensors], seed)
+    live = as_bytes(one_by_one(header, items))
+    assert as_bytes(coalesced(header, items, seed)) == live
+    assert as_bytes(at_once(header, items)) == live
+    assert any(b"sensor.gap" in event for event in live)
 
 
 def test_events_are_numbered_without_holes() -> None:

@@ -84,6 +84,8 @@ class Pipeline:
         out: list[Event] = []
         for aligned in self._align.finish():
             self._process(aligned, out)
+        self._gaps += self._align.dropped
+        self._align.dropped.clear()
         self._tell_gaps(None, out)
         out.extend(self._run.finish())
         return out

@@ -57,22 +57,26 @@ class AlignRun:
         self._reached: dict[str, int | None] = {info.stream: None for info in infos}
         self._absent: set[str] = set()
         self._done: int | None = None
+        self._late: dict[str, tuple[int, int]] = {}  # first and last row that came too late
 
     def push(self, block: Block) -> Sequence[Block]:
         """Take rows of one stream, give the rows that are now complete.
 
         Rows that come after their place has been passed (their stream was absent) are left out and noted
-        in ``dropped``.
+        in ``dropped``, in one piece however they are cut: when the first row comes that has its place.
         """
         if len(self._waiting) == 1:
             return (Block("aligned", block.t, block.x),)
         t, x = block.t, block.x
         if self._done is not None and t[0] <= self._done:
             late = int(np.searchsorted(t, self._done, side="right"))
-            self.dropped.append(Gap(stream=block.stream, start_ns=int(t[0]), end_ns=int(t[late - 1])))
+            self._late.setdefault(block.stream, (int(t[0]), 0))
+            self._late[block.stream] = (self._late[block.stream][0], int(t[late - 1]))
             t, x = t[late:], x[late:]
             if not len(t):
                 return ()
+        if block.stream in self._late:
+            self._note_late(block.stream, int(t[0]))
         self._waiting[block.stream].append((t, x))
         self._reached[block.stream] = int(t[-1])
         return self._complete()
@@ -84,12 +88,20 @@ class AlignRun:
     def absent(self, stream: str) -> Sequence[Block]:
         """Do not wait for ``stream`` until it is present again; give the rows that this completes."""
         self._absent.add(stream)
+        if stream in self._late:
+            self._note_late(stream, self._late[stream][1])
         return self._complete() if len(self._waiting) > 1 else ()
 
     def finish(self) -> Sequence[Block]:
         """Everything that still waits."""
+        for stream in sorted(self._late):
+            self._note_late(stream, self._late[stream][1])
         self._absent.update(self._waiting)
         return self._complete()
+
+    def _note_late(self, stream: str, end_ns: int) -> None:
+        start, _ = self._late.pop(stream)
+        self.dropped.append(Gap(stream=stream, start_ns=start, end_ns=end_ns))
 
     def _complete(self) -> Sequence[Block]:
         limit: int | None = None
