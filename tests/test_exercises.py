@@ -25,6 +25,13 @@ def test_files_in_the_folder_are_the_exercises() -> None:
     assert exercise_ids() == sorted(p.stem for p in (ROOT / "pipelines").glob("*.toml"))
 
 
+@pytest.mark.parametrize("name", exercise_ids())
+def test_the_ladder_leads_to_exercises_that_exist(name: str) -> None:
+    exercise = load_exercise(name)
+    for other in (*exercise.regress_to, *exercise.progress_to):
+        assert load_exercise(other).id == other
+
+
 def first_stage_parameter() -> str:
     lines = iter(GOOD.splitlines())
     for line in lines:
@@ -48,6 +55,9 @@ def first_stage_parameter() -> str:
         (lambda s: s.replace('kind = "nordic"', 'kind = "align"'), "no stage of that name finds repetitions"),
         (lambda s: s.replace("name =", "nom ="), "unknown field `nom`"),
         (lambda s: s.replace(f"{first_stage_parameter()} =", f"{first_stage_parameter()} = 'x' #"), "stage."),
+        (lambda s: s.replace("eccentric_sign = -1", "eccentric_sign = 2"), "eccentric_sign"),
+        (lambda s: s.replace("typ = 90.0", "typ = 900.0"), "expected_rom_deg: min 60.0, typ 900.0"),
+        (lambda s: s.replace("default_dose = {", "default_dose = { x = 1,"), "default_dose: Object contains"),
         (lambda s: s + "\n= = =", "is not TOML"),
         (lambda s: "", "missing required field"),
     ],

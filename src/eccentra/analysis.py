@@ -281,6 +281,7 @@ def _rep(number: int, rep: Repetition) -> dict[str, Any]:
         "force": forces if any(forces.values()) else None,
         "confidence": rep.confidence,
         "flags": [flag.value for flag in rep.flags],
+        "faults": msgspec.to_builtins(rep.faults),
         "metrics": _metrics(rep.metrics),
     }
 

@@ -20,6 +20,8 @@ __all__ = [
     "CalibrationNeeded",
     "Event",
     "ExerciseChanged",
+    "Fault",
+    "FaultId",
     "Flag",
     "Force",
     "Marked",
@@ -48,6 +50,7 @@ __all__ = [
     "SessionStarted",
     "SetCompleted",
     "SetStarted",
+    "Severity",
     "StationNoted",
     "StationReason",
     "Tared",
@@ -58,6 +61,7 @@ __all__ = [
 
 PhaseKind = Literal["eccentric", "isometric", "concentric", "return"]
 Quality = Literal["ok", "flagged", "missing"]
+Severity = Literal["note", "warning", "severe"]
 
 
 class Reason(StrEnum):
@@ -80,6 +84,26 @@ class Reason(StrEnum):
     NO_LOAD = "no_load"
     SINGLE_CYCLE = "single_cycle"
     UNDONE = "undone"
+
+
+class FaultId(StrEnum):
+    """What went wrong in the way a repetition was done; exercise files say from which limit on."""
+
+    SHORT_ROM = "short_rom"
+    SHORT_LOCKOUT = "short_lockout"
+    SHORT_HOLD = "short_hold"
+    FAST_ECCENTRIC = "fast_eccentric"
+    FAST_CONCENTRIC = "fast_concentric"
+    FAST_LAST_THIRD = "fast_last_third"
+    DROPPED = "dropped"
+    STEPWISE = "stepwise"
+    NOT_BACK = "not_back"
+    THIGH_MOVED = "thigh_moved"
+    HIP_MOVED = "hip_moved"
+    TRUNK_LEAN = "trunk_lean"
+    PELVIS_ROTATED = "pelvis_rotated"
+    KNEE_BENT = "knee_bent"
+    OFF_PLANE = "off_plane"
 
 
 class Flag(StrEnum):
@@ -189,6 +213,22 @@ class Force(msgspec.Struct, frozen=True, kw_only=True):
     impulse_ns: float
 
 
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault rule of the exercise that a repetition broke.
+
+    ``value`` is what was measured and ``limit`` what the rule allows, both in ``unit``; ``cue`` is what to
+    tell the person.
+    """
+
+    id: FaultId
+    severity: Severity
+    metric: str
+    value: float
+    limit: float
+    unit: str
+    cue: str
+
+
 class Repetition(msgspec.Struct, frozen=True, kw_only=True):
     """A counted repetition with its final numbers.
 
@@ -210,6 +250,7 @@ class Repetition(msgspec.Struct, frozen=True, kw_only=True):
     force_right: Force | None = None
     confidence: float = 1.0
     flags: tuple[Flag, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     def value(self, name: str) -> float | None:
         """Value of the metric ``name``; ``None`` when it is missing."""

@@ -12,10 +12,11 @@ import importlib.util
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from eccentra.catalogue import AngleRange, Dose, Joint, LoadAxis, Tempo
 from eccentra.datafolder import data_files, find_data_file
 from eccentra.errors import ExerciseError
 from eccentra.stages import EventStage
@@ -26,6 +27,7 @@ __all__ = ["Example", "Exercise", "exercise_ids", "load_exercise", "parse_exerci
 
 _SCHEMA = 1
 _FOLDER = "pipelines"
+_ID = r"[a-z0-9][a-z0-9-]*"
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +52,22 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ``kind`` and parameters of the stage that finds repetitions.
     resample, orientation
         Parameters of the stages before it.
+    primary_joint, angle, zero_pose
+        The joint that works, the angle that is meant, and the pose in which it is zero, in words.
+    eccentric_sign
+        +1 when the angle grows in the eccentric phase, -1 when it shrinks (rule: muscle, not "down").
+    expected_rom_deg
+        Range of that angle in people.
+    default_tempo_s, default_dose
+        What is usual when nothing is prescribed; tempo adherence is measured against this tempo.
+    load_axis
+        By what the exercise gets harder, first choice first.
+    regress_to, progress_to
+        Ids of easier and harder exercises.
+    rehab_stage
+        Stages (1 to 4) in which it is used.
+    evidence
+        Where dose and numbers come from.
     """
 
     schema: int
@@ -62,10 +80,22 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     resample: Resample = Resample()
     orientation: Orientation = Orientation()
     example: tuple[Example, ...] = ()
+    primary_joint: Joint | None = None
+    angle: str | None = None
+    zero_pose: str | None = None
+    eccentric_sign: Literal[-1, 1] | None = None
+    expected_rom_deg: AngleRange | None = None
+    default_tempo_s: Tempo | None = None
+    default_dose: Dose | None = None
+    load_axis: tuple[LoadAxis, ...] = ()
+    regress_to: tuple[str, ...] = ()
+    progress_to: tuple[str, ...] = ()
+    rehab_stage: tuple[Annotated[int, msgspec.Meta(ge=1, le=4)], ...] = ()
+    evidence: str | None = None
 
     def event_stage(self) -> EventStage:
         """The stage that finds repetitions, with this exercise's parameters."""
-        return _event_stage(self.stage, self.id)
+        return _event_stage(self.stage, self.id, self.default_tempo_s)
 
     def missing(self, have: set[str]) -> str | None:
         """What is missing when only ``have`` is there (placements, ``force``, ``imu``), or ``None``."""
@@ -113,9 +143,14 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
     if exercise.schema != _SCHEMA:
         found = f"is {exercise.schema}, this version reads {_SCHEMA}"
         raise ExerciseError(source, found, where="schema")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", exercise.id):
+    if not re.fullmatch(_ID, exercise.id):
         raise ExerciseError(source, f"is {exercise.id!r}, expected lower-case words joined by -", where="id")
-    _event_stage(exercise.stage, source)
+    for name in (*exercise.regress_to, *exercise.progress_to):
+        if not re.fullmatch(_ID, name) or name == exercise.id:
+            raise ExerciseError(
+                source, f"{name!r} is no other exercise's id", where="regress_to, progress_to"
+            )
+    _event_stage(exercise.stage, source, exercise.default_tempo_s)
     return exercise
 
 
@@ -125,7 +160,7 @@ def _explained(source: str | Path, error: msgspec.ValidationError, prefix: str =
     return ExerciseError(source, problem, where=path or None)
 
 
-def _event_stage(table: dict[str, Any], source: str | Path) -> EventStage:
+def _event_stage(table: dict[str, Any], source: str | Path, tempo: Tempo | None) -> EventStage:
     parameters = dict(table)
     kind = parameters.pop("kind", None)
     if not isinstance(kind, str) or not re.fullmatch(r"[a-z_]+", kind):
@@ -136,6 +171,9 @@ def _event_stage(table: dict[str, Any], source: str | Path) -> EventStage:
         raise ExerciseError(
             source, f"is {kind!r}, no stage of that name finds repetitions", where="stage.kind"
         )
+    if tempo is not None and "tempo_s" in getattr(stage, "__struct_fields__", ()):
+        # a stage that measures tempo gets it from the exercise's record
+        parameters.setdefault("tempo_s", msgspec.to_builtins(tempo))
     try:
         made: EventStage = msgspec.convert(parameters, stage)
     except msgspec.ValidationError as error:
