@@ -102,6 +102,8 @@ def _request(verb: str, payload: bytes, known: _Known, now_ns: int, site: str) -
     known.request_id = request_id = _request_id(fields)
     known.reply_to = _reply_to(fields, site)
     _check_time(fields, now_ns)
+    if "verb" in fields:
+        _refuse("bad_arguments", "the command is the last level of the topic; leave `verb` out")
     arguments = {key: value for key, value in fields.items() if key not in _ENVELOPE}
     return Request(id=request_id, do=parse_arguments(verb, arguments), reply_to=known.reply_to)
 
