@@ -150,5 +150,5 @@ async def _report(athlete: VirtualAthlete) -> None:
         for name, sensor in athlete.sensors.items():
             sent = sensor.counts.samples
             if sent != before.get(name, 0):
-                typer.echo(f"{name}: {sent} samples sent, {sensor.counts.connections} connections")
+                typer.echo(f"{name}: {sent} samples sent, {sensor.connections} connections")
             before[name] = sent

@@ -11,28 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
-from bumble import att, hci
-from bumble.core import BaseBumbleError
-from bumble.device import Connection
-from bumble.gatt import Characteristic, CharacteristicValue, Service
+from bumble import att
 
 from eccentra.errors import InputError
 from eccentra.link.virtual.advertising import advertisements
 from eccentra.link.virtual.air import SUPERVISION_S
 from eccentra.link.virtual.firmware import Answers, BaseFirmware, Stream, firmware_for
-from eccentra.link.virtual.radios import Radio, RadioSource
+from eccentra.link.virtual.gattserver import GattServer
+from eccentra.link.virtual.radios import RadioSource
 from eccentra.link.virtual.tape import Tape
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Times
 
 __all__ = ["SensorCounts", "Sent", "VirtualSensor"]
 
-_SMALLEST_MTU = 23
-_SETTLE_S = 1.0
 _SWITCH_OFF_S = 0.05  # the command is still acknowledged
 
 
@@ -61,10 +56,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SensorCounts(msgspec.Struct, kw_only=True):
-    """What has happened to a sensor since it was started."""
+    """What a sensor has done since it was started; ``withheld`` samples nobody had subscribed to."""
 
-    connections: int = 0
-    disconnections: int = 0
     writes: int = 0
     packets: int = 0
     samples: int = 0
@@ -146,28 +139,34 @@ class VirtualSensor:
         self.firmware: BaseFirmware = firmware_for(
             setup, booted_ns=-round(booted_s * NS_PER_S), drift_ppm=drift_ppm, serial=serial
         )
-        self._ble = setup.profile.ble
-        self._mtu = mtu or self.firmware.MTU
         self._tape = tape
-        self._source = source
-        self._adverts = advertisements(self._ble, self.name, serial, name_first=name_first)
-        self._advertise_every_s = advertise_every_s
         self._interval_s = interval_s
         self._sent = sent
         self._say = say or (lambda text: None)
         self._zero_s = 0.0
-        self._radio: Radio | None = None
-        self._connection: Connection | None = None
-        self._characteristics: dict[str, Characteristic[bytes]] = {}
-        self._advertising = True
         self._played: Stream | None = None
-        self._streaming: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._playing: asyncio.Task[None] | None = None
+        self._gatt = GattServer(
+            setup.profile.ble,
+            self,
+            source,
+            name=self.name,
+            address=self.address,
+            adverts=advertisements(setup.profile.ble, self.name, serial, name_first=name_first),
+            advertise_every_s=advertise_every_s,
+            mtu=mtu or self.firmware.MTU,
+            say=self._say,
+        )
 
     @property
     def connected(self) -> bool:
         """Whether a host is connected."""
-        return self._connection is not None
+        return self._gatt.connection is not None
+
+    @property
+    def connections(self) -> int:
+        """How often a host has connected."""
+        return self._gatt.connections
 
     @property
     def streaming(self) -> bool:
@@ -177,7 +176,7 @@ class VirtualSensor:
     @property
     def on_air(self) -> bool:
         """Whether its radio is on."""
-        return self._radio is not None
+        return self._gatt.on_air
 
     def true_ns(self) -> int:
         """True time now."""
@@ -186,24 +185,19 @@ class VirtualSensor:
     async def start(self, zero_s: float | None = None) -> None:
         """Switch the radio on and advertise; ``zero_s`` is when the tape starts, now if not given."""
         self._zero_s = asyncio.get_running_loop().time() if zero_s is None else zero_s
-        await self._switch_on()
+        await self._gatt.switch_on()
 
     async def stop(self) -> None:
         """Hang up and switch off."""
-        self._advertising = False
-        await self._settle()
-        if self._radio is not None:
-            await self._hang_up()
-            await self._switch_off(None)
+        await self._gatt.close()
 
     # What can go wrong.
 
     async def drop(self, away_s: float = 0.0) -> None:
         """Disconnect from this side, and stay out of sight for ``away_s``."""
-        await self.advertise(False)
-        await self._hang_up()
+        await self.sleep()
         await asyncio.sleep(away_s)
-        await self.advertise(True)
+        await self.wake()
 
     async def vanish(self, away_s: float = 0.0, noticed_s: float | None = SUPERVISION_S) -> None:
         """The radio is gone without a word, and back after ``away_s``.
@@ -211,157 +205,76 @@ class VirtualSensor:
         The other side notices after ``noticed_s``; with ``None`` it does not (on the in-memory air), until
         it tries something and gets no answer.
         """
-        await self._switch_off(noticed_s)
+        await self._gatt.switch_off(noticed_s)
         await asyncio.sleep(away_s)
-        await self._switch_on()
+        await self._gatt.switch_on()
 
     async def sleep(self) -> None:
         """Switch off as after a while without use: hang up, advertise no more."""
-        await self.advertise(False)
-        await self._hang_up()
+        await self._gatt.advertise(False)
+        await self._gatt.hang_up()
 
     async def wake(self) -> None:
         """Be switched on again."""
         self.firmware.asleep = False
-        await self.advertise(True)
-
-    async def advertise(self, on: bool) -> None:
-        """Begin or cease to advertise; while connected it never does."""
-        self._advertising = on
-        if self._radio is None or self._connection is not None:
-            return
-        if on:
-            await self._start_advertising(self._radio)
-        else:
-            await self._radio.device.stop_advertising()
+        await self._gatt.advertise(True)
 
     async def low_battery(self) -> None:
         """The battery is nearly empty."""
         self._say("low battery")
         for to, data in self.firmware.low_battery():
-            await self._notify(to, data)
+            await self._gatt.notify(to, data)
 
     def restart_counter(self) -> None:
         """The counter in its packets starts at zero again, without a new connection."""
         self.firmware.restart_counter(self.true_ns())
 
-    # The radio.
+    # What the host does.
 
-    async def _switch_on(self) -> None:
-        radio = await self._source.attach(self.name, self.address, advertise_every_s=self._advertise_every_s)
-        device = radio.device
-        device.gatt_server.max_mtu = self._mtu
-        self._characteristics = self._gatt()
-        device.add_service(Service(self._ble.service, list(self._characteristics.values())))
-        device.on("connection", self._on_connection)
-        self._radio = radio
-        if self._advertising:
-            await self._start_advertising(radio)
-        self._say("on the air")
+    def host_connected(self, mtu: int) -> None:
+        """A host has connected, or agreed on another MTU."""
+        self.firmware.connected(mtu)
 
-    async def _switch_off(self, noticed_s: float | None) -> None:
-        radio, self._radio = self._radio, None
-        if radio is None:
-            return
-        self._say("silent")
-        self._forget_host()
-        await self._settle()
-        await radio.silence(noticed_s)
-
-    async def _start_advertising(self, radio: Radio) -> None:
-        advertisement, response = self._adverts
-        await radio.device.start_advertising(
-            auto_restart=False, advertising_data=advertisement, scan_response_data=response
-        )
-
-    def _gatt(self) -> dict[str, Characteristic[bytes]]:
-        """Characteristics with the properties that the profile's use of them implies."""
-        kinds = Characteristic.Properties
-        written = {write.to for writes in self._ble.commands.values() for write in writes}
-        out: dict[str, Characteristic[bytes]] = {}
-        for name, uuid in self._ble.characteristics.items():
-            properties = kinds(0)
-            if name in self._ble.notify:
-                properties |= kinds.NOTIFY
-            if name in written:
-                properties |= kinds.WRITE | kinds.WRITE_WITHOUT_RESPONSE
-            value = CharacteristicValue(read=_not_readable, write=self._writer(name))
-            out[name] = Characteristic(uuid, properties, Characteristic.WRITEABLE, value)
-        return out
-
-    def _on_connection(self, connection: Connection) -> None:
-        self._connection = connection
-        self.counts.connections += 1
-        self.firmware.connected(_SMALLEST_MTU)
-        self._say("connected")
-        connection.on("disconnection", self._on_disconnection)
-        connection.on("connection_att_mtu_update", lambda: self.firmware.connected(connection.att_mtu))
-
-    def _on_disconnection(self, reason: int) -> None:
-        if self._connection is None:
-            return
-        self._say(f"disconnected ({hci.HCI_ErrorCode(reason).name.lower()})")
-        self._forget_host()
-        if self._advertising and self._radio is not None:
-            self._later(self._start_advertising(self._radio))
-
-    def _forget_host(self) -> None:
-        if self._connection is not None:
-            self.counts.disconnections += 1
-        self._connection = None
+    def host_gone(self) -> None:
+        """The host has gone."""
         self.firmware.disconnected()
-        self._restream()
+        self._follow()
 
-    async def _hang_up(self) -> None:
-        connection = self._connection
-        if connection is None:
+    def written(self, name: str, data: bytes) -> None:
+        """The host wrote to a characteristic."""
+        self.counts.writes += 1
+        if self.refuse:
+            self.refuse -= 1
+            raise att.ATT_Error(att.ErrorCode.UNLIKELY_ERROR)
+        if self.swallow:
+            self.swallow -= 1
             return
-        try:
-            await connection.disconnect()
-        except BaseBumbleError:
-            # the host was quicker
-            return
-
-    # Commands and samples.
-
-    def _writer(self, name: str) -> Callable[[Connection, bytes], None]:
-        def written(_: Connection, data: bytes) -> None:
-            self.counts.writes += 1
-            if self.refuse:
-                self.refuse -= 1
-                raise att.ATT_Error(att.ErrorCode.UNLIKELY_ERROR)
-            if self.swallow:
-                self.swallow -= 1
-                return
-            self._obey(name, bytes(data))
-
-        return written
-
-    def _obey(self, name: str, data: bytes) -> None:
         self._say(f"told {data.hex()}")
         answers = self.firmware.write(name, data, self.true_ns())
-        self._restream()
+        self._follow()
         if answers or self.firmware.asleep:
-            self._later(self._answer(answers))
+            self._gatt.later(self._answer(answers))
 
     async def _answer(self, answers: Answers) -> None:
         for to, data in answers:
-            await self._notify(to, data)
+            await self._gatt.notify(to, data)
         if self.firmware.asleep:
             await asyncio.sleep(_SWITCH_OFF_S)
             await self.sleep()
 
-    def _restream(self) -> None:
-        """Make the streaming task fit to what the firmware wants."""
+    # Samples.
+
+    def _follow(self) -> None:
+        """Play what the firmware streams now."""
         stream = self.firmware.stream
         if stream is self._played:
             return
         self._played = stream
-        if self._streaming is not None:
-            self._streaming.cancel()
-            self._streaming = None
+        if self._playing is not None:
+            self._playing.cancel()
+            self._playing = None
         if stream is not None:
-            self._streaming = self._later(self._play(stream))
+            self._playing = asyncio.get_running_loop().create_task(self._play(stream))
 
     async def _play(self, stream: Stream) -> None:
         """Send the samples of one stream as they fall due."""
@@ -389,8 +302,7 @@ class VirtualSensor:
         return math.ceil(ready / self._interval_s) * self._interval_s
 
     async def _send(self, stream: Stream, first: int, t_ns: Times, packets: list[tuple[str, bytes]]) -> None:
-        connection = self._connection
-        if connection is None or self.silent or not self._subscribed(connection, packets[0][0]):
+        if self.silent or not self._gatt.subscribed(packets[0][0]):
             self.counts.withheld += len(t_ns)
             return
         if self.lose:
@@ -401,46 +313,19 @@ class VirtualSensor:
             self.repeat -= 1
             times = 2
         for to, data in packets * times:
-            await self._notify(to, data)
+            await self._gatt.notify(to, data)
         self.counts.packets += 1
         self.counts.samples += len(t_ns)
         if self._sent is not None:
             self._sent(
                 Sent(
-                    connection=self.counts.connections,
+                    connection=self.connections,
                     stream=stream.number,
                     at_s=asyncio.get_running_loop().time(),
                     first=first,
                     device_ns=self.firmware.device_ns(t_ns),
                 )
             )
-
-    def _subscribed(self, connection: Connection, name: str) -> bool:
-        server = connection.device.gatt_server
-        cccd = server.subscribers.get(connection, {}).get(self._characteristics[name].handle, b"")
-        return bool(cccd[:1] and cccd[0] & 1)
-
-    async def _notify(self, name: str, data: bytes) -> None:
-        if self._connection is not None:
-            device = self._connection.device
-            await device.notify_subscriber(self._connection, self._characteristics[name], data)
-
-    async def _settle(self) -> None:
-        """Let what is under way for the radio end before it goes: Bumble cannot bear a cancelled command."""
-        if self._streaming is not None:
-            self._streaming.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_SETTLE_S)
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-
-def _not_readable(_: Connection) -> bytes:
-    raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
 
 
 def _name(setup: SensorSetup, serial: str) -> str:
