@@ -298,6 +298,7 @@ def test_failing_connects_back_off_and_are_said_with_a_count(error: BaseExceptio
             assert [n.count > 1 for n in told] == [False, True]
             assert all(n.advice for n in told)
             assert "A4" not in str([n.detail for n in room.of(StationNoted)])
+            assert len(room.of(StationNoted)) <= 4
             status = room.link.status()[0]
             assert 6 <= status.tries <= 10, "0.5, 1, 2, 4, 8, 16, 30 s"
             room.device.connect_error = None

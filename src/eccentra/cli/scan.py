@@ -49,7 +49,7 @@ def scan(
     if wishes:
         _bind_all(wishes, device, bindings, timeout)
         return
-    asks = not json and sys.stdin.isatty() and sys.stdout.isatty()
+    asks = not json and _at_terminal()
     nearby = _heard(bindings, timeout, live=asks)
     if json:
         import msgspec
@@ -61,6 +61,11 @@ def scan(
     _summary(nearby, bindings)
     if asks and nearby.sensors():
         _ask(nearby, bindings)
+
+
+def _at_terminal() -> bool:
+    """Whether somebody is there who can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 # -- binding ---------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ _REFUSED = {
     "Unsupported protocol version": "use a broker that speaks MQTT 3.1.1 or 5",
     "Client identifier not valid": "let the broker accept client ids of letters, digits, - and _",
     "Server unavailable": "look into the broker's log; it may be starting, or full",
-    "Bad user name or password": "correct them: mqtts://USER:PASSWORD@HOST, with # / ? @ : written as %23 ...",
+    "Bad user name or password": "correct them: mqtts://USER:PASSWORD@HOST, with # @ : written as %23 ...",
     "Not authorized": "give a user whom the broker lets in: mqtts://USER:PASSWORD@HOST",
 }
 
@@ -142,12 +142,14 @@ class _Probe:
 
     def __init__(self, address: MqttAddress) -> None:
         import paho.mqtt.client as paho
+        from paho.mqtt.enums import CallbackAPIVersion
 
         self._address = address
         self._happened: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         ident = secrets.token_hex(4)
+        self._left_behind = False
         self._topic = f"eccentra/v1/local/doctor/check/{ident}"
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"eccentra-doctor-{ident}")
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"eccentra-doctor-{ident}")
         put = self._happened.put
         self._client.on_connect = lambda _c, _u, _f, reason, _p: put(("connected", reason))
         self._client.on_disconnect = lambda _c, _u, _f, reason, _p: put(("disconnected", reason))
@@ -165,10 +167,8 @@ class _Probe:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # nothing of ours stays at the broker
-        if self._client.is_connected():
-            with contextlib.suppress(ValueError, RuntimeError):
-                self._client.publish(self._topic, b"", 1, retain=True).wait_for_publish(_ANSWER_S)
+        if self._left_behind:
+            self._publish_retained(b"")
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -215,16 +215,29 @@ class _Probe:
 
     def _retained(self, rules: str) -> Finding:
         check = "broker.retained"
-        self._client.publish(self._topic, b"kept", 1, retain=True).wait_for_publish(_ANSWER_S)
+        refused = failed(
+            check,
+            "the broker did not keep a retained message",
+            "status and plans need it: `retain_available true` in mosquitto.conf",
+        )
+        if not self._publish_retained(b"kept"):
+            return refused  # Mosquitto hangs up on who tries
+        self._left_behind = True
         self._next("message")
         self._client.unsubscribe(self._topic)
         if not self._subscribe():
             return failed(check, "the broker refuses our subscription", rules)
         kind, message = self._next("message")
         if kind is None or not message.retain:
-            advice = "status and plans need it: `retain_available true` in mosquitto.conf"
-            return failed(check, "the broker did not keep a retained message", advice)
+            return refused
         return ok(check, "a retained message is kept for who comes later")
+
+    def _publish_retained(self, payload: bytes) -> bool:
+        sent = self._client.publish(self._topic, payload, 1, retain=True)
+        with contextlib.suppress(ValueError, RuntimeError):
+            sent.wait_for_publish(_ANSWER_S)
+            return sent.is_published()
+        return False
 
     def _subscribe(self) -> bool:
         self._client.subscribe(self._topic, 1)

@@ -1,4 +1,4 @@
-"""Whether the clocks run as they should. Results carry the wall clock's time; durations never depend on it."""
+"""Whether the clocks run as they should: results carry wall clock times, durations never depend on it."""
 
 from __future__ import annotations
 

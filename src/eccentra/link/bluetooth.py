@@ -33,7 +33,7 @@ from eccentra.link.addresses import long_uuid, normal_address, without_addresses
 from eccentra.link.advice import RADIO, Step, Trouble, advice_for, explain
 from eccentra.link.connection import Connection
 from eccentra.link.listening import Listening, Rhythm
-from eccentra.link.machine import Action, Connect, Patience, Release, SensorMachine
+from eccentra.link.machine import Action, Connect, Patience, Release, Said, SensorMachine
 from eccentra.link.mailbox import Mailbox
 from eccentra.samples import NS_PER_S
 
@@ -50,6 +50,8 @@ _GOODBYE_S = 5.0
 _LONGEST_PAUSE_S = 1.0
 # The loop was held up for so long: packets may wait that nobody has looked at yet.
 _LATE_S = 1.0
+# The same mistake is said once a minute.
+_AGAIN_NS = 60 * NS_PER_S
 _GENERIC_ATTRIBUTE = "1801"
 _NO_RSSI = -127
 
@@ -122,6 +124,7 @@ class BluetoothLink:
         self._scanner: BleakScanner | None = None
         self._scan_task: asyncio.Task[None] | None = None
         self._radio_problem: Trouble | None = None
+        self._mistakes = Said(_AGAIN_NS)
         self._busy: _Sensor | None = None
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -509,15 +512,15 @@ class BluetoothLink:
 
     def _mistake(self, error: Exception) -> None:
         """Say that something happened which nobody thought of. Its text may hold addresses, its trace not."""
+        reason, detail = StationReason.INTERNAL, f"unexpected {type(error).__name__} in the Bluetooth link"
+        count = self._mistakes.due(reason, detail, self._now())
+        if not count:
+            return
         where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("unexpected %s: %s\n%s", type(error).__name__, without_addresses(str(error)), where)
+        log.error("%s: %s\n%s", detail, without_addresses(str(error)), where)
+        advice = advice_for(reason, self._platform)
         self._mailbox.put(
-            StationNoted(
-                reason=StationReason.INTERNAL,
-                level="error",
-                detail=f"unexpected {type(error).__name__} in the Bluetooth link",
-                advice=advice_for(StationReason.INTERNAL, self._platform),
-            )
+            StationNoted(reason=reason, level="error", detail=detail, advice=advice, count=count)
         )
 
 

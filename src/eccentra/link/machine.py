@@ -20,7 +20,7 @@ from eccentra.link import LinkStatus, SensorLink
 from eccentra.link.advice import NEEDS_A_PERSON, RADIO, Trouble, advice_for
 from eccentra.samples import NS_PER_S
 
-__all__ = ["Action", "Connect", "Patience", "Release", "SensorMachine"]
+__all__ = ["Action", "Connect", "Patience", "Release", "Said", "SensorMachine"]
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,8 +94,14 @@ class Release(msgspec.Struct, frozen=True):
 Action = Connect | Release | StationNoted
 
 
-class _Said:
-    """What was said last of each reason, so that the same is not said all the time."""
+class Said:
+    """What was said last of each reason, so that the same is not said all the time.
+
+    Parameters
+    ----------
+    again_ns
+        After this the same is said again.
+    """
 
     def __init__(self, again_ns: int) -> None:
         self._again_ns = again_ns
@@ -106,6 +112,7 @@ class _Said:
         return bool(self._last)
 
     def forget(self) -> None:
+        """It is well again: whatever comes next is news."""
         self._last.clear()
         self._held.clear()
 
@@ -155,7 +162,7 @@ class SensorMachine:
         self._wait_ns = 0
         self._rssi: int | None = None
         self._problem = ("", "")
-        self._said = _Said(_ns(self.patience.again_s))
+        self._said = Said(_ns(self.patience.again_s))
 
     # -- what happened ---------------------------------------------------------------------------------
 

@@ -1,0 +1,124 @@
+"""Recognition from what is advertised: merged over packets, ambiguous where it is."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eccentra.link.nearby import bluetooth_profiles
+from eccentra.link.recognise import Seen, can_measure, is_ambiguous, recognise
+from eccentra.profiles import DeviceProfile, load_profile
+
+PROFILES = bluetooth_profiles()
+TINDEQ = "7e4e1701-1ea6-40c9-9dcc-13d34ffead57"
+
+
+def heard(*packets: dict[str, object]) -> Seen:
+    seen = Seen()
+    for packet in packets:
+        seen.add(**packet)  # type: ignore[arg-type]
+    return seen
+
+
+def best(seen: Seen, profiles: tuple[DeviceProfile, ...] = PROFILES) -> tuple[str, float]:
+    found = recognise(seen, profiles)
+    return (found[0].device, found[0].confidence) if found else ("", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "device", "sure"),
+    [
+        (heard({"name": "Progressor_4711"}), "tindeq-progressor", 0.7),
+        (heard({"services": [TINDEQ]}), "tindeq-progressor", 0.95),
+        (heard({"name": "Progressor_4711"}, {"services": [TINDEQ.upper()]}), "tindeq-progressor", 0.985),
+        (heard({"name": "Movesense 174530000001"}), "movesense", 0.7),
+        (heard({"services": ["fdf3"]}), "movesense", 0.5),
+        (heard({"services": ["0000FDF3-0000-1000-8000-00805F9B34FB"]}), "movesense", 0.5),
+        (heard({"makers": [0x9F]}), "movesense", 0.3),
+        (heard({"name": "Movesense 17"}, {"services": ["fdf3"], "makers": [0x9F]}), "movesense", 0.895),
+    ],
+)
+def test_each_piece_of_evidence_counts(seen: Seen, device: str, sure: float) -> None:
+    assert best(seen) == (device, pytest.approx(sure))
+
+
+def test_a_tv_is_no_sensor() -> None:
+    assert recognise(heard({"name": "Living room", "services": ["180f"], "makers": [0x75]}), PROFILES) == []
+
+
+def test_the_reason_is_said() -> None:
+    (found,) = recognise(heard({"name": "Movesense 1", "services": ["fdf3"], "makers": [0x9F]}), PROFILES)
+    assert found.why == "name Movesense..., service fdf3, maker 0x009f"
+
+
+@given(
+    st.permutations([{"name": "Progressor_1"}, {"services": [TINDEQ]}, {"makers": [1]}, {"rssi_dbm": -70}])
+)
+def test_the_order_of_packets_does_not_matter(packets: list[dict[str, object]]) -> None:
+    assert recognise(heard(*packets), PROFILES) == recognise(heard(*reversed(packets)), PROFILES)
+
+
+def twin(name: str, **changes: object) -> DeviceProfile:
+    profile = load_profile("tindeq-progressor")
+    assert profile.ble is not None
+    return msgspec.structs.replace(profile, id=name, ble=msgspec.structs.replace(profile.ble, **changes))
+
+
+def test_two_models_with_one_name_are_ambiguous_until_a_service_is_heard() -> None:
+    other = twin(
+        "twin",
+        advertised_services=("ffe0",),
+        service="ffe0",
+        characteristics={"data": "ffe1", "control": "ffe2"},
+    )
+    pair = (load_profile("tindeq-progressor"), other)
+    by_name = recognise(heard({"name": "Progressor_1"}), pair)
+    assert is_ambiguous(by_name)
+    assert [c.confidence for c in by_name] == [0.35, 0.35], "shared evidence counts half"
+    by_service = recognise(heard({"name": "Progressor_1"}, {"services": [TINDEQ]}), pair)
+    assert not is_ambiguous(by_service)
+    assert by_service[0].device == "tindeq-progressor"
+
+
+def test_a_serial_service_that_anybody_may_have_is_weak_evidence() -> None:
+    generic = twin("generic", name_prefixes=("X",), advertised_services=("ffe0",), service="ffe0")
+    assert best(heard({"services": ["ffe0"]}), (generic,)) == ("generic", 0.2)
+
+
+def test_a_name_cut_short_in_a_later_packet_does_not_replace_the_whole_one() -> None:
+    assert heard({"name": "Progressor_4711"}, {"name": "Prog"}, {"name": None}).name == "Progressor_4711"
+
+
+def test_what_comes_from_the_air_is_bounded() -> None:
+    seen = heard(
+        {
+            "name": "x" * 1000,
+            "services": [f"{i:04x}" for i in range(500)],
+            "makers": range(500),
+            "rssi_dbm": 127,
+        },
+        {"service_data": {"180f": b"\xff"}},
+    )
+    assert (len(seen.name), len(seen.services), len(seen.makers)) == (64, 32, 32)
+    assert seen.rssi_dbm is None
+    assert seen.battery_pct is None
+    seen.add(service_data={"180f": b"\x50"}, rssi_dbm=-40)
+    assert (seen.battery_pct, seen.rssi_dbm) == (80, -40)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda p: p.id)
+def test_every_profile_is_recognised_by_its_name_and_its_service(profile: DeviceProfile) -> None:
+    assert profile.ble is not None
+    for prefix in profile.ble.name_prefixes:
+        assert best(heard({"name": f"{prefix}123"}))[0] == profile.id
+    for service in (*profile.ble.advertised_services, profile.ble.service):
+        assert profile.id in [c.device for c in recognise(heard({"services": [service]}), PROFILES)]
+    assert "Hz" in can_measure(profile)
+
+
+def test_what_can_be_measured_is_said_in_words() -> None:
+    assert can_measure(load_profile("tindeq-progressor")) == "force, 80 Hz"
+    words = can_measure(load_profile("movesense"))
+    assert words == "acceleration + rotation or acceleration, 13/26/52/104/208 Hz"
