@@ -1,12 +1,13 @@
-"""What an emulated sensor advertises: who it is, in the 31 bytes of each of two packets."""
+"""What an emulated sensor advertises, in the 31 bytes of each of two packets, and how that is understood."""
 
 from __future__ import annotations
 
+from bleak.uuids import normalize_uuid_str
 from bumble.core import UUID, AdvertisingData
 
 from eccentra.profiles import Ble
 
-__all__ = ["advertisements"]
+__all__ = ["Advertised", "advertisements", "uuid_text"]
 
 _ROOM = 31
 _FLAGS = (AdvertisingData.Type.FLAGS, b"\x06")  # general discoverable, no classic Bluetooth
@@ -69,3 +70,53 @@ def _manufacturer(ble: Ble, serial: str) -> list[Structure]:
 
 def _size(packet: list[Structure]) -> int:
     return sum(2 + len(data) for _, data in packet)
+
+
+class Advertised:
+    """What one address has advertised so far: later packets add to earlier ones, as BlueZ does it.
+
+    Attributes
+    ----------
+    name, service_uuids, manufacturer_data, service_data, tx_power
+        As in Bleak's ``AdvertisementData``; ``service_uuids`` are the keys.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.service_uuids: dict[str, None] = {}
+        self.manufacturer_data: dict[int, bytes] = {}
+        self.service_data: dict[str, bytes] = {}
+        self.tx_power: int | None = None
+
+    def update(self, said: AdvertisingData) -> None:
+        """Take an advertisement or a scan response."""
+        kinds = AdvertisingData.Type
+        for kind, data in said.ad_structures:
+            match kind:
+                case kinds.COMPLETE_LOCAL_NAME | kinds.SHORTENED_LOCAL_NAME:
+                    self.name = data.decode("utf-8", "replace")
+                case (
+                    kinds.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS
+                    | kinds.INCOMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS
+                ):
+                    self._add_uuids(data, 2)
+                case (
+                    kinds.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
+                    | kinds.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
+                ):
+                    self._add_uuids(data, 16)
+                case kinds.MANUFACTURER_SPECIFIC_DATA if len(data) >= 2:
+                    self.manufacturer_data[int.from_bytes(data[:2], "little")] = data[2:]
+                case kinds.SERVICE_DATA_16_BIT_UUID if len(data) >= 2:
+                    self.service_data[uuid_text(UUID.from_bytes(data[:2]))] = data[2:]
+                case kinds.TX_POWER_LEVEL if len(data) == 1:
+                    self.tx_power = int.from_bytes(data, "little", signed=True)
+
+    def _add_uuids(self, data: bytes, size: int) -> None:
+        for at in range(0, len(data) - size + 1, size):
+            self.service_uuids[uuid_text(UUID.from_bytes(data[at : at + size]))] = None
+
+
+def uuid_text(uuid: UUID) -> str:
+    """A UUID as Bleak writes it: 128 bits, lower case."""
+    return normalize_uuid_str(uuid.to_hex_str("-"))

@@ -30,11 +30,11 @@ from bleak.exc import (
     BleakError,
     BleakGATTProtocolError,
 )
-from bleak.uuids import normalize_uuid_str
 from bumble import att, core, hci
 from bumble.core import AdvertisingData
 from bumble.device import Connection, Peer
 
+from eccentra.link.virtual.advertising import Advertised, uuid_text
 from eccentra.link.virtual.air import Air, AirRadio
 
 __all__ = ["Central", "make_backend"]
@@ -148,7 +148,7 @@ class _Scanner(BaseBleakScanner):
     ) -> None:
         super().__init__(detection_callback, service_uuids)
         self._active = scanning_mode == "active"
-        self._known: dict[str, _Advertised] = {}
+        self._known: dict[str, Advertised] = {}
 
     async def start(self) -> None:
         self.seen_devices.clear()
@@ -160,7 +160,7 @@ class _Scanner(BaseBleakScanner):
 
     def hear(self, address: str, report: Any) -> None:
         """One advertisement or scan response; what was said before stays known, as BlueZ does it."""
-        known = self._known.setdefault(address, _Advertised())
+        known = self._known.setdefault(address, Advertised())
         known.update(AdvertisingData.from_bytes(bytes(report.data)))
         data = AdvertisementData(
             local_name=known.name,
@@ -175,43 +175,6 @@ class _Scanner(BaseBleakScanner):
             return
         device = self.create_or_update_device(address, address, known.name, report.address, data)
         self.call_detection_callbacks(device, data)
-
-
-class _Advertised:
-    """What one address has advertised so far."""
-
-    def __init__(self) -> None:
-        self.name: str | None = None
-        self.service_uuids: dict[str, None] = {}
-        self.manufacturer_data: dict[int, bytes] = {}
-        self.service_data: dict[str, bytes] = {}
-        self.tx_power: int | None = None
-
-    def update(self, said: AdvertisingData) -> None:
-        kinds = AdvertisingData.Type
-        for kind, data in said.ad_structures:
-            if kind in (kinds.COMPLETE_LOCAL_NAME, kinds.SHORTENED_LOCAL_NAME):
-                self.name = data.decode("utf-8", "replace")
-            elif kind in (
-                kinds.INCOMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
-                kinds.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
-            ):
-                self._add_uuids(data, 2)
-            elif kind in (
-                kinds.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
-                kinds.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
-            ):
-                self._add_uuids(data, 16)
-            elif kind == kinds.MANUFACTURER_SPECIFIC_DATA and len(data) >= 2:
-                self.manufacturer_data[int.from_bytes(data[:2], "little")] = data[2:]
-            elif kind == kinds.SERVICE_DATA_16_BIT_UUID and len(data) >= 2:
-                self.service_data[_uuid(core.UUID.from_bytes(data[:2]))] = data[2:]
-            elif kind == kinds.TX_POWER_LEVEL and len(data) == 1:
-                self.tx_power = int.from_bytes(data, "little", signed=True)
-
-    def _add_uuids(self, data: bytes, size: int) -> None:
-        for at in range(0, len(data) - size + 1, size):
-            self.service_uuids[_uuid(core.UUID.from_bytes(data[at : at + size]))] = None
 
 
 class _Client(BaseBleakClient):
@@ -361,13 +324,13 @@ class _Client(BaseBleakClient):
         await peer.request_mtu(_MTU)
         services = BleakGATTServiceCollection()
         for service in await peer.discover_services():
-            ours = BleakGATTService(service, service.handle, _uuid(service.uuid))
+            ours = BleakGATTService(service, service.handle, uuid_text(service.uuid))
             services.add_service(ours)
             for proxy in await service.discover_characteristics():
                 characteristic = BleakGATTCharacteristic(
                     proxy,
                     proxy.handle,
-                    _uuid(proxy.uuid),
+                    uuid_text(proxy.uuid),
                     list(gatt_char_props_to_strs(int(proxy.properties))),
                     lambda: self.mtu_size - 3,
                     ours,
@@ -376,7 +339,7 @@ class _Client(BaseBleakClient):
                 for descriptor in await proxy.discover_descriptors():
                     services.add_descriptor(
                         BleakGATTDescriptor(
-                            descriptor, descriptor.handle, _uuid(descriptor.type), characteristic
+                            descriptor, descriptor.handle, uuid_text(descriptor.type), characteristic
                         )
                     )
         self.services = services
@@ -404,7 +367,3 @@ def make_backend(central: Central) -> tuple[type[BaseBleakScanner], type[BaseBle
 def _plain(address: hci.Address) -> str:
     """Address as Bleak writes it."""
     return str(address).removesuffix("/P").upper()
-
-
-def _uuid(uuid: core.UUID) -> str:
-    return normalize_uuid_str(uuid.to_hex_str("-"))
