@@ -267,6 +267,45 @@ def test_adapter_off_while_searching_quietly_is_noticed() -> None:
     run(story())
 
 
+def test_after_the_adapter_is_back_a_missing_sensor_is_said_and_a_long_wait_is_over() -> None:
+    async def story() -> None:
+        room = Room(("force-1", "force-2", "force-3"))
+        room.devices["force-1"].switched_on = False
+        room.devices["force-2"].missing = {"control"}
+        async with room.running():
+            await room.until(lambda: room.link.status()[1].state == "waiting")
+            room.air.switch_off()
+            await room.until(lambda: R.BLUETOOTH_OFF in room.notes())
+            room.devices["force-2"].missing = set()
+            room.air.powered = True
+            await room.until(lambda: room.link.status()[1].state == "streaming", within_s=10)
+            await room.until(lambda: R.SENSOR_NOT_SEEN in room.notes(), within_s=15)
+
+    run(story())
+
+
+def test_what_an_old_client_still_delivers_is_ignored() -> None:
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            await room.streaming()
+            (old,) = room.device.clients
+            callbacks = list(old._callbacks.values())
+            dropped = old._disconnected_callback
+            room.device.drop()
+            for deliver in callbacks:
+                deliver(bytearray(b"late"))
+            await room.streaming()
+            for deliver in callbacks:
+                deliver(bytearray(b"late"))
+            assert dropped is not None
+            dropped()
+            assert room.link.status()[0].state == "streaming"
+            assert b"late" not in [p.data for p in room.of(Packet)]
+
+    run(story())
+
+
 ERRORS = [
     (BleakError("failed"), R.CONNECT_FAILED),
     (
