@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mqtt_parts import Amqtt, Mosquitto, Subscriber
 
+from eccentra.mqtt import pump
 from eccentra.mqtt.publisher import Publisher
 
 KINDS = {"amqtt": Amqtt, "mosquitto": Mosquitto}
@@ -26,6 +27,12 @@ def broker(stopped_broker: Amqtt | Mosquitto) -> Amqtt | Mosquitto:
     """A running broker."""
     stopped_broker.start()
     return stopped_broker
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between connections that a test need not wait for."""
+    monkeypatch.setattr(pump, "_PAUSE_S", (0.2, 0.4))
 
 
 @pytest.fixture

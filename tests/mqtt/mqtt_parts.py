@@ -55,6 +55,13 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def wait_for(true: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.01)
+
+
 class Amqtt:
     """The embedded broker, to be stopped and started again on the same port."""
 
@@ -131,7 +138,8 @@ class Subscriber:
         self._client.on_socket_open = lambda client, data, sock: sock.setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )
-        self._client.reconnect_delay_set(1, 1)
+        # Back before the publisher is: the brokers here keep nothing for who is away.
+        self._client.reconnect_delay_set(0.05, 0.05)
         self._client.on_connect = lambda client, *rest: client.subscribe("eccentra/#", 1)
         self._client.on_subscribe = lambda *rest: setattr(self, "_ready", True)
         self._client.on_message = self._take

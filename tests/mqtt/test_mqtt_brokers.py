@@ -96,6 +96,7 @@ def test_states_are_retained_and_events_are_not(
     assert all(message.retain for message in late.got if message.topic.endswith("/last_set"))
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_killed_connection_leaves_the_last_will_and_the_node_comes_back(
     broker: AnyBroker, subscribe: Subscribe, publish: Publish
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_killed_connection_leaves_the_last_will_and_the_node_comes_back(
     assert "connection lost" in str(publisher.health().last_error)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_broker_that_comes_late_gets_everything(
     stopped_broker: AnyBroker, subscribe: Subscribe, publish: Publish
 ) -> None:
@@ -191,6 +193,7 @@ def test_what_was_not_acknowledged_comes_first_on_the_next_connection(
     assert seqs(listener) == list(range(1, 101))
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_state_after_an_outage_is_the_latest(
     broker: AnyBroker, subscribe: Subscribe, publish: Publish
 ) -> None:
@@ -263,6 +266,7 @@ def test_an_event_queued_as_a_new_connection_is_announced_is_not_lost(
     assert seqs(listener) == list(range(1, 11))
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("callback", ["_on_publish", "_on_connect", "_on_disconnect", "_turn"])
 def test_a_mistake_in_a_callback_is_logged_and_publishing_goes_on(
     broker: AnyBroker,

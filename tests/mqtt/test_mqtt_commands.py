@@ -386,6 +386,7 @@ def test_a_command_over_mqtt_is_carried_out_and_answered(
     assert (health.commands_accepted, health.commands_repeated, health.commands_refused) == (2, 1, {})
 
 
+@pytest.mark.usefixtures("quick")
 def test_commands_are_taken_again_after_the_broker_was_away_and_late_or_retained_ones_refused(
     stopped_broker: AnyBroker, publish: Publish
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import subprocess
@@ -16,10 +17,12 @@ import msgspec
 import pytest
 from broker_processes import BrokerProcess, Consumer
 from fake_broker import FakeBroker
-from mqtt_parts import Amqtt, Mosquitto, Subscriber, check_message
+from mqtt_parts import Amqtt, Mosquitto, Subscriber, check_message, wait_for
 
 from eccentra.commands import Answer, Request, Resend
 from eccentra.events import Numbered, RepCounted, StationNoted, StationReason
+from eccentra.mqtt.address import parse_url
+from eccentra.mqtt.connection import Connection
 from eccentra.mqtt.outbox import Outbox
 from eccentra.mqtt.publisher import Publisher
 
@@ -33,13 +36,6 @@ def counted(first: int, n: int, session: str = "s-1") -> list[Numbered]:
         Numbered(session=session, seq=seq, time=None, event=RepCounted(t_us=seq, set_index=1, index=seq))
         for seq in range(first, first + n)
     ]
-
-
-def wait(true: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.01)
 
 
 @pytest.fixture(params=KINDS)
@@ -200,7 +196,7 @@ def test_kill_9_of_the_publishing_process_loses_nothing(process: BrokerProcess, 
             # The process may have put in one more than it could say.
             publisher.station("rack1").handle(counted(1, last + 1))
             assert publisher.flush(20)
-        wait(lambda: consumer.holes(last + 1) == [], "all events")
+        wait_for(lambda: consumer.holes(last + 1) == [], "all events")
         assert consumer.different == []
         numbers = [int(one.rpartition("-")[2]) for one in consumer.ids()]
         assert numbers == sorted(numbers)
@@ -230,6 +226,7 @@ def fake() -> Iterator[Callable[..., FakeBroker]]:
         one.close()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_broker_that_stops_acknowledging_is_connected_to_anew(
     fake: Callable[..., FakeBroker], publish: Publish
 ) -> None:
@@ -246,15 +243,17 @@ def test_a_broker_that_stops_acknowledging_is_connected_to_anew(
     assert [msgspec.json.decode(one)["data"]["seq"] for one in events] == list(range(first, 21))
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_broker_that_does_not_answer_the_connect_is_tried_again(
     fake: Callable[..., FakeBroker], publish: Publish
 ) -> None:
     broker = fake((0,), greet=False)
     publisher = publish(broker.port, monotonic_ns=fast_clock)
-    wait(lambda: broker.connections >= 2, "another connection")
+    wait_for(lambda: broker.connections >= 2, "another connection")
     assert "no answer within" in str(publisher.health().last_error)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_network_thread_that_ended_is_noticed_and_replaced(
     fake: Callable[..., FakeBroker], publish: Publish
@@ -272,7 +271,7 @@ def test_a_network_thread_that_ended_is_noticed_and_replaced(
 
     connection.client.on_publish = mistake
     station.handle(counted(1, 20))
-    wait(lambda: connection.silent() is not None, "the thread ended")
+    wait_for(lambda: connection.silent() is not None, "the thread ended")
     assert connection.client.is_connected()
     station.handle(counted(21, 20))
     assert publisher.flush(10)
@@ -280,9 +279,75 @@ def test_a_network_thread_that_ended_is_noticed_and_replaced(
     assert "network thread has ended" in str(publisher.health().last_error)
 
 
+class _Deaf:
+    """Counts the connections that came to nothing."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+
+    def lost(self, number: int, problem: str) -> None:
+        self.ended += 1
+
+
+def test_connections_that_came_to_nothing_leave_no_sockets() -> None:
+    """A broker may be away for days, and nothing need run the garbage collector in that time."""
+    open_files = Path("/proc/self/fd")
+    if not open_files.is_dir():
+        pytest.skip("no /proc/self/fd here: open files are counted on Linux only")
+    deaf = _Deaf()
+
+    def come_to_nothing() -> None:
+        ended = deaf.ended
+        connection = Connection(
+            1,
+            parse_url("mqtt://127.0.0.1:1"),
+            client_id="t",
+            status_topic="t",
+            subscriptions=list,
+            listener=deaf,  # type: ignore[arg-type]
+        )
+        connection.open()
+        wait_for(lambda: deaf.ended > ended, "no connection")
+        connection.drop()
+
+    gc.collect()
+    gc.disable()
+    try:
+        come_to_nothing()
+        before = len(list(open_files.iterdir()))
+        for _ in range(30):
+            come_to_nothing()
+        wait_for(lambda: len(list(open_files.iterdir())) < before + 10, "the sockets are closed")
+    finally:
+        gc.enable()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_frozen_broker_is_noticed_within_ten_seconds(
+    process: BrokerProcess, publish: Publish, busy: bool
+) -> None:
+    publisher = publish(process.port)
+    station = publisher.station("rack1")
+    assert publisher.flush(5)
+    process.freeze()
+    began = time.monotonic()
+    seq = 0
+    while publisher.health().connected:
+        assert time.monotonic() - began < 10
+        if busy:
+            seq += 1
+            station.handle(counted(seq, 1))
+        time.sleep(0.05)
+    process.thaw()
+    assert publisher.wait_connected(10)
+    assert publisher.flush(5)
+
+
 # --- what is said about it -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick")
 def test_broker_trouble_is_said_once_each_on_screen_and_over_mqtt(tmp_path: Path, publish: Publish) -> None:
     broker = Mosquitto(tmp_path)
     said: list[StationNoted] = []
@@ -293,9 +358,9 @@ def test_broker_trouble_is_said_once_each_on_screen_and_over_mqtt(tmp_path: Path
         publisher.station("rack1").handle(counted(1, 1))
         assert publisher.flush(5)
         broker.stop()
-        wait(lambda: not publisher.health().connected, "away")
+        wait_for(lambda: not publisher.health().connected, "away")
         publisher.station("rack1").handle(counted(2, 3))
-        time.sleep(1.3)
+        time.sleep(0.6)
         assert [noted.reason for noted in said] == [StationReason.BROKER_AWAY]
         broker.start()
         listener = Subscriber(broker.port).wait_ready()
@@ -320,7 +385,7 @@ def test_without_an_outbox_broker_trouble_is_for_the_screen_only() -> None:
     publisher.on_note(said.append)
     publisher.station("rack1")
     publisher.start()
-    wait(lambda: bool(said), "away is said")
+    wait_for(lambda: bool(said), "away is said")
     assert said[0].reason is StationReason.BROKER_AWAY
     assert publisher.health().outbox_depth is None
     assert publisher._store.depth == 0
@@ -357,10 +422,10 @@ def test_a_full_outbox_is_filled_from_the_session_file(tmp_path: Path) -> None:
     try:
         listener = Subscriber(broker.port).wait_ready()
         publisher.start()
-        wait(lambda: bool(asked), "asked")
+        wait_for(lambda: bool(asked), "asked")
         publisher._refill._again_ns = {}
         station.handle(events[2900:])
-        wait(lambda: publisher.health().outbox_missing == 0, "nothing is missing")
+        wait_for(lambda: publisher.health().outbox_missing == 0, "nothing is missing")
         assert publisher.flush(10)
         listener.until(lambda: len(listener.on("/event/rep")) >= 3000, "all")
         listener.close()

@@ -351,3 +351,20 @@ def test_damage_while_it_runs_costs_nothing_that_a_session_file_has(
     sent = [entry.payload for entry in first[:20]] + drain(outbox)
     assert sent == [*numbers(1, 305), *numbers(1, 4)]
     assert outbox.depth == 0
+
+
+def test_the_log_is_worked_into_the_file_when_it_is_quiet(open_outbox: Open, tmp_path: Path) -> None:
+    now = [10_000_000_000]
+    outbox = open_outbox(monotonic_ns=lambda: now[0])
+    for seq in range(1, 600):
+        outbox.put(events(seq, 1))
+    before = (tmp_path / "outbox.db").stat().st_size
+    outbox.tend()
+    assert not outbox._tidying.is_alive()
+    assert (tmp_path / "outbox.db").stat().st_size == before
+    now[0] += 3_000_000_000
+    outbox.tend()
+    outbox._tidying.join()
+    assert (tmp_path / "outbox.db").stat().st_size > before
+    outbox.put(events(600, 1))
+    assert drain(outbox) == numbers(1, 600)

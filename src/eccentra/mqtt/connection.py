@@ -96,7 +96,7 @@ class Connection:
     status_topic
         Topic of the last will, ``offline``.
     subscriptions
-        Topics to subscribe to, QoS 1.
+        Gives the topics to subscribe to, QoS 1, when it is connected.
     listener
         Who is told what happens.
     monotonic_ns
@@ -110,7 +110,7 @@ class Connection:
         *,
         client_id: str,
         status_topic: str,
-        subscriptions: Sequence[str],
+        subscriptions: Callable[[], Sequence[str]],
         listener: Listener,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -118,7 +118,7 @@ class Connection:
         self.listener = listener
         self.client = self._make(address, client_id, status_topic)
         self._address = address
-        self._subscriptions = list(subscriptions)
+        self._subscriptions = subscriptions
         self._now = monotonic_ns
         self._thread: threading.Thread | None = None
         self._opened_ns: int | None = None
@@ -165,9 +165,7 @@ class Connection:
         return None if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE else info.mid
 
     def subscribe(self, topic: str) -> None:
-        """Subscribe to one more topic, QoS 1."""
-        self._subscriptions.append(topic)
-        # Before it is connected this does nothing, and connecting subscribes to all of them.
+        """Subscribe to one more topic, QoS 1; before it is connected this does nothing."""
         self.client.subscribe(topic, 1)
 
     def silent(self) -> str | None:
@@ -190,6 +188,13 @@ class Connection:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError as error:
                 log.debug("the socket was closed before: %s", error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Undo the circle of references: the client's other sockets are closed when nobody knows it."""
+        client = self.client
+        client.on_pre_connect = client.on_socket_open = client.on_connect = client.on_connect_fail = None
+        client.on_disconnect = client.on_publish = client.on_message = client.on_subscribe = None
 
     def close(self) -> None:
         """Say goodbye, and wait a moment for the thread to end."""
@@ -199,6 +204,7 @@ class Connection:
             self._thread.join(_JOIN_S)
             if self._thread.is_alive():
                 self.drop()
+        self._let_go()
 
     # --- what paho's thread says ---------------------------------------------------------------------------
 
@@ -223,7 +229,7 @@ class Connection:
             )
             self._over = True
             return
-        for topic in self._subscriptions:
+        for topic in self._subscriptions():
             client.subscribe(topic, 1)
         self.listener.connected(self.number)
         # Only what was told counts: should telling fail, the connection is found silent and replaced.

@@ -15,6 +15,7 @@ Safe for threads. Nothing here raises once the file is open.
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 import threading
 import time
@@ -36,8 +37,12 @@ MOST_BYTES = 256 * 1024 * 1024
 _RESERVE = 1000
 # A failing disk is tried again this often.
 _RETRY_NS = 1_000_000_000
-# Changes after which the write-ahead log is worked into the file.
+# After so many changes the write-ahead log is worked into the file: when nothing happens, or at the latest.
 _TIDY_CHANGES = 500
+_TIDY_AT_LATEST = 20_000
+_QUIET_NS = 2_000_000_000
+
+log = logging.getLogger("eccentra.mqtt")
 
 
 class _Session(msgspec.Struct):
@@ -93,6 +98,8 @@ class Outbox:
         self._lost_ids = range(0)
         self._rows = self._bytes = self._last = self._dropped = self._changes = 0
         self._failed_ns: int | None = None
+        self._put_ns = 0
+        self._tidying = threading.Thread()
         self._full_said = False
         self._file = OutboxFile(self.path)
         moved: Path | None = None
@@ -241,7 +248,8 @@ class Outbox:
         self._bytes += len(event.payload)
         if event.session is not None and event.session in self._sessions:
             self._sessions[event.session].pending += 1
-        entry = Entry(self._last, event.topic, event.payload, self._now(), event.session)
+        self._put_ns = self._now()
+        entry = Entry(self._last, event.topic, event.payload, self._put_ns, event.session)
         self._unsaved.append((entry, event, self._wall()))
 
     def put_again(self, events: Sequence[NewEvent]) -> int:
@@ -430,18 +438,29 @@ class Outbox:
         )
 
     def tend(self) -> None:
-        """Try a failing disk again, and work the write-ahead log into the file: that may take a while."""
+        """Try a failing disk again; have the write-ahead log worked into the file when it is time."""
         with self._lock:
             if self._unsaved or self._undeleted or self._changed_sessions:
                 self._save()
-            due = self._failed_ns is None and self._changes >= _TIDY_CHANGES
-            if due:
+            quiet = self._now() - self._put_ns > _QUIET_NS
+            due = self._changes >= (_TIDY_CHANGES if quiet else _TIDY_AT_LATEST)
+            if due and self._failed_ns is None and not self._tidying.is_alive():
                 self._changes = 0
-        if due:
+                # It waits for the disk, up to some tenths of a second: neither events nor the broker should.
+                self._tidying = threading.Thread(target=self._tidy, name="eccentra-outbox", daemon=True)
+                self._tidying.start()
+
+    def _tidy(self) -> None:
+        try:
             self._file.tidy()
+        except sqlite3.Error as error:
+            # Nothing is lost by a long log; a disk that fails is noticed by what is written to it.
+            log.debug("the log of %s could not be shortened: %s", self.path, error)
 
     def close(self) -> None:
         """Write what is left and close the file."""
+        if self._tidying.is_alive():
+            self._tidying.join()
         with self._lock:
             if self._failed_ns is not None:
                 self._failed_ns -= _RETRY_NS

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,6 @@ class OutboxFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db: sqlite3.Connection | None = None
-        self._tidying: sqlite3.Connection | None = None
         self._lock_file: int | None = None
 
     @property
@@ -158,10 +158,8 @@ class OutboxFile:
 
     def _disconnect(self) -> None:
         db, self._db = self._db, None
-        tidying, self._tidying = self._tidying, None
-        for one in (db, tidying):
-            if one is not None:
-                one.close()
+        if db is not None:
+            db.close()
 
     def close(self) -> None:
         """Close the file; nothing waits in its log afterwards."""
@@ -245,9 +243,6 @@ class OutboxFile:
         self._query("DELETE FROM session WHERE session=?", (session,))
 
     def tidy(self) -> None:
-        """Work the log into the file, on a connection of its own: nobody waits for it."""
-        if self._db is None:
-            return
-        if self._tidying is None:
-            self._tidying = sqlite3.connect(self.path, check_same_thread=False, timeout=0.1)
-        self._tidying.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        """Work the log into the file, on a connection of its own: whoever writes meanwhile does not wait."""
+        with closing(sqlite3.connect(self.path, timeout=0.1)) as db:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

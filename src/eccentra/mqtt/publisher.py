@@ -349,7 +349,7 @@ class Publisher:
             self.address,
             client_id=self._client_id,
             status_topic=self._topic("status"),
-            subscriptions=self._desks.topics(),
+            subscriptions=self._desks.topics,
             listener=listener,
             monotonic_ns=self._now,
         )
@@ -397,7 +397,8 @@ class Publisher:
     def _send(self, replies: Sequence[tuple[str, bytes]]) -> None:
         how = contract.CHANNELS["reply"]
         for topic, payload in replies:
-            self._pump.put_reply(Message(topic, payload, how.qos, how.retain, self._now()))
+            if not self._pump.put_reply(Message(topic, payload, how.qos, how.retain, self._now())):
+                self.problem("answers to commands are dropped: far too many wait for the broker")
 
     def _say_notes(self) -> None:
         for noted in self._store.notes():

@@ -24,7 +24,7 @@ __all__ = ["Owner", "Pump"]
 
 _WAIT_S = 0.5
 # Pause before the next connection: doubled each time, up to the second.
-_PAUSE_S = (1, 5)
+_PAUSE_S = (1.0, 5.0)
 _SECOND_NS = 1_000_000_000
 _ACK_NS = 10 * _SECOND_NS
 # Messages handed over before acknowledgements are looked at again.
@@ -132,11 +132,11 @@ class Pump:
                 self._book.put_live(message)
                 self.changed.notify_all()
 
-    def put_reply(self, message: Message) -> None:
-        """Send an answer."""
+    def put_reply(self, message: Message) -> bool:
+        """Send an answer; false when far too many wait."""
         with self.changed:
-            self._book.put_reply(message)
             self.changed.notify_all()
+            return self._book.put_reply(message)
 
     def subscribe(self, topic: str) -> None:
         """Subscribe on the connection that there is; later ones are made with the topic."""
@@ -158,7 +158,8 @@ class Pump:
     @property
     def waiting(self) -> int:
         """How many events, states and answers wait or are not acknowledged."""
-        return self._store.depth + self._book.others
+        with self.changed:
+            return self._store.depth + self._book.others
 
     def oldest_ns(self) -> int | None:
         """When the oldest of them was put in; call it without the lock."""
@@ -166,11 +167,6 @@ class Pump:
         with self.changed:
             other = self._book.oldest_ns()
         return min((at for at in (event, other) if at is not None), default=None)
-
-    @property
-    def replies_dropped(self) -> int:
-        """Answers that found too many before them."""
-        return self._book.replies_dropped
 
     # --- the thread ----------------------------------------------------------------------------------------
 
@@ -181,7 +177,7 @@ class Pump:
     @guarded
     def _turn(self) -> None:
         with self.changed:
-            self.changed.wait_for(self._has_work, _WAIT_S)
+            self.changed.wait_for(self._has_work, self._patience_s())
             acknowledged, came_back = self._settle()
         if acknowledged:
             self._store.done(acknowledged)
@@ -193,6 +189,11 @@ class Pump:
         self._load()
         self._hand_over()
         self._owner.idle()
+
+    def _patience_s(self) -> float:
+        if self._connection is not None:
+            return _WAIT_S
+        return min(_WAIT_S, max(0.0, (self._next_try_ns - self._now()) / _SECOND_NS))
 
     def _has_work(self) -> bool:
         if self._stopped or self._acks or self._lost is not None:
@@ -244,7 +245,7 @@ class Pump:
             self.ready = False
             self._acks.clear()
             self._book.connection_lost()
-            self._next_try_ns = self._now() + self._pause_s * _SECOND_NS
+            self._next_try_ns = self._now() + round(self._pause_s * _SECOND_NS)
             self._pause_s = min(2 * self._pause_s, _PAUSE_S[1])
             self.changed.notify_all()
         self._owner.went_away(problem)

@@ -46,7 +46,6 @@ class Outgoing:
 
     def __init__(self) -> None:
         self.cursor = 0
-        self.replies_dropped = 0
         self._events: deque[Message] = deque()
         self._replies: deque[Message] = deque()
         self._live: deque[Message] = deque(maxlen=_LIVE)
@@ -71,12 +70,12 @@ class Outgoing:
         """Queue a live value; the oldest gives way."""
         self._live.append(message)
 
-    def put_reply(self, message: Message) -> None:
-        """Queue an answer; counted and gone when far too many wait."""
+    def put_reply(self, message: Message) -> bool:
+        """Queue an answer; false when far too many wait."""
         if len(self._replies) >= _REPLIES:
-            self.replies_dropped += 1
-        else:
-            self._replies.append(message)
+            return False
+        self._replies.append(message)
+        return True
 
     def put_state(self, message: Message) -> None:
         """Set the latest value of a retained topic."""
