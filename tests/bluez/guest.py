@@ -24,11 +24,20 @@ from eccentra.link.virtual.athlete import VirtualAthlete
 from eccentra.link.virtual.faults import Fault, play
 from eccentra.link.virtual.peripheral import Sent
 from eccentra.link.virtual.radios import HciTransport
+from eccentra.profiles import DeviceProfile, load_profile
 from eccentra.simulate import KITS, Fidget, Hold, Scenario, Simulation, simulate
 
 AIR = "tcp-client:127.0.0.1:9100"
+# An emulated processor bears some 100 packets a second, fewer when others use the machine.
+RECORDS = 4
 START_LIMIT_S = 60.0
 BACK_LIMIT_S = 30.0
+
+
+def strap() -> DeviceProfile:
+    """Several records in a packet, as the original sends them."""
+    profile = load_profile("tindeq-progressor")
+    return msgspec.structs.replace(profile, decoder={**profile.decoder, "records_per_packet": RECORDS})
 
 
 def athlete() -> Simulation:
@@ -59,7 +68,7 @@ async def run_sensors(simulation: Simulation, folder: Path, go: Event, seconds: 
         def say(name: str, text: str) -> None:
             print(f"{time.monotonic():9.3f}  sensor {name}: {text}", flush=True)
 
-        worn = VirtualAthlete(simulation, HciTransport(AIR), sent=sent, say=say, booted_s=100.0)
+        worn = VirtualAthlete(simulation, HciTransport(AIR), profiles={"left": strap()}, sent=sent, say=say)
         await worn.start()
         ending = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from eccentra.link import WantedSensor
 from eccentra.link.virtual.peripheral import Sent, VirtualSensor
 from eccentra.link.virtual.radios import RadioSource
 from eccentra.link.virtual.tape import tapes
+from eccentra.profiles import DeviceProfile
 from eccentra.simulate import Simulation
 
 __all__ = ["VirtualAthlete"]
@@ -28,6 +31,8 @@ class VirtualAthlete:
         Number of the athlete, 1 to 255: another one has other addresses and serial numbers.
     loop
         Repeat the session without end.
+    profiles
+        Other profiles than those of the simulation, by sensor: a variant of its model.
     sent, say
         Told the sensor's id, and of its packets or in words what happens to it.
     options
@@ -41,14 +46,16 @@ class VirtualAthlete:
         *,
         number: int = 1,
         loop: bool = True,
+        profiles: Mapping[str, DeviceProfile] | None = None,
         sent: Callable[[str, Sent], None] | None = None,
         say: Callable[[str, str], None] | None = None,
         **options: Any,
     ) -> None:
         self.sensors: dict[str, VirtualSensor] = {}
         for order, (name, (setup, tape)) in enumerate(tapes(simulation, loop=loop).items(), 1):
+            profile = (profiles or {}).get(name, setup.profile)
             self.sensors[name] = VirtualSensor(
-                setup,
+                msgspec.structs.replace(setup, profile=profile),
                 tape,
                 source[name] if isinstance(source, Mapping) else source,
                 address=f"F0:EC:CE:47:{number:02X}:{order:02X}",
