@@ -108,6 +108,19 @@ def test_core_knows_no_edge_library_and_does_no_io() -> None:
     assert not wrong
 
 
+def test_bleak_is_imported_at_the_top_of_the_bluetooth_link_only() -> None:
+    """The link's pure parts, and commands that only read bindings, work without a Bluetooth library."""
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {n}"
+        for _, path in modules()
+        for n in imports(path, top_level_only=True)
+        if n.split(".")[0] == "bleak"
+        and path != PACKAGE / "link" / "bluetooth.py"
+        and "virtual" not in path.parts
+    ]
+    assert not wrong
+
+
 def test_scipy_is_never_imported_at_the_top() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {n}"

@@ -5,9 +5,16 @@ An address is six bytes in hex (Linux, Windows), or a UUID that a Mac makes up f
 
 from __future__ import annotations
 
+import logging
 import re
 
-__all__ = ["ADDRESS_PATTERN", "long_uuid", "normal_address", "without_addresses"]
+__all__ = [
+    "ADDRESS_PATTERN",
+    "keep_addresses_out_of_logs",
+    "long_uuid",
+    "normal_address",
+    "without_addresses",
+]
 
 _MAC = r"[0-9A-Fa-f]{2}(?:[:_-][0-9A-Fa-f]{2}){5}"
 _UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -32,3 +39,23 @@ def long_uuid(uuid: str) -> str:
     """A service or characteristic UUID with 128 bits, lower case; 16-bit ones are on the Bluetooth base."""
     lower = uuid.lower()
     return f"0000{lower}-0000-1000-8000-00805f9b34fb" if len(lower) == 4 else lower
+
+
+class _Scrubbed(logging.Handler):
+    """Passes a library's log on without Bluetooth addresses."""
+
+    def __init__(self, to: logging.Logger) -> None:
+        super().__init__()
+        self._to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the same without addresses; a trace is left out, its last line holds the message again."""
+        self._to.log(record.levelno, "%s: %s", record.name, without_addresses(record.getMessage()))
+
+
+def keep_addresses_out_of_logs(library: str, to: logging.Logger) -> None:
+    """Let what ``library`` logs go through ``to``, without addresses; done once."""
+    source = logging.getLogger(library)
+    if not any(isinstance(handler, _Scrubbed) for handler in source.handlers):
+        source.addHandler(_Scrubbed(to))
+        source.propagate = False

@@ -1,10 +1,10 @@
 """Sensors over Bluetooth Low Energy, by Bleak: found, connected, started, kept.
 
-There is one scanner in the program. Scanner and connects take turns under one lock, because scanning while
-connecting fails on many adapters. Every connection has a client of its own, made from the device as the
-scanner just saw it, and a lost client is always disconnected before the next one is made: on BlueZ it would
-otherwise deliver every notification a second time. What is done when is decided by the pure parts
-:mod:`~eccentra.link.machine` and :mod:`~eccentra.link.listening`; here it is carried out.
+There is one scanner in the program, and it is stopped while a connection is made. Every connection has a
+client of its own, made from the device as the scanner just saw it, and a lost client is always disconnected
+before the next one is made: on BlueZ it would otherwise deliver every notification a second time. What is
+done when is decided by the pure parts :mod:`~eccentra.link.machine` and :mod:`~eccentra.link.listening`;
+here it is carried out.
 """
 
 from __future__ import annotations
@@ -19,28 +19,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak import BleakClient
 from bleak.backends.adapter import BaseBleakAdapter
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.backends.scanner import BaseBleakScanner
 from bleak.exc import BleakError
 
 from eccentra.errors import InputError, LinkError
 from eccentra.events import StationNoted, StationReason
 from eccentra.link import LinkStatus, WantedSensor
-from eccentra.link.addresses import long_uuid, normal_address, without_addresses
+from eccentra.link.addresses import (
+    keep_addresses_out_of_logs,
+    long_uuid,
+    normal_address,
+    without_addresses,
+)
 from eccentra.link.advice import RADIO, Step, Trouble, advice_for, explain
 from eccentra.link.connection import Connection
-from eccentra.link.listening import Listening, Rhythm
+from eccentra.link.listening import Rhythm
 from eccentra.link.machine import Action, Connect, Patience, Release, Said, SensorMachine
 from eccentra.link.mailbox import Mailbox
+from eccentra.link.radio import Radio
 from eccentra.samples import NS_PER_S
 
 __all__ = ["BluetoothLink"]
 
-_SCAN_START_S = 10.0
-_SCAN_STOP_S = 5.0
 # Bleak itself waits 10 s for the operating system to report the end of a connection.
 _RELEASE_S = 12.0
 _COMMAND_S = 5.0
@@ -52,8 +56,6 @@ _LONGEST_PAUSE_S = 1.0
 _LATE_S = 1.0
 # The same mistake is said once a minute.
 _AGAIN_NS = 60 * NS_PER_S
-_GENERIC_ATTRIBUTE = "1801"
-_NO_RSSI = -127
 
 log = logging.getLogger("eccentra.link")
 
@@ -109,28 +111,30 @@ class BluetoothLink:
         platform: str = sys.platform,
     ) -> None:
         self._mailbox = mailbox
-        self._scanner_class = None if backend is None else backend[0]
         self._client_class = None if backend is None else backend[1]
-        self._adapter_class = adapter
-        # a made-up scanner comes with no adapter unless one is given
-        self._asks_system = backend is None or adapter is not None
         self._now = now
         self._platform = platform
         self._sensors: dict[str, _Sensor] = {}
         self._by_address: dict[str, _Sensor] = {}
         for one in wanted:
             self._add(one, patience)
-        self._listening = Listening(rhythm)
-        self._scanner: BleakScanner | None = None
+        self._radio = Radio(
+            heard=self._heard,
+            changed=self._radio_changed,
+            put=mailbox.put,
+            explain=lambda error: self._explain(error, "scan"),
+            now=now,
+            scanner_class=None if backend is None else backend[0],
+            adapter_class=adapter,
+            rhythm=rhythm,
+        )
         self._scan_task: asyncio.Task[None] | None = None
-        self._radio_problem: Trouble | None = None
         self._mistakes = Said(_AGAIN_NS)
         self._busy: _Sensor | None = None
-        self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = False
-        _keep_addresses_out_of_logs()
+        keep_addresses_out_of_logs("bleak", log)
 
     def _add(self, one: WantedSensor, patience: Patience | None) -> None:
         name, address = one.setup.sensor, normal_address(one.address)
@@ -193,8 +197,8 @@ class BluetoothLink:
             status = msgspec.structs.replace(
                 status, battery_low=connection.battery_low, battery_pct=connection.battery_pct
             )
-        if self._radio_problem is not None and status.state in ("searching", "waiting", "lost"):
-            _, detail, advice = self._radio_problem
+        if self._radio.problem is not None and status.state in ("searching", "waiting", "lost"):
+            _, detail, advice = self._radio.problem
             status = msgspec.structs.replace(status, problem=detail, advice=advice)
         return status
 
@@ -206,9 +210,9 @@ class BluetoothLink:
         for sensor in self._sensors.values():
             self._carry_out(sensor, sensor.machine.tick(now))
         if self._scan_task is None and self._busy is None:
-            wish = self._listening.decide(now, needed=self._needed(), sparing=self._sparing(now))
+            wish = self._radio.listening.decide(now, needed=self._needed(), sparing=self._sparing(now))
             if wish is not None:
-                self._scan_task = self._spawn(self._scan_on() if wish == "start" else self._scan_off())
+                self._scan_task = self._spawn(self._listen() if wish == "start" else self._rest())
 
     def _needed(self) -> bool:
         searching = any(sensor.machine.state == "searching" for sensor in self._sensors.values())
@@ -221,7 +225,7 @@ class BluetoothLink:
 
     async def _pause(self) -> None:
         now = self._now()
-        scan = self._listening.next_ns(needed=self._needed(), sparing=self._sparing(now))
+        scan = self._radio.listening.next_ns(needed=self._needed(), sparing=self._sparing(now))
         due = [sensor.machine.next_ns() for sensor in self._sensors.values()]
         if self._scan_task is None and self._busy is None:
             due.append(scan)
@@ -256,83 +260,25 @@ class BluetoothLink:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    # -- scanning ----------------------------------------------------------------------------------------
+    # -- who is heard ------------------------------------------------------------------------------------
 
-    async def _scan_on(self) -> None:
+    async def _listen(self) -> None:
+        machines = [(sensor.machine, sensor.setup.profile.ble) for sensor in self._sensors.values()]
+        searched = {ble.service for machine, ble in machines if ble and machine.state == "searching"}
         try:
-            async with self._lock:
-                if self._busy is None and not self._ending:
-                    await self._start_scanner()
+            await self._radio.listen(sorted(searched), lambda: self._needed() and not self._ending)
         finally:
             self._scan_task = None
             self._wake.set()
 
-    async def _start_scanner(self) -> None:
+    async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(_SCAN_START_S):
-                await self._find_held()
-                if self._busy is not None:
-                    # a device that the system holds is being connected, so the radio works
-                    self._listening.usable = True
-                    self._radio_back()
-                    return
-                if self._scanner is None:
-                    self._scanner = BleakScanner(self._advertised, backend=self._scanner_class)
-                await self._scanner.start()
-        except Exception as error:  # noqa: BLE001  explained and said; the link goes on
-            self._scanner = None
-            self._radio_away(self._explain(error, "scan"))
-            return
-        self._listening.started(self._now())
-        self._radio_back()
-
-    async def _scan_off(self) -> None:
-        try:
-            async with self._lock:
-                await self._stop_scanner()
+            await self._radio.rest()
         finally:
             self._scan_task = None
             self._wake.set()
 
-    async def _stop_scanner(self) -> None:
-        if not self._listening.on:
-            return
-        self._listening.stopped()
-        scanner = self._scanner
-        try:
-            async with asyncio.timeout(_SCAN_STOP_S):
-                if scanner is not None:
-                    await scanner.stop()
-        except Exception as error:  # noqa: BLE001  an adapter that is gone cannot stop; the next start says so
-            self._scanner = None
-            self._explain(error, "scan")
-
-    async def _find_held(self) -> None:
-        """Sensors that the system still holds, from a program that was killed: these do not advertise."""
-        if not self._asks_system:
-            return
-        services = {
-            sensor.setup.profile.ble.service
-            for sensor in self._sensors.values()
-            if sensor.setup.profile.ble is not None and sensor.machine.state == "searching"
-        }
-        try:
-            adapter = await BleakAdapter.get(backend=self._adapter_class)
-            held = await adapter.get_connected_devices([_GENERIC_ATTRIBUTE, *sorted(services)])
-        except NotImplementedError:
-            self._asks_system = False
-            return
-        for device in held:
-            self._heard(device, None, inherited=True)
-
-    def _advertised(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        if self._ending:
-            return
-        self._listening.heard(self._now())
-        rssi = advertisement.rssi
-        self._heard(device, None if rssi <= _NO_RSSI else rssi, inherited=False)
-
-    def _heard(self, device: BLEDevice, rssi_dbm: int | None, *, inherited: bool) -> None:
+    def _heard(self, device: BLEDevice, rssi_dbm: int | None, inherited: bool) -> None:
         sensor = self._by_address.get(normal_address(device.address))
         if sensor is None:
             return
@@ -342,27 +288,9 @@ class BluetoothLink:
             sensor.device, sensor.inherited = device, inherited
             self._carry_out(sensor, actions)
 
-    def _radio_away(self, trouble: Trouble) -> None:
-        now = self._now()
-        self._listening.failed(now)
+    def _radio_changed(self, usable: bool) -> None:
         for sensor in self._sensors.values():
-            sensor.machine.radio(now, usable=False)
-        before, self._radio_problem = self._radio_problem, trouble
-        if before is None or before.reason is not trouble.reason:
-            self._mailbox.put(
-                StationNoted(
-                    reason=trouble.reason, level="error", detail=trouble.detail, advice=trouble.advice
-                )
-            )
-
-    def _radio_back(self) -> None:
-        before, self._radio_problem = self._radio_problem, None
-        if before is None:
-            return
-        for sensor in self._sensors.values():
-            sensor.machine.radio(self._now(), usable=True)
-        detail = "Bluetooth works again; sensors are searched"
-        self._mailbox.put(StationNoted(reason=before.reason, level="info", detail=detail))
+            sensor.machine.radio(self._now(), usable=usable)
 
     # -- one connection ----------------------------------------------------------------------------------
 
@@ -383,8 +311,8 @@ class BluetoothLink:
     async def _attempt(self, sensor: _Sensor, connection: Connection) -> None:
         step: Step = "connect"
         try:
-            async with self._lock:
-                await self._stop_scanner()
+            async with self._radio.lock:
+                await self._radio.hush()
                 client = connection.client = self._new_client(sensor, connection)
                 await client.connect()
                 if not connection.open:
@@ -418,7 +346,7 @@ class BluetoothLink:
         if sensor.connection is not connection or not connection.open:
             return
         if trouble.reason in RADIO:
-            self._radio_away(trouble)
+            self._radio.away(trouble)
         self._carry_out(sensor, sensor.machine.failed(self._now(), trouble))
 
     def _dropped(self, sensor: _Sensor, connection: Connection, _: BleakClient) -> None:
@@ -451,7 +379,7 @@ class BluetoothLink:
         try:
             if attempt is not None and not attempt.done() and not await self._cancelled(attempt):
                 # Stuck below Bleak. It keeps its old lock; others must not wait for it.
-                self._lock = asyncio.Lock()
+                self._radio.lock = asyncio.Lock()
             if connection.client is not None:
                 async with asyncio.timeout(_RELEASE_S):
                     await connection.client.disconnect()
@@ -462,8 +390,7 @@ class BluetoothLink:
             if self._busy is sensor:
                 self._busy = None
             sensor.machine.released(self._now())
-            if self._listening.usable and not self._ending:
-                self._listening.hurry()
+            self._radio.listening.hurry()
             self._wake.set()
 
     async def _cancelled(self, attempt: asyncio.Task[None]) -> bool:
@@ -480,7 +407,7 @@ class BluetoothLink:
         if work:
             await asyncio.wait(work, timeout=_GOODBYE_S)
         try:
-            await self._stop_scanner()
+            await self._radio.hush()
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -522,17 +449,3 @@ class BluetoothLink:
         self._mailbox.put(
             StationNoted(reason=reason, level="error", detail=detail, advice=advice, count=count)
         )
-
-
-class _Scrubbed(logging.Handler):
-    """Passes a library's log on without Bluetooth addresses."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log.log(record.levelno, "%s: %s", record.name, without_addresses(record.getMessage()))
-
-
-def _keep_addresses_out_of_logs() -> None:
-    library = logging.getLogger("bleak")
-    if not any(isinstance(handler, _Scrubbed) for handler in library.handlers):
-        library.addHandler(_Scrubbed())
-        library.propagate = False

@@ -93,8 +93,9 @@ class Listening:
         self.on = False
 
     def hurry(self) -> None:
-        """Somebody is searched who was just there: no resting now."""
-        self._not_before = 0
+        """Somebody is searched who was just there: no resting now, unless there is no radio."""
+        if self.usable:
+            self._not_before = 0
 
     def _ns(self, name: str) -> int:
         return round(float(getattr(self._rhythm, name)) * NS_PER_S)

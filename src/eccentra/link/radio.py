@@ -1,0 +1,180 @@
+"""The computer's Bluetooth adapter: the one scanner of the program, and whether Bluetooth works at all.
+
+Scanner and connects take turns under one lock, because scanning while connecting fails on many adapters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from eccentra.events import StationNoted
+from eccentra.link.advice import Trouble
+from eccentra.link.listening import Listening, Rhythm
+
+if TYPE_CHECKING:
+    from bleak import BleakScanner
+    from bleak.backends.adapter import BaseBleakAdapter
+    from bleak.backends.device import BLEDevice
+    from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+
+__all__ = ["Heard", "Radio"]
+
+_START_S = 10.0
+_STOP_S = 5.0
+_GENERIC_ATTRIBUTE = "1801"
+_NO_RSSI = -127
+
+Heard = Callable[["BLEDevice", int | None, bool], None]
+"""Told of a device, its signal (dBm), and whether the system held it already instead of it advertising."""
+
+
+class Radio:
+    """Scanner and state of the adapter.
+
+    Parameters
+    ----------
+    heard
+        Told of every device that is heard, or that the system holds.
+    changed
+        Told when Bluetooth became unusable, or usable again.
+    put
+        Takes what is said about it.
+    explain
+        Makes a trouble of an exception.
+    now
+        Host's monotonic clock, ns.
+    scanner_class, adapter_class
+        Bleak backends instead of the platform's.
+    rhythm
+        Thresholds.
+
+    Attributes
+    ----------
+    lock
+        Held while connecting.
+    problem
+        What is wrong with Bluetooth; ``None`` when it works.
+    """
+
+    def __init__(
+        self,
+        *,
+        heard: Heard,
+        changed: Callable[[bool], None],
+        put: Callable[[StationNoted], None],
+        explain: Callable[[Exception], Trouble],
+        now: Callable[[], int],
+        scanner_class: type[BaseBleakScanner] | None = None,
+        adapter_class: type[BaseBleakAdapter] | None = None,
+        rhythm: Rhythm | None = None,
+    ) -> None:
+        self.lock = asyncio.Lock()
+        self.listening = Listening(rhythm)
+        self.problem: Trouble | None = None
+        self._heard = heard
+        self._changed = changed
+        self._put = put
+        self._explain = explain
+        self._now = now
+        self._scanner_class = scanner_class
+        self._adapter_class = adapter_class
+        # a made-up scanner comes with no adapter unless one is given
+        self._asks_system = scanner_class is None or adapter_class is not None
+        self._scanner: BleakScanner | None = None
+
+    # -- the scanner ---------------------------------------------------------------------------------------
+
+    async def listen(self, services: list[str], wanted: Callable[[], bool]) -> None:
+        """Start the scanner; look first for devices that the system holds.
+
+        Parameters
+        ----------
+        services
+            Of the sensors that are searched.
+        wanted
+            Whether scanning is still wanted; asked after every wait.
+        """
+        async with self.lock:
+            if not wanted():
+                return
+            try:
+                async with asyncio.timeout(_START_S):
+                    await self._find_held(services)
+                    if wanted():
+                        await self._start()
+                        self.listening.started(self._now())
+            except Exception as error:  # noqa: BLE001  explained and said; the link goes on
+                self._scanner = None
+                self.away(self._explain(error))
+                return
+            self._back()
+
+    async def rest(self) -> None:
+        """Stop the scanner."""
+        async with self.lock:
+            await self.hush()
+
+    async def hush(self) -> None:
+        """Stop the scanner if it runs; for whoever holds the lock."""
+        if not self.listening.on:
+            return
+        self.listening.stopped()
+        scanner = self._scanner
+        try:
+            async with asyncio.timeout(_STOP_S):
+                if scanner is not None:
+                    await scanner.stop()
+        except Exception as error:  # noqa: BLE001  an adapter that is gone cannot stop; the next start says so
+            self._scanner = None
+            self._explain(error)
+
+    async def _start(self) -> None:
+        from bleak import BleakScanner
+
+        if self._scanner is None:
+            self._scanner = BleakScanner(self._advertised, backend=self._scanner_class)
+        await self._scanner.start()
+
+    async def _find_held(self, services: list[str]) -> None:
+        """Devices held since a program was killed: these do not advertise."""
+        if not self._asks_system:
+            return
+        from bleak import BleakAdapter
+
+        try:
+            adapter = await BleakAdapter.get(backend=self._adapter_class)
+            held = await adapter.get_connected_devices([_GENERIC_ATTRIBUTE, *services])
+        except NotImplementedError:
+            self._asks_system = False
+            return
+        for device in held:
+            self._heard(device, None, True)
+
+    def _advertised(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        self.listening.heard(self._now())
+        rssi = advertisement.rssi
+        self._heard(device, None if rssi <= _NO_RSSI else rssi, False)
+
+    # -- whether it works ----------------------------------------------------------------------------------
+
+    def away(self, trouble: Trouble) -> None:
+        """Bluetooth cannot be used; said once, and tried again from time to time."""
+        self.listening.failed(self._now())
+        before, self.problem = self.problem, trouble
+        self._changed(False)
+        if before is None or before.reason is not trouble.reason:
+            self._put(
+                StationNoted(
+                    reason=trouble.reason, level="error", detail=trouble.detail, advice=trouble.advice
+                )
+            )
+
+    def _back(self) -> None:
+        self.listening.usable = True
+        before, self.problem = self.problem, None
+        if before is not None:
+            self._changed(True)
+            detail = "Bluetooth works again; sensors are searched"
+            self._put(StationNoted(reason=before.reason, level="info", detail=detail))
