@@ -19,15 +19,23 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from eccentra.events import StationNoted, StationReason
-from eccentra.mqtt.outboxfile import DAMAGE, OutboxFile
+from eccentra.events import StationNoted
+from eccentra.mqtt.outboxbooks import Books
+from eccentra.mqtt.outboxfile import DAMAGE, MessageRow, OutboxFile
 from eccentra.mqtt.store import Entry, Missing, NewEvent
+from eccentra.mqtt.trouble import (
+    outbox_damaged,
+    outbox_differs,
+    outbox_failed,
+    outbox_full,
+    outbox_well,
+)
 
 __all__ = ["MOST_BYTES", "MOST_ROWS", "Outbox"]
 
@@ -45,15 +53,12 @@ _QUIET_NS = 2_000_000_000
 log = logging.getLogger("eccentra.mqtt")
 
 
-class _Session(msgspec.Struct):
-    """What is known of a session: highest number taken, highest one seen, and from where on it is missing."""
+class _Unsaved(msgspec.Struct, frozen=True, gc=False):
+    """An entry that is not in the file: normally for as long as it takes to write it."""
 
-    station: str
-    highest: int = 0
-    known: int = 0
-    missing_from: int | None = None
-    closed: bool = False
-    pending: int = 0
+    entry: Entry
+    event: NewEvent
+    created_ns: int
 
 
 class Outbox:
@@ -90,11 +95,9 @@ class Outbox:
         self._now, self._wall = monotonic_ns, wall_ns
         self._lock = threading.RLock()
         self._notes: list[StationNoted] = []
-        self._sessions: dict[str, _Session] = {}
-        self._changed_sessions: set[str] = set()
-        self._unsaved: list[tuple[Entry, NewEvent, int]] = []
+        self._books = Books()
+        self._unsaved: list[_Unsaved] = []
         self._undeleted: list[int] = []
-        self._delivered: set[str] = set()
         self._lost_ids = range(0)
         self._rows = self._bytes = self._last = self._dropped = self._changes = 0
         self._failed_ns: int | None = None
@@ -110,21 +113,14 @@ class Outbox:
             self._file.close()
             self._disk_failed(error)
         if moved is not None:
-            self._say(
-                StationReason.DISK_FAILED,
-                "warning",
-                f"the outbox was damaged; it was moved to {moved} and a new one begun",
-                "events that had not been sent come from the session files: ask for them with `resend`",
-            )
+            advice = "events that had not been sent come from the session files: ask for them with `resend`"
+            self._notes.append(outbox_damaged(moved, advice=advice))
 
     def _load(self) -> None:
-        for session, station, highest, known, missing_from, closed in self._file.sessions():
-            self._sessions[session] = _Session(station, highest, known, missing_from, bool(closed))
-        for name, rows, size in self._file.waiting():
-            self._rows += rows
-            self._bytes += size
-            if name in self._sessions:
-                self._sessions[name].pending = rows
+        waiting = self._file.waiting()
+        self._books.load(self._file.sessions(), {name: rows for name, rows, _ in waiting})
+        self._rows = sum(rows for _, rows, _ in waiting)
+        self._bytes = sum(size for _, _, size in waiting)
         self._last = self._file.last_id()
 
     # --- what is known ------------------------------------------------------------------------------
@@ -152,8 +148,7 @@ class Outbox:
     def taken(self, session: str) -> int:
         """Highest number of a session that was taken; 0 for an unknown one."""
         with self._lock:
-            known = self._sessions.get(session)
-            return 0 if known is None else known.highest
+            return self._books.taken(session)
 
     def notes(self) -> list[StationNoted]:
         """What should be said since the last call: full, damaged, failing, differences."""
@@ -171,7 +166,7 @@ class Outbox:
             except sqlite3.Error:
                 created = None
             if created is None:
-                return self._unsaved[0][0].since_ns if self._unsaved else None
+                return self._unsaved[0].entry.since_ns if self._unsaved else None
             return self._monotonic(created)
 
     def _monotonic(self, created_ns: int) -> int:
@@ -189,16 +184,7 @@ class Outbox:
                 else:
                     self._session_event(event, event.session, event.seq, different)
             self._save()
-            for session, seqs in different.items():
-                first = ", ".join(str(seq) for seq in seqs[:5]) + (" ..." if len(seqs) > 5 else "")
-                self._say(
-                    StationReason.RECOVERY_MISMATCH,
-                    "warning",
-                    f"after recovery {len(seqs)} events differ from those already sent: number {first}",
-                    "what was sent stands; keep the session file and report it with both software versions",
-                    session=session,
-                    count=len(seqs),
-                )
+            self._notes += [outbox_differs(session, seqs) for session, seqs in different.items()]
 
     def _note_event(self, event: NewEvent) -> None:
         if self._rows >= self._most_rows + _RESERVE:
@@ -207,31 +193,21 @@ class Outbox:
             self._append(event)
 
     def _session_event(self, event: NewEvent, name: str, seq: int, different: dict[str, list[int]]) -> None:
-        session = self._sessions.get(name)
-        if session is None:
-            session = self._sessions[name] = _Session(event.station)
-        if seq <= session.highest:
-            if self._differs(event, name, seq):
-                different.setdefault(name, []).append(seq)
-            return
-        self._changed_sessions.add(name)
-        session.known = max(session.known, seq)
-        session.closed = session.closed or event.last
-        if session.missing_from is not None:
-            return
-        if self._room() <= 0:
-            session.missing_from = seq
-            self._say_full(name, seq)
-            return
-        session.highest = seq
-        self._append(event)
+        verdict = self._books.judge(event, name, seq, self._room())
+        if verdict == "take":
+            self._append(event)
+        elif verdict == "again" and self._differs(event, name, seq):
+            different.setdefault(name, []).append(seq)
+        elif verdict == "full" and not self._full_said:
+            self._full_said = True
+            self._notes.append(outbox_full(self._rows, name, seq))
 
     def _differs(self, event: NewEvent, session: str, seq: int) -> bool:
         """Compare with what was taken under this number; what is no longer known does not differ."""
         new = _digest(event.payload)
-        for entry, taken, _ in self._unsaved:
-            if taken.session == session and taken.seq == seq:
-                return _digest(entry.payload) != new
+        for one in self._unsaved:
+            if one.event.session == session and one.event.seq == seq:
+                return _digest(one.event.payload) != new
         try:
             known = self._file.digest(session, seq)
         except sqlite3.Error as error:
@@ -246,11 +222,10 @@ class Outbox:
         self._last += 1
         self._rows += 1
         self._bytes += len(event.payload)
-        if event.session is not None and event.session in self._sessions:
-            self._sessions[event.session].pending += 1
+        self._books.entered(event.session)
         self._put_ns = self._now()
         entry = Entry(self._last, event.topic, event.payload, self._put_ns, event.session)
-        self._unsaved.append((entry, event, self._wall()))
+        self._unsaved.append(_Unsaved(entry, event, self._wall()))
 
     def put_again(self, events: Sequence[NewEvent]) -> int:
         """Take events once more, whatever was taken before; gives how many found room."""
@@ -269,37 +244,21 @@ class Outbox:
         with self._lock:
             if self._room() < min(room, self._most_rows // 2):
                 return []
-            return self._all_missing()
-
-    def _all_missing(self) -> list[Missing]:
-        return [
-            Missing(name, session.station, session.missing_from)
-            for name, session in self._sessions.items()
-            if session.missing_from is not None
-        ]
+            return self._books.missing()
 
     def fill(self, session: str, events: Sequence[NewEvent]) -> int:
         """Take missing events of a session, in order; stops at a hole and when there is no room."""
         taken = 0
         with self._lock:
-            known = self._sessions.get(session)
             for event in events:
-                if known is None or known.missing_from is None or self._room() <= 0:
+                verdict = self._books.fill(session, event) if self._room() > 0 else "stop"
+                if verdict == "stop":
                     break
-                if event.seq is None or event.seq < known.missing_from:
-                    continue
-                if event.seq > known.missing_from:
-                    break
-                known.highest, known.missing_from = event.seq, event.seq + 1
-                if known.missing_from > known.known:
-                    known.missing_from = None
-                known.closed = known.closed or event.last
-                self._append(event)
-                taken += 1
-            self._changed_sessions.add(session)
+                if verdict == "take":
+                    self._append(event)
+                    taken += 1
             self._save()
-            if not self._all_missing():
-                self._full_said = False
+            self._full_said = bool(self._books.missing())
         return taken
 
     # --- handing out --------------------------------------------------------------------------------
@@ -319,7 +278,8 @@ class Outbox:
             ]
             if len(out) < limit:
                 # What could not be saved is always newer than what was.
-                out += [entry for entry, _, _ in self._unsaved if entry.id > after][: limit - len(out)]
+                newer = [one.entry for one in self._unsaved if one.entry.id > after]
+                out += newer[: limit - len(out)]
             return out
 
     def done(self, entries: Sequence[Entry]) -> None:
@@ -329,25 +289,20 @@ class Outbox:
         with self._lock:
             ids = {entry.id for entry in entries}
             if self._unsaved:
-                self._unsaved = [one for one in self._unsaved if one[0].id not in ids]
+                self._unsaved = [one for one in self._unsaved if one.entry.id not in ids]
             self._undeleted += sorted(ids)
             for entry in entries:
                 if entry.id in self._lost_ids:
                     continue
                 self._rows -= 1
                 self._bytes -= len(entry.payload)
-                known = self._sessions.get(entry.session or "")
-                if entry.session is not None and known is not None:
-                    known.pending -= 1
-                    if known.closed and known.pending <= 0 and known.missing_from is None:
-                        self._delivered.add(entry.session)
+                self._books.struck(entry.session)
             self._save()
 
     def forget(self, session: str) -> None:
         """Strike a session from the books: it will not come again. What waits is still sent."""
         with self._lock:
-            self._sessions.pop(session, None)
-            self._changed_sessions.discard(session)
+            self._books.forget(session)
             try:
                 self._file.forget(session)
             except sqlite3.Error as error:
@@ -362,67 +317,44 @@ class Outbox:
             return
         try:
             self._file.save(
+                [_row(one) for one in self._unsaved],
                 [
-                    (entry.id, event.station, event.session, event.seq, entry.topic, entry.payload, created)
-                    for entry, event, created in self._unsaved
+                    (e.event.session, e.event.seq, _digest(e.event.payload))
+                    for e in self._unsaved
+                    if e.event.session is not None and e.event.seq is not None
                 ],
-                [
-                    (event.session, event.seq, _digest(entry.payload))
-                    for entry, event, _ in self._unsaved
-                    if event.session is not None and event.seq is not None
-                ],
-                [self._session_row(name) for name in self._changed_sessions if name in self._sessions],
+                self._books.changes(),
                 self._undeleted,
-                self._delivered,
+                self._books.delivered,
             )
         except sqlite3.Error as error:
             self._disk_failed(error)
             return
         self._changes += len(self._unsaved) + len(self._undeleted)
         self._unsaved.clear()
-        self._changed_sessions.clear()
         self._undeleted.clear()
-        self._delivered.clear()
-        if self._failed_ns is not None:
+        self._books.saved()
+        if failed is not None:
             self._failed_ns = None
-            self._say(StationReason.DISK_FAILED, "info", "the outbox is on disk again", "")
-
-    def _session_row(self, name: str) -> tuple[str, str, int, int, int | None, bool]:
-        one = self._sessions[name]
-        return (name, one.station, one.highest, one.known, one.missing_from, one.closed)
+            self._notes.append(outbox_well())
 
     def _disk_failed(self, error: sqlite3.Error, *, unreadable: bool = False) -> None:
-        first = self._failed_ns is None
+        if self._failed_ns is None:
+            self._notes.append(outbox_failed(self.path, error))
         self._failed_ns = self._now()
-        if first:
-            self._say(
-                StationReason.DISK_FAILED,
-                "error",
-                f"cannot use the outbox {self.path}: {error}; events wait in memory",
-                "free space on the disk, or check it; the session goes on",
-            )
         if unreadable or getattr(error, "sqlite_errorcode", None) in DAMAGE:
             self._begin_anew()
 
     def _begin_anew(self) -> None:
         """Put a file aside that cannot be read; what it held comes from the session files again."""
-        for name, session in self._sessions.items():
-            in_memory = sum(1 for entry, _, _ in self._unsaved if entry.session == name)
-            if session.pending > in_memory:
-                # What is in memory is newer than what is lost, so it must come again behind it.
-                session.missing_from = max(1, session.highest - session.pending + 1)
-                session.highest = session.missing_from - 1
-                self._unsaved = [one for one in self._unsaved if one[0].session != name]
-                session.pending = 0
-            self._changed_sessions.add(name)
-        # Ids go on after a hole, so that what the broker still acknowledges is not taken for something else.
+        lost = self._books.lost(Counter(one.event.session for one in self._unsaved))
+        kept = [one.event for one in self._unsaved if one.event.session not in lost]
+        # Ids go on after these, so that what the broker still acknowledges is not taken for something else.
         self._lost_ids = range(1, self._last + 1)
-        kept, self._unsaved = self._unsaved, []
         self._rows = self._bytes = 0
-        for session in self._sessions.values():
-            session.pending = 0
+        self._unsaved.clear()
         self._undeleted.clear()
-        for _, event, _ in kept:
+        for event in kept:
             self._append(event)
         try:
             moved = self._file.begin_anew()
@@ -430,17 +362,13 @@ class Outbox:
             # Nothing on this disk can be used: memory alone from here on, which was said.
             self._file.close()
             return
-        self._say(
-            StationReason.DISK_FAILED,
-            "warning",
-            f"the outbox could not be read; it was moved to {moved} and a new one begun",
-            "events that had not been sent are fetched from the session files",
-        )
+        advice = "events that had not been sent are fetched from the session files"
+        self._notes.append(outbox_damaged(moved, advice=advice))
 
     def tend(self) -> None:
         """Try a failing disk again; have the write-ahead log worked into the file when it is time."""
         with self._lock:
-            if self._unsaved or self._undeleted or self._changed_sessions:
+            if self._unsaved or self._undeleted or self._books.has_changed:
                 self._save()
             quiet = self._now() - self._put_ns > _QUIET_NS
             due = self._changes >= (_TIDY_CHANGES if quiet else _TIDY_AT_LATEST)
@@ -467,36 +395,10 @@ class Outbox:
             self._save()
             self._file.close()
 
-    # --- saying -------------------------------------------------------------------------------------
 
-    def _say_full(self, session: str, seq: int) -> None:
-        if self._full_said:
-            return
-        self._full_said = True
-        self._say(
-            StationReason.OUTBOX_FULL,
-            "warning",
-            f"{self._rows} events wait for the broker, which is the bound; events from number {seq} on are "
-            "in the session file only and follow from there when there is room",
-            "bring the broker back",
-            session=session,
-        )
-
-    def _say(
-        self,
-        reason: StationReason,
-        level: Literal["info", "warning", "error"],
-        detail: str,
-        advice: str,
-        *,
-        session: str | None = None,
-        count: int = 1,
-    ) -> None:
-        self._notes.append(
-            StationNoted(
-                reason=reason, level=level, detail=detail, advice=advice, session=session, count=count
-            )
-        )
+def _row(one: _Unsaved) -> MessageRow:
+    event = one.event
+    return (one.entry.id, event.station, event.session, event.seq, event.topic, event.payload, one.created_ns)
 
 
 def _digest(payload: bytes) -> bytes:

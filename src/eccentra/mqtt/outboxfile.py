@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from eccentra.errors import SinkError
+from eccentra.mqtt.outboxbooks import SessionRow
 
-__all__ = ["DAMAGE", "OutboxFile"]
+__all__ = ["DAMAGE", "MessageRow", "OutboxFile"]
 
 _APPLICATION_ID = int.from_bytes(b"ECCO", "big")
 _USER_VERSION = 1
@@ -33,7 +34,6 @@ _KEEP_CLOSED = 1000
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 MessageRow = tuple[int, str, str | None, int | None, str, bytes, int]
-SessionRow = tuple[str, str, int, int, int | None, bool]
 
 
 class OutboxFile:

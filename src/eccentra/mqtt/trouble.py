@@ -1,10 +1,20 @@
-"""What a publisher says about itself in words: the broker is away, and back. Pure."""
+"""What a publisher says about its broker and its outbox, in words. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from eccentra.events import StationNoted, StationReason
 
-__all__ = ["BrokerTrouble"]
+__all__ = [
+    "BrokerTrouble",
+    "outbox_damaged",
+    "outbox_differs",
+    "outbox_failed",
+    "outbox_full",
+    "outbox_well",
+]
 
 
 class BrokerTrouble:
@@ -44,3 +54,53 @@ class BrokerTrouble:
             level="info",
             detail=f"the broker is back after {away_s:.1f} s; {waiting} events waited and are being sent",
         )
+
+
+def outbox_failed(path: Path, problem: Exception) -> StationNoted:
+    """The disk does not take events."""
+    return StationNoted(
+        reason=StationReason.DISK_FAILED,
+        level="error",
+        detail=f"cannot use the outbox {path}: {problem}; events wait in memory",
+        advice="free space on the disk, or check it; the session goes on",
+    )
+
+
+def outbox_well() -> StationNoted:
+    """The disk takes events again."""
+    return StationNoted(reason=StationReason.DISK_FAILED, level="info", detail="the outbox is on disk again")
+
+
+def outbox_damaged(moved: Path, *, advice: str) -> StationNoted:
+    """The file could not be read."""
+    return StationNoted(
+        reason=StationReason.DISK_FAILED,
+        level="warning",
+        detail=f"the outbox was damaged; it was moved to {moved} and a new one begun",
+        advice=advice,
+    )
+
+
+def outbox_full(rows: int, session: str, seq: int) -> StationNoted:
+    """No further event has room."""
+    return StationNoted(
+        reason=StationReason.OUTBOX_FULL,
+        level="warning",
+        detail=f"{rows} events wait for the broker, which is the bound; events from number {seq} on are in "
+        "the session file only and follow from there when there is room",
+        advice="bring the broker back",
+        session=session,
+    )
+
+
+def outbox_differs(session: str, seqs: Sequence[int]) -> StationNoted:
+    """A replay gave other events than those that were sent."""
+    first = ", ".join(str(seq) for seq in seqs[:5]) + (" ..." if len(seqs) > 5 else "")
+    return StationNoted(
+        reason=StationReason.RECOVERY_MISMATCH,
+        level="warning",
+        detail=f"after recovery {len(seqs)} events differ from those already sent: number {first}",
+        advice="what was sent stands; keep the session file and report it with both software versions",
+        session=session,
+        count=len(seqs),
+    )
