@@ -213,12 +213,15 @@ class Publisher:
         self.put_live("sensor_health", contract.encode(health), sensor=sensor)
 
     def on_note(self, callback: Callable[[StationNoted], None]) -> None:
-        """Have broker and outbox trouble told to the station's own screen too; set it before the start.
+        """Have broker and outbox trouble told to ``callback``, in the pump's thread.
 
-        It is called in the pump's thread. With an outbox the trouble is published already: do not pass it to
-        :meth:`StationSink.note`.
+        Who takes it shows it and publishes it, by :meth:`StationSink.note`. While nobody does, it is
+        published at every station of the node, if there is an outbox.
         """
         self._on_note = callback
+        unpublished, self._unpublished = self._unpublished, []
+        for noted in unpublished:
+            callback(noted)
 
     def set_refill(self, callback: Callable[[str, int], Iterable[Numbered]]) -> None:
         """Say where events come from that found the outbox full: ``callback(session, from_seq)``.
@@ -403,17 +406,17 @@ class Publisher:
     def _say_notes(self) -> None:
         for noted in self._store.notes():
             self._announce(noted)
-        if self._stations:
+        if self._stations and self._on_note is None:
             unpublished, self._unpublished = self._unpublished, []
             for noted in unpublished:
                 for station in list(self._stations.values()):
                     station.note(noted)
 
     def _announce(self, noted: StationNoted | None) -> None:
-        """Tell trouble of broker or outbox to the screen, and have it published at every station."""
+        """Tell trouble of broker or outbox to who wants to know, or keep it to be published."""
         if noted is None:
             return
-        if self._store.durable:
-            self._unpublished.append(noted)
         if self._on_note is not None:
             self._on_note(noted)
+        elif self._store.durable:
+            self._unpublished.append(noted)
