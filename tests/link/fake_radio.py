@@ -30,7 +30,7 @@ ADVERTISE_S = 0.2
 
 
 class FakeDevice:
-    """A Progressor (or any profile's GATT server) that streams one record every 1/80 s after ``65``."""
+    """A Progressor (or any profile's GATT server) that streams 80 records a second after ``65``."""
 
     def __init__(self, air: Air, address: str, profile: DeviceProfile | None = None) -> None:
         self.air = air
@@ -40,6 +40,7 @@ class FakeDevice:
         self.sends_data = True
         self.mtu = 247
         self.shown_mtu: int | None = None
+        self.records = 1
         self.battery_service: int | None = None
         self.missing: set[str] = set()
         self.connect_error: BaseException | None = None
@@ -74,10 +75,13 @@ class FakeDevice:
 
     async def live(self) -> None:
         while True:
-            await asyncio.sleep(1 / 80)
+            await asyncio.sleep(self.records / 80)
             if self.streaming and self.sends_data and not self.frozen:
-                self._ticks += 12_500
-                self.notify(struct.pack("<BBfI", 1, 8, 10.0, self._ticks))
+                data = bytes((1, 8 * self.records))
+                for _ in range(self.records):
+                    self._ticks += 12_500
+                    data += struct.pack("<fI", 10.0, self._ticks)
+                self.notify(data)
 
     # -- what can go wrong
     def drop(self) -> None:
@@ -255,10 +259,11 @@ class FakeClient(BaseBleakClient):
             if name in device.missing:
                 continue
             properties = (["write"] if name in written else []) + (["notify"] if name in ble.notify else [])
-            shown = device.shown_mtu or device.mtu
-            made = BleakGATTCharacteristic(
-                None, handle, long_uuid(uuid), properties, lambda s=shown: s - 3, service
-            )
+
+            def room() -> int:
+                return (device.shown_mtu or device.mtu) - 3
+
+            made = BleakGATTCharacteristic(None, handle, long_uuid(uuid), properties, room, service)
             self.services.add_characteristic(made)
         if device.battery_service is not None:
             battery = BleakGATTService(None, 100, long_uuid("180f"))

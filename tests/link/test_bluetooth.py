@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
 from fake_radio import Air, FakeDevice
@@ -19,7 +20,7 @@ from eccentra.inputs import Connected, Input, Lost, Packet, Written
 from eccentra.link import WantedSensor
 from eccentra.link.bluetooth import BluetoothLink
 from eccentra.link.mailbox import Mailbox
-from eccentra.profiles import SensorSetup, load_profile
+from eccentra.profiles import Ble, SensorSetup, load_profile
 
 R = StationReason
 ADDRESS = "A4:C1:38:00:00:{:02X}"
@@ -28,7 +29,10 @@ ADDRESS = "A4:C1:38:00:00:{:02X}"
 class Room:
     """Devices, a link, and everything that came out of it."""
 
-    def __init__(self, names: tuple[str, ...] = ("force-1",)) -> None:
+    def __init__(self, names: tuple[str, ...] = ("force-1",), **ble: object) -> None:
+        plain = load_profile("tindeq-progressor")
+        assert plain.ble is not None
+        self.profile = msgspec.structs.replace(plain, ble=msgspec.structs.replace(plain.ble, **ble))
         self.air = Air()
         self.devices = {name: FakeDevice(self.air, ADDRESS.format(i)) for i, name in enumerate(names)}
         self.device = next(iter(self.devices.values()))
@@ -39,7 +43,7 @@ class Room:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        profile = load_profile("tindeq-progressor")
+        profile = self.profile
         wanted = [
             WantedSensor(
                 setup=SensorSetup(sensor=name, profile=profile, side="left"), address=d.address.lower()
@@ -400,6 +404,58 @@ def test_answers_alone_do_not_count_as_a_stream() -> None:
             assert room.notes() == [R.NO_DATA]
 
     run(story())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_packet_size_that_the_system_shows_late_or_never_is_proved_by_packets(late: bool) -> None:
+    async def story() -> None:
+        room = Room(min_mtu=40)
+        room.device.shown_mtu, room.device.records = 23, 4
+        async with room.running():
+            if late:
+                await room.until(lambda: room.device.connects == 1)
+                await asyncio.sleep(0.5)
+                room.device.shown_mtu = 247
+            assert await room.streaming() < (2 if late else 4)
+        assert room.notes() == []
+
+    run(story())
+
+
+def test_packets_that_are_cut_are_said_and_not_taken_for_a_stream() -> None:
+    async def story() -> None:
+        room = Room(min_mtu=40)
+        room.device.mtu, room.device.records = 23, 4
+        async with room.running():
+            await asyncio.sleep(60)
+            (note,) = room.of(StationNoted)
+            assert (note.reason, note.level) == (R.MTU_TOO_SMALL, "error")
+            assert "cut at 20 bytes" in note.detail
+            assert "MTU of 40" in note.detail
+            assert room.device.connects == 2
+            room.device.mtu = 247
+            await room.streaming()
+
+    run(story())
+
+
+@pytest.mark.parametrize(("level", "low"), [(80, False), (12, True)])
+def test_the_standard_battery_service_is_read_where_there_is_no_command(level: int, low: bool) -> None:
+    async def story() -> None:
+        room = Room(commands={n: w for n, w in load_ble().commands.items() if n != "battery"})
+        room.device.battery_service = level
+        async with room.running():
+            await room.streaming()
+            status = room.link.status()[0]
+            assert (status.battery_pct, status.battery_low) == (level, low)
+
+    run(story())
+
+
+def load_ble() -> Ble:
+    ble = load_profile("tindeq-progressor").ble
+    assert ble is not None
+    return ble
 
 
 def test_the_wrong_device_is_said_and_not_tried_all_the_time() -> None:

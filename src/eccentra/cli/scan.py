@@ -285,8 +285,9 @@ def _summary(nearby: Nearby, bindings: tuple[Binding, ...]) -> None:
     else:
         what_to_do = advice_for(StationReason.SENSOR_NOT_SEEN, sys.platform).partition(";")[0]
         say(f"no sensor heard ({document['others_heard']} other devices); {what_to_do}")
-    if document["bound_not_heard"]:
-        say(f"bound but not heard: {', '.join(document['bound_not_heard'])}")
+    missing = ", ".join(document["bound_not_heard"])
+    if missing:
+        say(f"bound but not heard (one that is connected does not advertise): {missing}")
 
 
 def _ask(nearby: Nearby, bindings: tuple[Binding, ...]) -> None:
