@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eccentra.errors import SinkError
 from eccentra.events import StationReason
@@ -368,3 +371,49 @@ def test_the_log_is_worked_into_the_file_when_it_is_quiet(open_outbox: Open, tmp
     assert (tmp_path / "outbox.db").stat().st_size > before
     outbox.put(events(600, 1))
     assert drain(outbox) == numbers(1, 600)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["put", "put", "send", "send", "kill", "fill", "recover"]), st.integers(1, 12)
+        ),
+        max_size=40,
+    ),
+    most_rows=st.integers(3, 40),
+)
+@settings(max_examples=60)
+def test_whatever_happens_every_event_comes_in_order(steps: list[tuple[str, int]], most_rows: int) -> None:
+    """The process may be killed at any time, and what was not acknowledged comes again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "outbox.db"
+        outbox = Outbox(path, most_rows=most_rows)
+        happened, cursor = 0, 0
+        window: list[Entry] = []
+        sent: list[bytes] = []
+        for step, n in [*steps, ("put", 1), *[("send", 50), ("fill", 60)] * 40, ("send", 50)]:
+            if step == "put":
+                outbox.put(events(happened + 1, n))
+                happened += n
+            elif step == "send":
+                # Half of what was handed to the broker is acknowledged.
+                new = outbox.read(cursor, n)
+                cursor = new[-1].id if new else cursor
+                sent += [entry.payload for entry in new]
+                window += new
+                outbox.done(window[: -(-len(window) // 2)])
+                window = window[-(-len(window) // 2) :]
+            elif step == "fill" and outbox.missing(1):
+                first = outbox.missing(1)[0].from_seq
+                outbox.fill("s-1", events(first, min(n, happened - first + 1)))
+            elif step == "kill":
+                outbox._file.close()
+                outbox, window, cursor = Outbox(path, most_rows=most_rows), [], 0
+            elif step == "recover":
+                outbox.put(events(1, happened))
+        assert list(dict.fromkeys(sent)) == numbers(1, happened)
+        assert outbox.taken("s-1") == happened
+        assert "recovery_mismatch" not in dict(reasons(outbox))
+        outbox.done(window)
+        assert outbox.depth == 0
+        outbox.close()

@@ -95,7 +95,7 @@ class Pump:
         self._greeted_ns: int | None = None
         self._next_try_ns = 0
         self._pause_s = _PAUSE_S[0]
-        self._stopped = False
+        self._stopped = self._turned = False
         self._thread = threading.Thread(target=self._run, name="eccentra-mqtt", daemon=True)
 
     # --- what others ask -----------------------------------------------------------------------------------
@@ -172,7 +172,12 @@ class Pump:
 
     def _run(self) -> None:
         while not self._stopped:
+            self._turned = False
             self._turn()
+            if not self._turned:
+                # A mistake, said by now: whatever it is must not be repeated without a pause.
+                with self.changed:
+                    self.changed.wait_for(lambda: self._stopped, _WAIT_S)
 
     @guarded
     def _turn(self) -> None:
@@ -189,6 +194,7 @@ class Pump:
         self._load()
         self._hand_over()
         self._owner.idle()
+        self._turned = True
 
     def _patience_s(self) -> float:
         if self._connection is not None:
@@ -261,7 +267,11 @@ class Pump:
         return f"nothing was acknowledged for {_ACK_NS // _SECOND_NS} s"
 
     def _connect(self) -> None:
-        self._number += 1
+        with self.changed:
+            self._number += 1
+            self._acks.clear()
+            # Should making it fail, it is not tried at once.
+            self._next_try_ns = self._now() + _SECOND_NS
         connection = self._owner.connect(self._number, self)
         with self.changed:
             self._connection = connection
