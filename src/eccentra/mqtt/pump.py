@@ -191,7 +191,6 @@ class Pump:
             self._owner.came_back()
         self._watch()
         self._greet()
-        self._load()
         self._hand_over()
         self._owner.idle()
         self._turned = True
@@ -301,6 +300,7 @@ class Pump:
 
     def _hand_over(self) -> None:
         for _ in range(_BURST):
+            self._load()
             with self.changed:
                 connection = self._connection
                 message = self._book.take() if self.ready and connection is not None else None
@@ -335,7 +335,9 @@ class Pump:
         with self.changed:
             if number == self._number:
                 self._acks.append(mid)
-                self.changed.notify_all()
+                # Not for live values; and before it is in the book, the pump is awake anyway.
+                if mid == self._greeting_mid or self._book.waits_for(mid):
+                    self.changed.notify_all()
 
     def arrived(self, number: int, topic: str, payload: bytes, retain: bool) -> None:
         """A message came."""

@@ -111,24 +111,28 @@ class Outgoing:
         return bool(self._live) or (bool(waiting) and len(self._unacked) < WINDOW)
 
     def take(self) -> Message | None:
-        """Next message to hand to the client: live values, answers, events in order, states.
+        """Next message to hand to the client: answers, events in order, live values, states.
 
         States also come between two windows of a long backlog: the latest must not wait behind the oldest.
         """
         message: Message | None = None
-        if self._live:
+        room = len(self._unacked) < WINDOW
+        if room and self._replies:
+            message = self._replies.popleft()
+        elif room and self._events and not (self._dirty and self._in_a_row >= WINDOW):
+            message = self._events.popleft()
+            self._in_a_row += 1
+        elif self._live:
             message = self._live.popleft()
-        elif len(self._unacked) < WINDOW:
-            if self._replies:
-                message = self._replies.popleft()
-            elif self._events and not (self._dirty and self._in_a_row >= WINDOW):
-                message = self._events.popleft()
-                self._in_a_row += 1
-            elif self._dirty:
-                message = self._latest[self._dirty.popitem(last=False)[0]]
-                self._in_a_row = self._in_a_row if self._dirty else 0
+        elif room and self._dirty:
+            message = self._latest[self._dirty.popitem(last=False)[0]]
+            self._in_a_row = self._in_a_row if self._dirty else 0
         self._handing = message
         return message
+
+    def waits_for(self, mid: int) -> bool:
+        """True when the message ``mid`` was handed over and is not acknowledged."""
+        return mid in self._unacked
 
     def handed(self, mid: int, now_ns: int) -> None:
         """Note that the client took the message of the last :meth:`take` under the id ``mid``."""
