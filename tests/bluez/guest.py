@@ -30,7 +30,7 @@ from eccentra.simulate import KITS, Fidget, Hold, Scenario, Simulation, simulate
 AIR = "tcp-client:127.0.0.1:9100"
 # An emulated processor bears some 100 packets a second, fewer when others use the machine.
 RECORDS = 4
-START_LIMIT_S = 60.0
+START_LIMIT_S = 90.0
 BACK_LIMIT_S = 30.0
 
 

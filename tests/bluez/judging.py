@@ -159,19 +159,20 @@ def _check_gaps(
 ) -> int:
     """Every sample between two connections must be in a reported gap; gives their number.
 
-    A session knows samples by their arrival: it puts them later than they were taken by the delay of the
-    quickest packet of their connection.
+    A session knows samples by their arrival, so it puts them later than they were taken: by the delay of the
+    first packet of their connection at most, by that of the quickest at least.
     """
     began = min(one.at_s - one.last / setup.rate for one in sent)
     delays = [
-        min(at - began - sent[n].last / setup.rate for (at, _), n in zip(packets, numbers, strict=True))
+        [at - began - sent[n].last / setup.rate for (at, _), n in zip(packets, numbers, strict=True)]
         for packets, numbers in zip(got, arrived, strict=True)
     ]
     missing = 0
-    for (before, early), (after, late) in itertools.pairwise(zip(arrived, delays, strict=True)):
+    for (before, delayed), (after, quick) in itertools.pairwise(zip(arrived, delays, strict=True)):
         for sample in range(sent[before[-1]].last + 1, sent[after[0]].first):
             taken = began + sample / setup.rate
-            inside = any(a - SLACK_S <= taken + early and taken + late <= b + SLACK_S for a, b in gaps)
+            early, late = taken + min(quick) - SLACK_S, taken + delayed[0] + SLACK_S
+            inside = any(a <= late and early <= b for a, b in gaps)
             assert inside, f"{setup.sensor}: sample {sample} of {taken:.3f} s is in no reported gap: {gaps}"
             missing += 1
     return missing

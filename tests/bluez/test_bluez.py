@@ -22,9 +22,9 @@ from needs import ROOT, need_rig
 SENSORS = ("thigh", "left")
 WITH_KVM_S, EMULATED_S = 60, 20
 # Imports, boot and reconnection on an emulated processor, beside the time of the test itself.
-SPARE_S = 150
+SPARE_S = 200
 # The image that is built on first use.
-BUILD_S = 240
+BUILD_S = 200
 # What the image needs beside Bleak and Bumble: our own dependencies but the broker.
 NOT_NEEDED = ("amqtt", "bleak")
 
