@@ -263,6 +263,9 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    capabilities
+        ``events``, ``state``, ``live``; ``commands`` when they are taken, ``outbox`` when events survive the
+        process.
     outbox_depth, outbox_age_s
         Events that wait for the broker's acknowledgement, and the age of the oldest, as far as is known at
         ``time``; ``null`` without an outbox on disk.
@@ -278,7 +281,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     software: str
     contract: str = VERSION
     stations: tuple[str, ...]
-    capabilities: tuple[str, ...] = ("events", "state", "live")
+    capabilities: tuple[str, ...]
     outbox_depth: int | None = None
     outbox_age_s: float | None = None
     outbox_missing: int = 0

@@ -315,6 +315,8 @@ class Outbox:
         failed = self._failed_ns
         if failed is not None and (not self._file.is_open or self._now() - failed < _RETRY_NS):
             return
+        if failed is None and not (self._unsaved or self._undeleted or self._books.has_changed):
+            return
         try:
             self._file.save(
                 [_row(one) for one in self._unsaved],
@@ -368,8 +370,7 @@ class Outbox:
     def tend(self) -> None:
         """Try a failing disk again; have the write-ahead log worked into the file when it is time."""
         with self._lock:
-            if self._unsaved or self._undeleted or self._books.has_changed:
-                self._save()
+            self._save()
             quiet = self._now() - self._put_ns > _QUIET_NS
             due = self._changes >= (_TIDY_CHANGES if quiet else _TIDY_AT_LATEST)
             if due and self._failed_ns is None and not self._tidying.is_alive():

@@ -249,6 +249,7 @@ class Publisher:
         """
         topic = self._desks.open(contract.check_id(station, "station"), handler)
         self._pump.subscribe(topic)
+        self._put_info()
 
     def answer(self, station: str, request: Request, answer: Answer) -> None:
         """Say what became of a command."""
@@ -329,6 +330,7 @@ class Publisher:
             started=self._started,
             software=f"eccentra {__version__}",
             stations=tuple(self._stations),
+            capabilities=self._capabilities(),
             # What is on its way in this moment is no backlog, and no reason to publish again.
             outbox_depth=depth if depth is None or depth >= _BACKLOG else 0,
             outbox_age_s=None if age_s is None or (depth or 0) < _BACKLOG else round(age_s, 1),
@@ -342,6 +344,10 @@ class Publisher:
         if info != self._info:
             self._info = info
             self.put_state("info", contract.encode(msgspec.structs.replace(info, time=self.wall_time())))
+
+    def _capabilities(self) -> tuple[str, ...]:
+        more = (("commands", bool(self._desks.topics())), ("outbox", self._store.durable))
+        return ("events", "state", "live", *(name for name, there in more if there))
 
     # --- what the pump reports and asks --------------------------------------------------------------------
 
