@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -523,6 +524,57 @@ def test_a_device_still_held_by_the_system_is_taken_over_and_stopped_first() -> 
             assert [type(i) for i in room.of(Input)[:2]] == [Written, Connected]
 
     run(story())
+
+
+@pytest.mark.parametrize("where", ["heard", "samples", "dropped", "tick"])
+def test_a_mistake_of_our_own_is_said_and_the_others_go_on(
+    where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError(f"at {room.device.address}")
+
+        async with room.running():
+            machine = room.link._sensors["force-1"].machine
+            if where == "dropped":
+                await room.streaming()
+            with monkeypatch.context() as patch:
+                patch.setattr(machine, where, broken)
+                if where == "dropped":
+                    room.device.drop()
+                await room.until(lambda: R.INTERNAL in room.notes())
+                if where != "tick":
+                    await room.until(lambda: room.link.status()[1].state == "streaming")
+                assert len([r for r in room.notes() if r is R.INTERNAL]) == 1
+            await room.streaming()
+        assert "ZeroDivisionError" in caplog.text
+        assert room.device.address not in caplog.text
+
+    run(story())
+
+
+def test_what_bleak_logs_has_no_addresses() -> None:
+    texts: list[str] = []
+
+    class Root(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            texts.append(record.getMessage())
+
+    async def story() -> None:
+        room = Room()
+        async with room.running():
+            path = "/org/bluez/hci0/dev_" + room.device.address.replace(":", "_")
+            logging.getLogger("bleak.backends.bluezdbus.client").warning("Failed to cancel (%s)", path)
+
+    root = Root()
+    logging.getLogger().addHandler(root)
+    try:
+        run(story())
+    finally:
+        logging.getLogger().removeHandler(root)
+    assert texts == ["bleak.backends.bluezdbus.client: Failed to cancel (/org/bluez/hci0/dev_(address))"]
 
 
 def test_without_bluetooth_the_link_waits_and_says_why() -> None:

@@ -58,4 +58,4 @@ def keep_addresses_out_of_logs(library: str, to: logging.Logger) -> None:
     source = logging.getLogger(library)
     if not any(isinstance(handler, _Scrubbed) for handler in source.handlers):
         source.addHandler(_Scrubbed(to))
-        source.propagate = False
+    source.propagate = False

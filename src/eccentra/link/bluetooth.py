@@ -10,12 +10,13 @@ here it is carried out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -151,10 +152,8 @@ class BluetoothLink:
         """Keep all sensors connected and streaming until cancelled; then disconnect all of them."""
         try:
             while True:
-                try:
+                with self._guarded():
                     self._look()
-                except Exception as error:  # noqa: BLE001  a mistake here must not end the set
-                    self._mistake(error)
                 await self._pause()
         finally:
             await self._end()
@@ -283,10 +282,11 @@ class BluetoothLink:
         if sensor is None:
             return
         free = self._busy is None and not self._ending
-        actions = sensor.machine.heard(self._now(), rssi_dbm, free=free)
-        if actions:
-            sensor.device, sensor.inherited = device, inherited
-            self._carry_out(sensor, actions)
+        with self._guarded():
+            actions = sensor.machine.heard(self._now(), rssi_dbm, free=free)
+            if actions:
+                sensor.device, sensor.inherited = device, inherited
+                self._carry_out(sensor, actions)
 
     def _radio_changed(self, usable: bool) -> None:
         for sensor in self._sensors.values():
@@ -352,7 +352,8 @@ class BluetoothLink:
     def _dropped(self, sensor: _Sensor, connection: Connection, _: BleakClient) -> None:
         """The operating system says that a connection ended, our own disconnects included."""
         if sensor.connection is connection and connection.open and not self._ending:
-            self._carry_out(sensor, sensor.machine.dropped(self._now()))
+            with self._guarded():
+                self._carry_out(sensor, sensor.machine.dropped(self._now()))
 
     def _took(self, connection: Connection, at: int, channel: str, data: bytes) -> None:
         """A packet came; must be quick."""
@@ -361,11 +362,12 @@ class BluetoothLink:
         if machine.state == "streaming":
             machine.packet(at)
             return
-        try:
-            if connection.prove(channel, data):
-                self._carry_out(sensor, machine.samples(at))
-        except LinkError as error:
-            self._failed(sensor, connection, Trouble(error.reason, error.detail, error.advice))
+        with self._guarded():
+            try:
+                if connection.prove(channel, data):
+                    self._carry_out(sensor, machine.samples(at))
+            except LinkError as error:
+                self._failed(sensor, connection, Trouble(error.reason, error.detail, error.advice))
 
     def _release(self, sensor: _Sensor, why: str) -> None:
         connection, attempt = sensor.connection, sensor.attempt
@@ -430,6 +432,14 @@ class BluetoothLink:
             connection.close("stopped")
 
     # -- troubles ----------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A mistake in here, or in what a library calls, must not end the set."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  said, with its trace in the log
+            self._mistake(error)
 
     def _explain(self, error: Exception, step: Step) -> Trouble:
         trouble = explain(error, step, self._platform)
