@@ -41,6 +41,7 @@ class FakeDevice:
         self.mtu = 247
         self.shown_mtu: int | None = None
         self.records = 1
+        self.every_s = 1 / 80
         self.battery_service: int | None = None
         self.missing: set[str] = set()
         self.connect_error: BaseException | None = None
@@ -75,7 +76,7 @@ class FakeDevice:
 
     async def live(self) -> None:
         while True:
-            await asyncio.sleep(self.records / 80)
+            await asyncio.sleep(self.records * self.every_s)
             if self.streaming and self.sends_data and not self.frozen:
                 data = bytes((1, 8 * self.records))
                 for _ in range(self.records):

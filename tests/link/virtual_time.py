@@ -39,6 +39,13 @@ def now_ns() -> int:
     return round(asyncio.get_running_loop().time() * 1e9)
 
 
+def stand_still(seconds: float) -> None:
+    """What a callback does that holds up the loop for so long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop._jumping.now += seconds
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Like ``asyncio.run``, in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

@@ -34,7 +34,8 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     asleep_s
         Search without one after which the sensor counts as switched off and is searched for sparingly.
     connect_s
-        Connecting and finding services: mostly 1 to 5 s, over 10 s on a crowded radio.
+        Connecting and finding services: mostly 1 to 5 s, more on a crowded radio. Others have to wait for it,
+        and a sensor that went away just now would use all of it.
     start_s
         Subscribing and writing the start command: a few round trips, up to 2 s of waiting for the packet
         size, 1 s for the battery.
@@ -56,7 +57,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     not_seen_s: float = 10.0
     asleep_s: float = 60.0
-    connect_s: float = 25.0
+    connect_s: float = 15.0
     start_s: float = 15.0
     first_data_s: float = 4.0
     silence_s: float = 3.0
