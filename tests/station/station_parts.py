@@ -80,10 +80,12 @@ class IdleLink:
         return [LinkStatus(sensor=sensor, state="streaming") for sensor in self.sensors]
 
 
-def short_session(kit: str = "thigh+force", reps: int = 3) -> Simulation:
+def short_session(kit: str = "thigh+force", reps: int = 3, after_s: float = 3.0) -> Simulation:
     rep = NordicRep(descent_s=3.0, back="hands", return_s=1.2, pause_s=1.0)
     scene = Scenario(
-        name="short", timeline=(Hold(seconds=4.0), NordicSet(reps=(rep,) * reps), Hold(seconds=3.0)), kit=kit
+        name="short",
+        timeline=(Hold(seconds=4.0), NordicSet(reps=(rep,) * reps), Hold(seconds=after_s)),
+        kit=kit,
     )
     return simulate(scene, 3)
 

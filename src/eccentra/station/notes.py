@@ -40,7 +40,7 @@ class NoteBoard:
         if note.level != "info":
             self._open[note.reason, note.sensor] = note
             return
-        over = _OVER.get(note.reason, ())
+        over = (note.reason, *_OVER.get(note.reason, ()))
         for key in [key for key in self._open if key[0] in over and key[1] in (None, note.sensor)]:
             del self._open[key]
 
