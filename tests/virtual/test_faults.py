@@ -55,7 +55,7 @@ def test_drop_and_vanish_at_their_time() -> None:
         began = loop.time()
         playing = asyncio.create_task(play([parse_fault("left:drop@0.2+0.3")], room.athlete.sensors))
         await until(lambda: len(gone) == 1)
-        assert gone[0] - began == pytest.approx(0.2, abs=0.1)
+        assert 0.19 < gone[0] - began < 0.5
         await room.connect("left")
         assert loop.time() - began >= 0.5
         await playing

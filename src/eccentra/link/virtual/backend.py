@@ -219,8 +219,7 @@ class _Client(BaseBleakClient):
             self._peer = Peer(connection)
             await self._request(self._discover(self._peer))
         except BaseException:
-            # the attempt failed: the caller must not be told of a connection that it never had
-            self._disconnected_callback = None
+            # as BlueZ does it, the end of this connection is told too although it never was of use
             await self.disconnect()
             raise
 
