@@ -16,7 +16,10 @@ import msgspec
 from eccentra.samples import StreamInfo
 from eccentra.stages import EventRun
 from eccentra.stages.nordic_break import BreakRule
+from eccentra.stages.nordic_burst import BurstRule
 from eccentra.stages.nordic_measure import MeasureRule
+from eccentra.stages.nordic_rise import RiseRule
+from eccentra.stages.nordic_whole import WholeRule
 
 __all__ = ["CountRule", "DirectionRule", "ForceRule", "PoseRule", "Stage", "ValidRule"]
 
@@ -167,23 +170,15 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     onset_n, onset_sd, onset_s, offset_share
         Onset of a burst: above baseline by the greater of ``onset_n`` and ``onset_sd`` times its noise, for
         ``onset_s``; it ends below ``offset_share`` of that.
-    burst_s, burst_share, burst_first_n
-        A burst is a lowering when it takes ``burst_s`` until force falls and reaches ``burst_share`` of the
-        usual peak, and ``burst_first_n`` (all straps).
-    sure_s, full_share
-        One that force holds for less than ``sure_s`` also reaches this share of the force of a full lowering.
+    burst_share, burst_first_n
+        Less than this share of the force of a full lowering, or before that is known than this force of all
+        straps, is no lowering.
+    settled_bursts
+        The force of a full lowering is known after so many.
     rise_s
         A lowering takes at least so long from a tenth to four fifths of its peak.
     side_share
         Both legs carry: the weaker side has at least this share of the stronger one.
-    release_per_s
-        Force goes faster than this share of it per s when hands take over, slower when pulling back up.
-    break_per_s
-        Force that still rises by this share per s when it falls was not yet at the floor: control was lost.
-    partial_share
-        A lowering that was not broken and has less than this share of the force of a full one is partial.
-    steady_share
-        The same for a burst that goes as slowly as it came (somebody pulls back up): small movements do that.
     dip_s
         A dip shorter than this does not end a burst.
     """
@@ -197,17 +192,11 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     onset_sd: float
     onset_s: float
     offset_share: float
-    burst_s: float
+    burst_share: float
+    burst_first_n: float
+    settled_bursts: int
     rise_s: float
     side_share: float
-    release_per_s: float
-    break_per_s: float
-    partial_share: float
-    burst_share: float
-    sure_s: float
-    full_share: float
-    burst_first_n: float
-    steady_share: float
     dip_s: float
 
 
@@ -234,6 +223,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     phases: MeasureRule
     fall: BreakRule
     force: ForceRule
+    burst: BurstRule
+    rise: RiseRule
+    whole: WholeRule
 
     def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
         """Begin a run on aligned rows: by motion when a thigh sensor is worn, else by force."""

@@ -1,82 +1,165 @@
-"""When a body went down and when it arrived, from the force of the ankle straps alone.
+"""What one burst of strap force was: a descent to the floor, one that was lost, one that turned back up, or none.
 
 The body is one link over the knees. Held by the straps it obeys (``references``: torque of gravity minus
 inertia)::
 
     force / full = sin(lean) - lean'' / k²
 
-with ``full`` the force at lean 90 degrees and ``k²`` the angular acceleration of a free fall from there. So
+with ``full`` the force at lean 90 degrees and ``k²`` the angular acceleration of a free fall from there. A
+burst is read in three ways, and each has a likelihood for every ``full`` (:mod:`~eccentra.stages.nordic_whole`):
 
-- force starts to rise *after* the descent: as long as the body speeds up it needs less holding, and a strap
-  cannot push. A descent at constant speed shows a step when it has reached its speed, a soft one a bent foot.
-- control is lost where force falls while it was still rising; the rest of the way is integrated.
-- at the floor force goes within some tenths of a second; when it goes as slowly as it came, the person pulls
-  back up, and the lowest point is in the middle of the high part.
+- *arrival*: in control to the floor, where force goes within some tenths of a second from a level near
+  ``full``, at which it was no longer rising;
+- *fall*: control is lost where force falls while it was still rising; integrated under the measured force the
+  body reaches the floor when the straps come loose;
+- *turn*: the person comes back up in the straps; force divided by ``full`` tells how far down it went.
+
+The start is fitted (:mod:`~eccentra.stages.nordic_rise`).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
+from eccentra.stages.nordic_rise import RiseRule, fit_rise
+from eccentra.stages.nordic_whole import Fall, Whole, at_full, fall_through
 from eccentra.stages.strokes import smooth
 
-__all__ = ["Reading", "read_burst"]
+__all__ = ["Burst", "BurstRule", "Kind", "Reading", "read_burst", "take_burst"]
 
-_FLOOR_RAD = math.radians(85.0)
-_USUAL_BREAK = 0.7  # sine of the lean where most lose control, before any full lowering has been seen
+Kind = Literal["arrival", "fall", "turn"]
+_FLOOR_RAD = math.radians(86.0)
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """A burst of force read as a lowering; times in s.
+class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a burst is read.
 
     Attributes
     ----------
-    start, end
-        Of the lowering.
-    peak
-        Greatest force above the level before, N.
-    held_s
-        From the start until the force falls.
-    rise_s
-        From a tenth to four fifths of the peak.
-    steady
-        Force went as slowly as it came: the person pulled back up.
-    broken
-        Control was lost on the way.
+    rising_per_s
+        Force that still rises by this share per s when it falls was not yet at the floor.
+    rising_arrival, flat_fall
+        Likelihoods of force that rises up to an arrival, and that does not rise up to a fall.
+    sudden_loss, gradual_loss, gradual_fall
+        Hands that catch a fall take so much of the force within 0.08 s; who comes back up loses less at a time.
+        Likelihood of a fall that ends like that.
+    arrival_share
+        At the arrival force is at least this share of the peak: braking just before takes more.
+    turn_s
+        Nobody comes back up from his lowest point in less.
+    release_s
+        Hands take over within this time.
     """
 
+    rising_per_s: float
+    rising_arrival: float
+    flat_fall: float
+    sudden_loss: float
+    gradual_loss: float
+    gradual_fall: float
+    arrival_share: float
+    turn_s: float
+    release_s: float
+
+
+class Burst(msgspec.Struct, frozen=True, kw_only=True):
+    """A burst before it is decided what it was; indices of rows.
+
+    Attributes
+    ----------
+    peak
+        Greatest force above the level before, N.
+    level
+        Greatest force without what inertia does, N: that of the lowest lean of one that turned.
+    arrived, corner, release, bottom
+        Where force goes for good; where it begins to fall from its peak; where the straps come loose after
+        that; the lowest point of one that turned.
+    rise_s
+        From a tenth to four fifths of the peak.
+    weights
+        Likelihoods of the readings for every ``full``.
+    """
+
+    peak: float
+    level: float
+    arrived: int
+    corner: int
+    release: int
+    bottom: int
+    rise_s: float
+    fall: Fall
+    weights: dict[Kind, Floats]
+
+    def kind(self, whole: Whole) -> Kind:
+        """The most likely reading, with what is known of ``full``."""
+        return max(self.weights, key=lambda kind: whole.weigh(self.weights[kind]))
+
+    def sure(self, whole: Whole) -> float:
+        """Probability of that reading."""
+        all_of = [whole.weigh(weight) for weight in self.weights.values()]
+        return max(all_of) / max(math.fsum(all_of), 1e-300)
+
+    def evidence(self) -> Floats:
+        """Likelihood of every ``full``, however the burst is read."""
+        return sum(self.weights.values(), np.zeros_like(self.fall.speed))
+
+    def lean(self, whole: Whole) -> float:
+        """Lean at the lowest point in control, rad."""
+        kind = self.kind(whole)
+        if kind == "arrival":
+            return _FLOOR_RAD
+        full = math.exp(whole.about(self.weights[kind])[0])
+        return math.asin(min((self.level if kind == "turn" else self.peak) / full, 0.999))
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A burst read as a lowering; times in s.
+
+    Attributes
+    ----------
+    kind
+        How it ended.
+    start, end
+        Of the lowering.
+    start_spread
+        How far readings of the rise disagree about the start.
+    held_s
+        From the start until control ended.
+    lean
+        At the lowest point in control, rad.
+    misfit
+        Of the rise, in standard errors of the model.
+    """
+
+    kind: Kind
     start: float
     end: float
-    peak: float
+    start_spread: float
     held_s: float
-    rise_s: float
-    steady: bool
-    broken: bool
+    lean: float
+    misfit: float
 
 
-def read_burst(
-    t: Floats, net: Floats, begin: int, *, full: float | None, k2: float, release: float, break_rate: float
-) -> Reading | None:
-    """Read a burst.
+def take_burst(
+    t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule, k2: float
+) -> Burst | None:
+    """Take a burst apart.
 
     Parameters
     ----------
     t, net
-        float124, shape (n,): evenly spaced s; N above the level before the burst.
+        float64, shape (n,): evenly spaced s; N above the level before the burst.
     begin
         Index at which the burst was noticed.
-    full
-        Force of a full lowering of this person, N; ``None`` before any.
+    whole
+        What is known of the force of a full lowering.
     k2
         Angular acceleration of the free fall, rad/s².
-    release
-        Hands take over faster than this share of the force per s.
-    break_rate
-        Force that rises by more than this share per s up to its fall was not at the floor.
     """
     hz = 1.0 / float(t[1] - t[0])
     peak_at = begin + int(np.argmax(net[begin:]))
@@ -84,33 +167,73 @@ def read_burst(
     if peak <= 0.0 or peak_at <= begin:
         return None
     last = begin + int(np.flatnonzero(net[begin:] > 0.25 * peak)[-1])
-    high = begin + int(np.flatnonzero(net[begin:] > 0.9 * peak)[-1])
-    top = begin + int(np.flatnonzero(net[begin:] > 0.95 * peak)[-1])
-    # at the turn upward force is flat, or steps up to stop; where control is lost it rises, then drops
-    sharp = _rises_to_the_end(net, top, begin, hz, break_rate)
-    sharp = sharp and float(net[min(top + round(0.25 * hz), len(net) - 1)]) < 0.85 * peak
-    steady = last - high > 0.4 * hz and not sharp and _release(net, high, last, hz) < release
-    broken = False
-    if steady:
-        held_s = end_s = float(t[_lowest(net, begin, last, peak, hz)])
-    else:
-        corner = _drop(net, begin, last, hz)
-        level, held_s = float(net[corner]), float(t[corner])
-        near_full = full is not None and level > 0.95 * full
-        late = last - corner > 0.4 * hz
-        broken = not near_full and (late or _rises_to_the_end(net, corner, begin, hz, break_rate))
-        rate = _rate(net, corner, begin, hz)
-        end_s = _fallen(t, net, corner, rate, full, k2) if broken else held_s
-    whole = max(peak, full or 0.0, peak / _USUAL_BREAK if broken else 0.0)
-    start = _start(t, net, begin, peak, whole, k2)
-    return Reading(
-        start=start,
-        held_s=held_s - start,
-        end=end_s,
+    arrived = _drop(net, begin, last, hz)
+    corner = _corner(net, begin, begin + int(np.flatnonzero(net[begin:] > 0.5 * peak)[-1]), hz)
+    release, end, loss = _release(net, corner, last, peak, hz)
+    loose = min(max((loss - rule.gradual_loss) / (rule.sudden_loss - rule.gradual_loss), rule.gradual_fall), 1.0)
+    rising = _rises_to_the_end(net, corner, begin, hz, rule.rising_per_s)
+    slope = max(_rate(net, corner, begin, hz), 0.0) * float(net[corner])
+    fall = fall_through(net, corner, release, dt=1.0 / hz, slope=slope, k2=k2, rule=whole.rule)
+    # inertia, undone: the two-sided exponential that turns force into lean has this standard deviation
+    lean = smooth(net, hz, math.sqrt(2.0 / k2))
+    level = float(lean[begin : last + 1].max())
+    # stopping just before the floor takes more than holding there
+    arrives = float(net[max(arrived - round(0.4 * hz), begin) : arrived + 1].min())
+    back = end - begin - int(np.argmax(lean[begin : last + 1])) > rule.turn_s * hz
+    at_floor = float(net[arrived]) >= rule.arrival_share * peak and (last - arrived) <= rule.release_s * hz
+    weights: dict[Kind, Floats] = {
+        "arrival": whole.arrival(arrives) * float(at_floor) * (rule.rising_arrival if rising else 1.0),
+        "fall": fall.likelihood * (1.0 if rising else rule.flat_fall) * loose,
+        "turn": whole.at_least(level) * (whole.rule.turn if back else 1e-6),
+    }
+    return Burst(
         peak=peak,
+        level=level,
+        arrived=arrived,
+        corner=corner,
+        release=release,
+        bottom=_lowest(net, begin, last, peak, hz),
         rise_s=_rise(t, net[begin:], peak),
-        steady=steady,
-        broken=broken,
+        fall=fall,
+        weights=weights,
+    )
+
+
+def read_burst(
+    t: Floats, net: Floats, burst: Burst, whole: Whole, rise: RiseRule, k2: float
+) -> Reading | None:
+    """Times of a burst that is a lowering; ``None`` when its rise cannot be read."""
+    kind = burst.kind(whole)
+    about = whole.about(burst.weights[kind])
+    lean = burst.lean(whole)
+    top = {"arrival": burst.arrived, "fall": burst.corner, "turn": burst.bottom}[kind]
+    end = float(t[top])
+    if kind == "fall":
+        rest = (_FLOOR_RAD - math.radians(whole.rule.catch_deg)) / max(at_full(burst.fall.speed, about[0]), 0.5)
+        fell = at_full(burst.fall.seconds, about[0])
+        caught = float(t[burst.release] - t[burst.corner])
+        # who lets go is caught when the straps are slack already
+        end += (caught if fell < 1.35 * caught else fell) + min(rest, 0.5)
+    found = fit_rise(
+        t,
+        net,
+        top,
+        scale=min(max(math.exp(about[0]), burst.level), burst.peak / 0.45),
+        full=(about[0], max(about[1], 0.05)),
+        depth=_FLOOR_RAD if kind != "turn" else max(lean, math.radians(10.0)),
+        k2=k2,
+        rule=rise,
+    )
+    if found is None:
+        return None
+    return Reading(
+        kind=kind,
+        start=found.start,
+        end=end,
+        start_spread=found.spread,
+        held_s=float(t[top]) - found.start,
+        lean=lean,
+        misfit=found.misfit,
     )
 
 
@@ -119,16 +242,6 @@ def _rise(t: Floats, net: Floats, peak: float) -> float:
     top = int(np.argmax(net >= 0.8 * peak))
     below = np.flatnonzero(net[: top + 1] < 0.1 * peak)
     return float(t[top] - t[below[-1] if len(below) else 0])
-
-
-# -- the end --------------------------------------------------------------------------------------------
-
-
-def _release(net: Floats, high: int, last: int, hz: float) -> float:
-    """Quickest fall of force, as a share per s of what it was 0.2 s before."""
-    rate = smooth(np.gradient(net, 1.0 / hz), hz, 0.05)[high : last + 1]
-    back = np.maximum(np.arange(high, last + 1) - round(0.2 * hz), 0)
-    return -float((rate / np.maximum(net[back], 0.1 * float(net[high]))).min())
 
 
 def _lowest(net: Floats, begin: int, last: int, peak: float, hz: float) -> int:
@@ -158,6 +271,42 @@ def _drop(net: Floats, begin: int, last: int, hz: float) -> int:
     return at + int(np.flatnonzero(part >= 0.95 * float(part[top]))[-1])
 
 
+def _corner(net: Floats, begin: int, last: int, hz: float) -> int:
+    """Index where the last long fall of force begins; a body that is held still does not fall."""
+    even = smooth(net[begin : last + 1], hz, 0.05)
+    back, i = round(0.3 * hz), last - begin
+    while i > 0:
+        first = max(i - back, 0)
+        top = first + int(np.argmax(even[first : i + 1]))
+        if float(even[top]) < 1.02 * float(even[i]):
+            break
+        i = top
+    i += begin
+    while i < last and float(net[i + 1]) >= 0.97 * float(net[begin : i + 1].max()):
+        i += 1
+    return i
+
+
+def _release(net: Floats, corner: int, last: int, peak: float, hz: float) -> tuple[int, int, float]:
+    """Where the straps come loose after a corner, where they are, and the most of their force lost in 0.08 s."""
+    end = last
+    while end < len(net) - 1 and float(net[end]) >= 0.15 * peak:
+        end += 1
+    back = round(0.08 * hz)
+
+    def loss(i: int) -> float:
+        before = float(net[max(i - back, corner)])
+        return (before - float(net[i])) / max(before, 0.12 * peak)
+
+    first = min(corner + round(0.12 * hz), end)
+    losses = [loss(i) for i in range(first, end + 1)]
+    most = max(losses)
+    at = first + next(i for i, one in enumerate(losses) if one >= 0.9 * most)
+    while at > corner and loss(at) > 0.5 * most:
+        at -= 1
+    return at, end, most
+
+
 def _rate(net: Floats, corner: int, begin: int, hz: float) -> float:
     """Relative rise of force just before it falls, 1/s."""
     a, b = max(begin, corner - round(0.3 * hz)), corner - round(0.1 * hz)
@@ -173,116 +322,3 @@ def _rises_to_the_end(net: Floats, corner: int, begin: int, hz: float, least: fl
     """
     rate, before = _rate(net, corner, begin, hz), _rate(net, corner - round(0.5 * hz), begin, hz)
     return rate > least and rate <= 3.0 * max(before, least)
-
-
-def _fallen(t: Floats, net: Floats, corner: int, rate: float, full: float | None, k2: float) -> float:
-    """Time at which a body that lost control at ``corner`` reaches the floor."""
-    level = float(net[corner])
-    whole = max(full or 0.0, level / 0.97) if full else level / _USUAL_BREAK
-    lean = math.asin(min(level / whole, 0.97))
-    speed = min(max(rate, 0.0) * math.tan(lean), 1.5)
-    dt = float(t[1] - t[0])
-    i = corner
-    while lean < _FLOOR_RAD and (i - corner) * dt < 1.2:
-        held = max(float(net[i]) if i < len(net) else 0.0, 0.0) / whole
-        speed = max(speed + dt * k2 * (math.sin(lean) - held), 0.0)
-        lean += dt * speed
-        i += 1
-    return float(t[corner]) + (i - corner) * dt
-
-
-# -- the start ------------------------------------------------------------------------------------------
-
-
-def _start(t: Floats, net: Floats, begin: int, peak: float, whole: float, k2: float) -> float:
-    """Time at which the descent began: of a descent at constant speed, or a soft one, by which fits."""
-    scale = min(whole, peak / 0.45)
-    net = net - _foot(t, net, begin, peak, scale)
-    times = _crossings(t, net, begin, [q * scale for q in (0.4, 0.3, 0.2, 0.12, 0.06, 0.015)])
-    if times is None:
-        return float(t[begin])
-    t40, t30, t20, t12, t6, t_on = times
-    lean40, lean30, lean20, lean12 = (math.asin(q * scale / whole) for q in (0.4, 0.3, 0.2, 0.12))
-    early, late = (t20 - t12) / (lean20 - lean12), (t40 - t20) / (lean40 - lean20)
-    upper = (t40 - t30) / (lean40 - lean30) / max((t30 - t20) / (lean30 - lean20), 1e-6)
-    # 1 at constant speed, 0.65 and 0.88 for a soft start; what goes on before the start spoils the first one
-    soft = min((0.95 - late / max(early, 1e-6)) / 0.08, (0.99 - upper) / 0.05)
-    soft = min(max(soft, 0.0), 1.0)
-    # at constant speed: the line back to the level before; the step shows how long the speeding up took
-    knee, level = _knee(t, net, t20, 0.2 * scale / max(t20 - t_on, t40 - t20))
-    line = t20 - (lean20 - math.asin(min(max(level / whole, 0.0), 0.19))) * late
-    on_line = knee - line <= 0.06
-    even = line if on_line else knee - min(2.0 * (knee - line), 1.4 / math.sqrt(k2))
-    at = (1.0 - soft) * even
-    if soft:
-        at += soft * _soft_start(t6, t30, 0.06 * scale / whole, 0.3 * scale / whole, k2)
-    return at
-
-
-def _foot(t: Floats, net: Floats, begin: int, peak: float, scale: float) -> float:
-    """Level from which force rises to a lowering: not quite what it was before, when the pose has changed."""
-    hz = 1.0 / float(t[1] - t[0])
-    even = smooth(net, hz, 0.06)
-    i = begin + int(np.argmax(net[begin:] >= 0.2 * scale))
-    step = round(0.25 * hz)
-    while i > step and float(even[i - step]) < float(even[i]) - 0.004 * peak:
-        i -= 1
-    return min(max(float(even[i]), -0.1 * peak), 0.12 * peak)
-
-
-def _knee(t: Floats, net: Floats, before: float, slope: float) -> tuple[float, float]:
-    """Where the rise that is on at the time ``before`` begins to be steep, and the force there."""
-    dt = float(t[1] - t[0])
-    step = round(0.15 / dt)
-    i = int(np.searchsorted(t, before))
-    while i > step and float(net[i] - net[i - step]) > 0.3 * slope * step * dt:
-        i -= 1
-    return float(t[i]), float(net[i])
-
-
-def _crossings(t: Floats, net: Floats, begin: int, levels: list[float]) -> list[float] | None:
-    """Times of the last crossings on the way up, from the highest level down."""
-    over = np.flatnonzero(net[begin:] >= levels[0])
-    if not len(over):
-        return None
-    i = begin + int(over[0])
-    out: list[float] = []
-    for level in levels:
-        while i > 0 and net[i - 1] >= level:
-            i -= 1
-        if i == 0:
-            return None
-        low, top = float(net[i - 1]), float(net[i])
-        share = (level - low) / max(top - low, 1e-9)
-        out.append(float(t[i - 1]) + share * float(t[i] - t[i - 1]))
-    return out
-
-
-_S: Floats = np.arange(0.0, 401.0) / 400.0
-_SIN_LEAN: Floats = np.sin(1.5 * _S * _S * _S * (10.0 - 15.0 * _S + 6.0 * _S * _S))
-_BEND: Floats = 1.5 * _S * (60.0 - 180.0 * _S + 120.0 * _S * _S)
-
-
-def _soft_start(t_low: float, t_high: float, low: float, high: float, k2: float) -> float:
-    """Start of the minimum-jerk descent to the floor that passes two shares of full force at two times."""
-    shortest, longest = 0.5, 30.0
-    begin = t_low
-    for _ in range(24):
-        length = 0.5 * (shortest + longest)
-        held = _SIN_LEAN - _BEND / (k2 * length * length)
-        a, b = _passes(held, low), _passes(held, high)
-        begin = t_low - a * length
-        if (b - a) * length < t_high - t_low:
-            shortest = length
-        else:
-            longest = length
-    return begin
-
-
-def _passes(held: Floats, share: float) -> float:
-    """Share of its time at which a soft descent first needs ``share`` of the full force."""
-    i = int(np.argmax(held >= share))
-    if i == 0:
-        return 1.0
-    low, high = float(held[i - 1]), float(held[i])
-    return float(_S[i - 1]) + (share - low) / (high - low) * float(_S[i] - _S[i - 1])

@@ -31,8 +31,9 @@ from eccentra.stages.force import Zero, summary
 from eccentra.stages.history import History
 from eccentra.stages.live import LiveState
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_burst import Reading, read_burst
+from eccentra.stages.nordic_burst import Burst, Reading, read_burst, take_burst
 from eccentra.stages.nordic_rep import both_metrics, set_totals
+from eccentra.stages.nordic_whole import Whole
 from eccentra.stages.sets import SetBook
 from eccentra.stages.strokes import smooth
 
@@ -60,15 +61,11 @@ class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
 
     start: int
     end: int
+    burst: Burst
     load: Reading
     even: float
     forces: dict[Side, Force | None]
     gap: bool
-
-    @property
-    def peak(self) -> float:
-        """Greatest force above the level before, all straps."""
-        return self.load.peak
 
 
 class ForceRun:
@@ -100,9 +97,8 @@ class ForceRun:
         self._noise = 0.0
         self._burst: _Burst | None = None
         self._above = 0
-        self._peaks: list[float] = []
-        self._wholes: list[float] = []
-        self._unproven: list[tuple[int, int, float, bool]] = []
+        self._whole = Whole(stage.whole)
+        self._unproven: list[tuple[int, int, _Lowering]] = []
         sides = tuple(self._columns)
         self._book = SetBook(
             first_set, round(stage.set_gap_s * 1e6), set_totals(stage.asymmetry_least_reps, sides)
@@ -238,65 +234,50 @@ class ForceRun:
                 out += book.reject(b.since // 1000, t // 1000, t // 1000, reason or Reason.GAP)
             return
         self._free_from = found.end
+        self._whole.learn(found.burst.evidence())
         number, events = book.count(found.start // 1000, found.end // 1000)
         out += events
         out += book.complete(self._write(found, number, t))
-        self._peaks.append(found.peak)
-        if not found.load.broken:
-            self._wholes.append(found.peak)
-        self._unproven.append((book.set_index, number, found.peak, found.load.steady))
+        self._unproven.append((book.set_index, number, found))
         self._doubt(t, out)
-
-    def _usual(self) -> float:
-        """Usual peak of all straps; before any, the least that counts."""
-        recent = sorted(self._peaks[-9:])
-        rule = self._stage.force
-        return recent[len(recent) // 2] if recent else rule.burst_first_n / rule.burst_share
 
     @property
     def _least(self) -> float:
-        """Smallest peak of a lowering: some break early, with a third of the load of the others."""
-        rule, recent = self._stage.force, sorted(self._peaks[-9:])
-        usual = recent[len(recent) // 4] if recent else 0.0
-        return max(rule.burst_first_n, rule.burst_share * usual)
-
-    @property
-    def _full(self) -> float | None:
-        """Force of a full lowering of this person: what most of the stronger ones reach."""
-        recent = sorted(self._wholes[-9:])
-        return recent[(3 * len(recent)) // 4] if recent else None
+        """Smallest peak of a lowering, N: some break early."""
+        rule = self._stage.force
+        if self._whole.seen < rule.settled_bursts:
+            return rule.burst_first_n
+        return max(rule.loaded_n, rule.burst_share * math.exp(self._whole.known[0]))
 
     def _refused(self, found: _Lowering) -> Reason | None:
-        rule = self._stage.force
-        if found.peak < self._least:
-            return Reason.NO_LOAD
-        if found.load.held_s < rule.sure_s and found.peak < rule.full_share * (self._full or 0.0):
-            return Reason.NO_LOAD
-        # the first one must be clear
-        share = rule.steady_share if self._peaks else 1.0
-        rise = rule.rise_s if self._peaks or found.peak >= self._usual() else 2.0 * rule.rise_s
+        rule, count = self._stage.force, self._stage.count
+        length = (found.end - found.start) / NS_PER_S
         if found.even < rule.side_share:
             return Reason.SETUP
-        if found.load.steady and found.peak < share * self._usual():
+        if found.burst.peak < self._least:
+            return Reason.NO_LOAD
+        if self._small(found.burst):
             return Reason.TOO_SMALL
-        if found.load.held_s < rule.burst_s or found.load.rise_s < rise:
+        if length < count.least_down_s or found.burst.rise_s < rule.rise_s:
             return Reason.TOO_SHORT
-        if found.end - found.start > self._stage.count.most_down_s * NS_PER_S:
+        if length > count.most_down_s:
             return Reason.TOO_LONG
         return None
 
+    def _small(self, burst: Burst) -> bool:
+        """A movement too small to be a partial repetition."""
+        count = self._stage.count
+        least = max(count.partial_least_deg, count.partial_share * count.nominal_rom_deg)
+        return burst.kind(self._whole) == "turn" and math.degrees(burst.lean(self._whole)) < least
+
     def _doubt(self, t: int, out: list[Event]) -> None:
-        """The first bursts were counted before anything was usual: take back what turns out to be weak."""
-        if len(self._peaks) < 3:
+        """The first bursts were counted before the body's weight was known: take back what was too small."""
+        if self._whole.seen < self._stage.force.settled_bursts:
             return
-        keep: list[tuple[int, int, float, bool]] = []
-        for set_index, number, peak, steady in self._unproven:
-            least = self._stage.force.steady_share * self._usual() if steady else self._least
-            if peak < least:
-                out += self._book.amend(set_index, number, t // 1000, Reason.NO_LOAD)
-            else:
-                keep.append((set_index, number, peak, steady))
-        self._unproven = keep if len(self._peaks) < 5 else []
+        for set_index, number, found in self._unproven:
+            if self._small(found.burst):
+                out += self._book.amend(set_index, number, t // 1000, Reason.TOO_SMALL)
+        self._unproven = []
 
     def _take_apart(self, b: _Burst, t: int) -> _Lowering | None:
         rows_t, rows = self._history.rows(max(b.since - 3 * NS_PER_S, self._free_from), t)
@@ -320,16 +301,11 @@ class ForceRun:
         net = smooth(total - b.baseline, hz, 0.03)
         first = int(rows_t[0])
         begin = max(0, int((b.since - first) // self._step_ns))
-        rule = self._stage.force
-        load = read_burst(
-            grid,
-            net,
-            begin,
-            full=self._full,
-            k2=self._stage.fall.free_fall_rad_s2,
-            release=rule.release_per_s,
-            break_rate=rule.break_per_s,
-        )
+        k2 = self._stage.fall.free_fall_rad_s2
+        burst = take_burst(grid, net, begin, self._whole, self._stage.burst, k2)
+        if burst is None:
+            return None
+        load = read_burst(grid, net, burst, self._whole, self._stage.rise, k2)
         if load is None:
             return None
         start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
@@ -341,6 +317,7 @@ class ForceRun:
         return _Lowering(
             start=first + round(start * NS_PER_S),
             end=first + round(end * NS_PER_S),
+            burst=burst,
             load=load,
             even=min(peaks) / max(peaks) if len(peaks) > 1 and max(peaks) > 0.0 else 1.0,
             forces=forces,
@@ -357,10 +334,8 @@ class ForceRun:
                 return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
             return Metric(value=value, unit=unit, method=method, quality="flagged", reason=flag)
 
-        full = self._full
-        partial = (
-            full is not None and not found.load.broken and found.peak < self._stage.force.partial_share * full
-        )
+        count = self._stage.count
+        partial = found.load.kind == "turn" and math.degrees(found.load.lean) < count.full_share * count.nominal_rom_deg
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
             "tut_s": metric(length, "s", "tut_force"),
@@ -377,7 +352,7 @@ class ForceRun:
         flags += [Flag.GAP_INSIDE] if found.gap else []
         flags += [Flag.FORCE_MISSING] if missing else []
         flags += [Flag.BASELINE_UNSETTLED] if any(z.value is None for z in self._zeros.values()) else []
-        flags += [Flag.CALIBRATION_PROVISIONAL] if len(self._peaks) < 3 else []
+        flags += [Flag.CALIBRATION_PROVISIONAL] if self._whole.seen < self._stage.force.settled_bursts else []
         flags += [Flag.COUNT_UNSURE] if found.gap else []
         return Repetition(
             set_index=self._book.set_index,
@@ -391,6 +366,6 @@ class ForceRun:
             metrics=metrics,
             force_left=found.forces.get("left"),
             force_right=found.forces.get("right"),
-            confidence=0.4 if found.gap else (0.7 if len(self._peaks) < 3 else 0.8),
+            confidence=0.4 if found.gap else (0.7 if self._whole.seen < self._stage.force.settled_bursts else 0.8),
             flags=tuple(flags),
         )

@@ -1,0 +1,165 @@
+"""How much a person's straps carry when the body lies level: learned from falls and from arrivals.
+
+The force at a lean is ``full * sin(lean)``, so ``full`` turns force into lean. It depends on mass, height and
+where the straps sit: nobody tells. Two things do:
+
+- who is in control to the end holds nearly ``full`` when the hands take over;
+- who loses control falls, and how long the fall takes tells the lean at which it began: the measured force
+  is integrated, and only the right ``full`` lets the body reach the floor when the straps come loose.
+
+What is known is kept as a probability over the logarithm of ``full``. Each burst adds its likelihood, that
+of the other ways to read it included, so that one misread burst does no harm.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from eccentra.samples import Floats
+
+__all__ = ["Fall", "Whole", "WholeRule", "fall_through"]
+
+_GRID: Floats = np.arange(math.log(150.0), math.log(4000.0), 0.04)
+_FULL: Floats = np.exp(_GRID)
+_LONGEST_S = 3.0
+
+
+class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is believed about the force of a full lowering.
+
+    Attributes
+    ----------
+    usual_n, usual_spread
+        Force of all straps at lean 90 degrees before anything was seen, and its spread (natural logarithm).
+    forget
+        After each burst this share of the belief goes back to that: straps are put on anew.
+    arrive_deg, arrive_spread
+        Lean at which a body in control arrives; spread of the logarithm of force.
+    catch_deg
+        Lean at which hands catch a fall.
+    fall_spread, fall_error_s
+        Spread of the time until then: of its logarithm, and in s.
+    let_go
+        Likelihood of a fall with straps that came loose before the hands caught it.
+    turn
+        Likelihood of any ``full`` when a burst is neither an arrival nor a fall.
+    """
+
+    usual_n: float
+    usual_spread: float
+    forget: float
+    arrive_deg: float
+    arrive_spread: float
+    catch_deg: float
+    fall_spread: float
+    fall_error_s: float
+    let_go: float
+    turn: float
+
+
+class Fall(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from a corner; arrays over the grid of ``full``.
+
+    ``seconds`` until the hands catch the body, and ``speed`` (rad/s) at which the hands catch the body; where the corner is more than ``full`` there is no fall.
+    """
+
+    seconds: Floats
+    speed: Floats
+    likelihood: Floats
+
+
+class Whole:
+    """Belief about the force of a full lowering, N."""
+
+    def __init__(self, rule: WholeRule) -> None:
+        self.rule = rule
+        off = (_GRID - math.log(rule.usual_n)) / rule.usual_spread
+        self._prior = _normal(np.exp(-0.5 * off * off))
+        self._belief = self._prior
+        self.seen = 0
+
+    def arrival(self, level: float) -> Floats:
+        """Likelihood that a body in control to the floor is held by ``level``."""
+        lean = math.radians(self.rule.arrive_deg)
+        off = (_GRID - math.log(max(level, 1.0) / math.sin(lean))) / self.rule.arrive_spread
+        out: Floats = np.exp(-0.5 * off * off)
+        return out
+
+    def at_least(self, level: float) -> Floats:
+        """Likelihood that ``level`` holds a body at some lean."""
+        off = np.minimum(_GRID - math.log(max(level, 1.0)), 0.0) / self.rule.arrive_spread
+        out: Floats = np.exp(-0.5 * off * off)
+        return out
+
+    def weigh(self, likelihood: Floats) -> float:
+        """Likelihood of a reading, with all that is believed."""
+        return float(np.add.reduce(self._belief * likelihood))
+
+    def about(self, likelihood: Floats) -> tuple[float, float]:
+        """Mean and spread of the logarithm of ``full``, given one more reading."""
+        p = _normal(self._belief * likelihood + 1e-12 * self._belief)
+        mean = float(np.add.reduce(p * _GRID))
+        off = _GRID - mean
+        return mean, math.sqrt(float(np.add.reduce(p * off * off)))
+
+    @property
+    def known(self) -> tuple[float, float]:
+        """Mean and spread of the logarithm of ``full``."""
+        return self.about(np.ones(len(_GRID)))
+
+    def learn(self, likelihood: Floats) -> None:
+        """A burst was read."""
+        keep = 1.0 - self.rule.forget
+        self._belief = keep * _normal(self._belief * likelihood) + self.rule.forget * self._prior
+        self.seen += 1
+
+
+def _normal(p: Floats) -> Floats:
+    out: Floats = p / float(np.add.reduce(p))
+    return out
+
+
+def fall_through(
+    net: Floats, corner: int, release: int, *, dt: float, slope: float, k2: float, rule: WholeRule
+) -> Fall:
+    """Let the body fall from ``corner`` under the measured force, for every ``full``: is it caught at ``release``?
+
+    Parameters
+    ----------
+    net
+        N above the level before, evenly spaced by ``dt`` s.
+    slope
+        Rise of force before the corner, N/s: with the lean it gives the speed there.
+    k2
+        Angular acceleration of the free fall, rad/s².
+    """
+    level = float(net[corner])
+    share = level / _FULL
+    lean: Floats = np.arcsin(np.minimum(share, 0.999))
+    speed: Floats = np.minimum(np.maximum(slope, 0.0) / np.sqrt(np.maximum(_FULL * _FULL - level * level, 1.0)), 1.5)
+    step = max(round(0.02 / dt), 1)
+    catch = math.radians(rule.catch_deg)
+    falls: Floats = np.zeros(len(_FULL))
+    for i in range(corner, corner + round(_LONGEST_S / dt), step):
+        held = max(float(net[i]), 0.0) / _FULL if i < len(net) else 0.0
+        below = lean < catch
+        if not below.any():
+            break
+        falls += below * (step * dt)
+        change = step * dt * k2 * (np.sin(lean) - held)
+        speed = np.where(below, np.maximum(speed + change, 0.05), speed)
+        lean = np.where(below, lean + step * dt * speed, lean)
+    took = max((release - corner) * dt, dt)
+    spread = math.sqrt(rule.fall_spread**2 + (rule.fall_error_s / took) ** 2)
+    off = np.log(np.maximum(falls, dt) / took) / spread
+    likely = np.where(off > 0.0, np.maximum(np.exp(-0.5 * off * off), rule.let_go), np.exp(-0.5 * off * off))
+    likelihood = np.where(share < 0.999, likely, 0.0)
+    return Fall(seconds=falls, speed=speed, likelihood=likelihood)
+
+
+def at_full(values: Floats, log_full: float) -> float:
+    """A value of the grid at one ``full``."""
+    return float(np.interp(log_full, _GRID, values))
