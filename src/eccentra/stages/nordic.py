@@ -173,8 +173,6 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     burst_share, burst_first_n
         Less than this share of the force of a full lowering, or before that is known than this force of all
         straps, is no lowering.
-    settled_bursts
-        The force of a full lowering is known after so many.
     rise_s
         A lowering takes at least so long from a tenth to four fifths of its peak.
     side_share
@@ -194,7 +192,6 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     offset_share: float
     burst_share: float
     burst_first_n: float
-    settled_bursts: int
     rise_s: float
     side_share: float
     dip_s: float

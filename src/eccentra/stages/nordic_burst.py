@@ -45,13 +45,18 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Force that still rises by this share per s when it falls was not yet at the floor.
     rising_arrival, flat_fall
         Likelihoods of force that rises up to an arrival, and that does not rise up to a fall.
+    stay_share, stay_s
+        Force that stays near its peak for longer than this share of its rise is not rising, but turns; who
+        stays longer than ``stay_s`` has stopped.
+    unlike_turn
+        How much less likely a turn is that stops for long, then goes at once, or goes suddenly.
     sudden_loss, gradual_loss, gradual_fall
         Hands that catch a fall take so much of the force within 0.08 s; who comes back up loses less at a time.
         Likelihood of a fall that ends like that.
     arrival_share
         At the arrival force is at least this share of the peak: braking just before takes more.
-    turn_s
-        Nobody comes back up from his lowest point in less.
+    sudden_ratio
+        Nobody comes back up so many times more quickly than he went down.
     release_s
         Hands take over within this time.
     """
@@ -59,11 +64,14 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rising_per_s: float
     rising_arrival: float
     flat_fall: float
+    stay_share: float
+    stay_s: float
+    unlike_turn: float
     sudden_loss: float
     gradual_loss: float
     gradual_fall: float
     arrival_share: float
-    turn_s: float
+    sudden_ratio: float
     release_s: float
 
 
@@ -97,11 +105,11 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
 
     def kind(self, whole: Whole) -> Kind:
         """The most likely reading, with what is known of ``full``."""
-        return max(self.weights, key=lambda kind: whole.weigh(self.weights[kind]))
+        return max(self.weights, key=lambda kind: whole.weigh(self.weights[kind]) * whole.before(kind))
 
     def sure(self, whole: Whole) -> float:
         """Probability of that reading."""
-        all_of = [whole.weigh(weight) for weight in self.weights.values()]
+        all_of = [whole.weigh(self.weights[kind]) * whole.before(kind) for kind in self.weights]
         return max(all_of) / max(math.fsum(all_of), 1e-300)
 
     def evidence(self) -> Floats:
@@ -134,6 +142,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         At the lowest point in control, rad.
     misfit
         Of the rise, in standard errors of the model.
+    length
+        Time that the whole descent would have taken, s.
     """
 
     kind: Kind
@@ -143,6 +153,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     held_s: float
     lean: float
     misfit: float
+    length: float
 
 
 def take_burst(
@@ -168,23 +179,24 @@ def take_burst(
         return None
     last = begin + int(np.flatnonzero(net[begin:] > 0.25 * peak)[-1])
     arrived = _drop(net, begin, last, hz)
-    corner = _corner(net, begin, begin + int(np.flatnonzero(net[begin:] > 0.5 * peak)[-1]), hz)
-    release, end, loss = _release(net, corner, last, peak, hz)
-    loose = min(max((loss - rule.gradual_loss) / (rule.sudden_loss - rule.gradual_loss), rule.gradual_fall), 1.0)
-    rising = _rises_to_the_end(net, corner, begin, hz, rule.rising_per_s)
-    slope = max(_rate(net, corner, begin, hz), 0.0) * float(net[corner])
-    fall = fall_through(net, corner, release, dt=1.0 / hz, slope=slope, k2=k2, rule=whole.rule)
+    fallen = [
+        _fall(net, begin, corner, last, peak, hz, whole, rule, k2)
+        for corner in _corners(net, begin, last, peak_at, hz)
+    ]
+    corner, release, end, fall, falls = max(fallen, key=lambda one: whole.weigh(one[4]))
     # inertia, undone: the two-sided exponential that turns force into lean has this standard deviation
     lean = smooth(net, hz, math.sqrt(2.0 / k2))
     level = float(lean[begin : last + 1].max())
     # stopping just before the floor takes more than holding there
     arrives = float(net[max(arrived - round(0.4 * hz), begin) : arrived + 1].min())
-    back = end - begin - int(np.argmax(lean[begin : last + 1])) > rule.turn_s * hz
+    unlike = _stays(net, corner, begin, peak)[0] > rule.stay_s * hz and last - arrived <= rule.release_s * hz
+    unlike = unlike or _sudden(net, begin, last, peak) > rule.sudden_ratio
+    turn = whole.rule.turn * (rule.unlike_turn if unlike else 1.0)
     at_floor = float(net[arrived]) >= rule.arrival_share * peak and (last - arrived) <= rule.release_s * hz
     weights: dict[Kind, Floats] = {
-        "arrival": whole.arrival(arrives) * float(at_floor) * (rule.rising_arrival if rising else 1.0),
-        "fall": fall.likelihood * (1.0 if rising else rule.flat_fall) * loose,
-        "turn": whole.at_least(level) * (whole.rule.turn if back else 1e-6),
+        "arrival": whole.arrival(arrives) * float(at_floor) * (rule.rising_arrival if _rises_to_the_end(net, corner, begin, hz, rule.rising_per_s) else 1.0),
+        "fall": falls,
+        "turn": whole.at_least(level) * turn,
     }
     return Burst(
         peak=peak,
@@ -200,7 +212,7 @@ def take_burst(
 
 
 def read_burst(
-    t: Floats, net: Floats, burst: Burst, whole: Whole, rise: RiseRule, k2: float
+    t: Floats, net: Floats, begin: int, burst: Burst, whole: Whole, rise: RiseRule, k2: float
 ) -> Reading | None:
     """Times of a burst that is a lowering; ``None`` when its rise cannot be read."""
     kind = burst.kind(whole)
@@ -217,6 +229,7 @@ def read_burst(
     found = fit_rise(
         t,
         net,
+        begin,
         top,
         scale=min(max(math.exp(about[0]), burst.level), burst.peak / 0.45),
         full=(about[0], max(about[1], 0.05)),
@@ -234,6 +247,7 @@ def read_burst(
         held_s=float(t[top]) - found.start,
         lean=lean,
         misfit=found.misfit,
+        length=found.length,
     )
 
 
@@ -271,40 +285,97 @@ def _drop(net: Floats, begin: int, last: int, hz: float) -> int:
     return at + int(np.flatnonzero(part >= 0.95 * float(part[top]))[-1])
 
 
-def _corner(net: Floats, begin: int, last: int, hz: float) -> int:
-    """Index where the last long fall of force begins; a body that is held still does not fall."""
-    even = smooth(net[begin : last + 1], hz, 0.05)
-    back, i = round(0.3 * hz), last - begin
+def _corners(net: Floats, begin: int, last: int, peak_at: int, hz: float) -> list[int]:
+    """Where control may have been lost: force falls from there, and need not be at its greatest.
+
+    Who stops before takes force back first; who still pulls while falling takes it up again.
+    """
+    peak = float(net[peak_at])
+    ahead = round(0.3 * hz)
+    late = begin + int(np.flatnonzero(net[begin:] > 0.5 * peak)[-1])
+    out = [_climb(net, begin, late, hz), peak_at]
+    i = max(begin, last - round(1.6 * hz))
+    while i <= last:
+        here = float(net[i])
+        if here > 0.25 * peak and float(net[i : i + ahead + 1].min()) < 0.85 * here:
+            out.append(i + int(np.argmax(net[i : min(i + ahead, last) + 1])))
+            i = out[-1] + ahead
+        i += 1
+    found: list[int] = []
+    for i in out:
+        while i < last and float(net[i + 1]) >= 0.97 * float(net[max(i - ahead, begin) : i + 1].max()):
+            i += 1
+        # what comes after a fall began is less, or it was no fall
+        after = float(net[min(i + ahead, last) : last + 1].max())
+        if after < 0.9 * float(net[i]) and all(abs(i - j) * 20 > hz for j in found):
+            found.append(i)
+    return found or [peak_at]
+
+
+def _climb(net: Floats, begin: int, i: int, hz: float) -> int:
+    """Back from ``i`` to where force began to fall to there."""
+    back = round(0.3 * hz)
+    even = smooth(net[begin : i + 1], hz, 0.05)
+    i -= begin
     while i > 0:
         first = max(i - back, 0)
         top = first + int(np.argmax(even[first : i + 1]))
         if float(even[top]) < 1.02 * float(even[i]):
             break
         i = top
-    i += begin
-    while i < last and float(net[i + 1]) >= 0.97 * float(net[begin : i + 1].max()):
-        i += 1
-    return i
+    return begin + i
 
 
-def _release(net: Floats, corner: int, last: int, peak: float, hz: float) -> tuple[int, int, float]:
-    """Where the straps come loose after a corner, where they are, and the most of their force lost in 0.08 s."""
+def _fall(
+    net: Floats,
+    begin: int,
+    corner: int,
+    last: int,
+    peak: float,
+    hz: float,
+    whole: Whole,
+    rule: BurstRule,
+    k2: float,
+) -> tuple[int, int, int, Fall, Floats]:
+    """The burst as a fall from ``corner``: corner, release, end, the fall, its likelihood."""
     end = last
     while end < len(net) - 1 and float(net[end]) >= 0.15 * peak:
         end += 1
+    rising = _rises_to_the_end(net, corner, begin, hz, rule.rising_per_s)
+    stayed, share = _stays(net, corner, begin, peak)
+    rising = rising and (share < rule.stay_share or stayed > rule.stay_s * hz)
+    slope = max(_rate(net, corner, begin, hz), 0.0) * float(net[corner])
+    fall = fall_through(net, corner, 2 * (end - corner) + round(0.5 * hz), dt=1.0 / hz, slope=slope, k2=k2, catch=whole.catch)
+    best: tuple[float, int, Floats] | None = None
+    for release, loss in _releases(net, corner, end, peak, hz):
+        loose = (loss - rule.gradual_loss) / (rule.sudden_loss - rule.gradual_loss)
+        likelihood = whole.caught(fall, max(release - corner, 1) / hz) * min(max(loose, rule.gradual_fall), 1.0)
+        found = (whole.weigh(likelihood), release, likelihood)
+        if best is None or found[0] > best[0]:
+            best = found
+    assert best is not None  # there is always one release
+    return corner, best[1], end, fall, best[2] * (1.0 if rising else rule.flat_fall)
+
+
+def _releases(net: Floats, corner: int, end: int, peak: float, hz: float) -> list[tuple[int, float]]:
+    """Where the straps may come loose after a corner, and the share of force lost there in 0.08 s.
+
+    Control may be lost as suddenly as the hands catch, and the hands may push at once.
+    """
     back = round(0.08 * hz)
-
-    def loss(i: int) -> float:
-        before = float(net[max(i - back, corner)])
-        return (before - float(net[i])) / max(before, 0.12 * peak)
-
     first = min(corner + round(0.12 * hz), end)
-    losses = [loss(i) for i in range(first, end + 1)]
-    most = max(losses)
-    at = first + next(i for i, one in enumerate(losses) if one >= 0.9 * most)
-    while at > corner and loss(at) > 0.5 * most:
-        at -= 1
-    return at, end, most
+    last = min(end + back, len(net) - 1)
+    before = np.maximum(net[np.maximum(np.arange(first, last + 1) - back, corner)], 0.12 * peak)
+    losses = ((before - net[first : last + 1]) / before).tolist()
+    out: list[tuple[int, float]] = []
+    for i, loss in enumerate(losses):
+        near = losses[max(i - back, 0) : i + back + 1]
+        if loss == max(near) and (loss > 0.2 or loss == max(losses)):
+            at = i
+            while at > 0 and losses[at] > 0.5 * loss:
+                at -= 1
+            out.append((first + at, loss))
+    return out
 
 
 def _rate(net: Floats, corner: int, begin: int, hz: float) -> float:
@@ -313,6 +384,24 @@ def _rate(net: Floats, corner: int, begin: int, hz: float) -> float:
     if b - a < 3:
         return 0.0
     return float(net[b] - net[a]) / ((b - a) / hz) / max(float(net[b]), 1e-9)
+
+
+def _stays(net: Floats, corner: int, begin: int, peak: float) -> tuple[int, float]:
+    """How many rows force was near its peak up to ``corner``, and as a share of the rise to there."""
+    high = begin + int(np.argmax(net[begin:] >= 0.8 * peak))
+    low = high
+    while low > 0 and float(net[low]) > 0.25 * peak:
+        low -= 1
+    return corner - high, (corner - high) / max(high - low, 1)
+
+
+def _sudden(net: Floats, begin: int, last: int, peak: float) -> float:
+    """How many times more quickly force went, from four fifths to a quarter of its peak, than it came."""
+    high = np.flatnonzero(net[begin : last + 1] >= 0.8 * peak) + begin
+    low = int(high[0])
+    while low > 0 and float(net[low]) > 0.25 * peak:
+        low -= 1
+    return (int(high[0]) - low) / max(last - int(high[-1]), 1)
 
 
 def _rises_to_the_end(net: Floats, corner: int, begin: int, hz: float, least: float) -> bool:

@@ -210,7 +210,7 @@ class ForceRun:
     def _follow(self, b: _Burst, t: int, total: float, quiet: bool, out: list[Event]) -> None:
         net = total - b.baseline
         b.peak = max(b.peak, net)
-        low = max(self._onset * self._stage.force.offset_share, 0.2 * b.peak)
+        low = max(self._onset * self._stage.force.offset_share, 0.1 * b.peak)
         if net < low:
             b.low_since = t if b.low_since is None else b.low_since
             if t - b.low_since >= self._stage.force.dip_s * NS_PER_S:
@@ -229,12 +229,14 @@ class ForceRun:
         out.append(PhaseChanged(t_us=t // 1000, phase="rest", set_index=index))
         found = self._take_apart(b, t)
         reason = Reason.GAP if found is None else self._refused(found)
+        if found is not None and reason is Reason.TOO_SMALL and self._whole.seen:
+            self._whole.learn(found.burst.evidence(), counted=False)
         if found is None or reason is not None:
             if b.peak >= self._least:
                 out += book.reject(b.since // 1000, t // 1000, t // 1000, reason or Reason.GAP)
             return
         self._free_from = found.end
-        self._whole.learn(found.burst.evidence())
+        self._whole.learn(found.burst.evidence(), counted=True)
         number, events = book.count(found.start // 1000, found.end // 1000)
         out += events
         out += book.complete(self._write(found, number, t))
@@ -245,7 +247,7 @@ class ForceRun:
     def _least(self) -> float:
         """Smallest peak of a lowering, N: some break early."""
         rule = self._stage.force
-        if self._whole.seen < rule.settled_bursts:
+        if self._whole.seen < self._stage.whole.settled_bursts:
             return rule.burst_first_n
         return max(rule.loaded_n, rule.burst_share * math.exp(self._whole.known[0]))
 
@@ -272,7 +274,7 @@ class ForceRun:
 
     def _doubt(self, t: int, out: list[Event]) -> None:
         """The first bursts were counted before the body's weight was known: take back what was too small."""
-        if self._whole.seen < self._stage.force.settled_bursts:
+        if self._whole.seen < self._stage.whole.settled_bursts:
             return
         for set_index, number, found in self._unproven:
             if self._small(found.burst):
@@ -305,7 +307,7 @@ class ForceRun:
         burst = take_burst(grid, net, begin, self._whole, self._stage.burst, k2)
         if burst is None:
             return None
-        load = read_burst(grid, net, burst, self._whole, self._stage.rise, k2)
+        load = read_burst(grid, net, begin, burst, self._whole, self._stage.rise, k2)
         if load is None:
             return None
         start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
@@ -352,7 +354,7 @@ class ForceRun:
         flags += [Flag.GAP_INSIDE] if found.gap else []
         flags += [Flag.FORCE_MISSING] if missing else []
         flags += [Flag.BASELINE_UNSETTLED] if any(z.value is None for z in self._zeros.values()) else []
-        flags += [Flag.CALIBRATION_PROVISIONAL] if self._whole.seen < self._stage.force.settled_bursts else []
+        flags += [Flag.CALIBRATION_PROVISIONAL] if self._whole.seen < self._stage.whole.settled_bursts else []
         flags += [Flag.COUNT_UNSURE] if found.gap else []
         return Repetition(
             set_index=self._book.set_index,
@@ -366,6 +368,6 @@ class ForceRun:
             metrics=metrics,
             force_left=found.forces.get("left"),
             force_right=found.forces.get("right"),
-            confidence=0.4 if found.gap else (0.7 if self._whole.seen < self._stage.force.settled_bursts else 0.8),
+            confidence=0.4 if found.gap else (0.7 if self._whole.seen < self._stage.whole.settled_bursts else 0.8),
             flags=tuple(flags),
         )

@@ -84,12 +84,15 @@ class Rise(msgspec.Struct, frozen=True, kw_only=True):
         Root of the mean square of the residuals over their standard errors, best family.
     full
         Force of a full lowering that fits best, N.
+    length
+        Time that the whole descent would have taken, s.
     """
 
     start: float
     spread: float
     misfit: float
     full: float
+    length: float
 
 
 class _Window:
@@ -103,7 +106,7 @@ class _Window:
 
 
 def fit_rise(
-    t: Floats, net: Floats, top: int, *, scale: float, full: tuple[float, float], depth: float, k2: float,
+    t: Floats, net: Floats, begin: int, top: int, *, scale: float, full: tuple[float, float], depth: float, k2: float,
     rule: RiseRule,
 ) -> Rise | None:
     """Fit the rise of a burst.
@@ -112,8 +115,8 @@ def fit_rise(
     ----------
     t, net
         float64, shape (n,): evenly spaced s; N above the level before the burst.
-    top
-        Index up to which the body was in control.
+    begin, top
+        Index at which the burst was noticed, and index up to which the body was in control.
     scale
         Force whose share ``to_share`` bounds the rise, N.
     full
@@ -128,11 +131,11 @@ def fit_rise(
     rise
         ``None`` when there are too few rows.
     """
-    window = _window(t[::_STEP], net[::_STEP], top // _STEP, scale, rule)
+    window = _window(t[::_STEP], net[::_STEP], begin // _STEP, top // _STEP, scale, rule)
     if window is None:
         return None
     zero = float(window.t[window.a])
-    found: list[tuple[float, float, float]] = []
+    found: list[tuple[float, float, float, float]] = []
     # the length is found from two sides: a descent that is too long looks even
     for ramp in (0.0, *rule.speeding_up_s):
         best: tuple[float, list[float]] | None = None
@@ -142,23 +145,28 @@ def fit_rise(
             if best is None or fit[0] < best[0]:
                 best = fit
         if best is not None:
-            found.append((_evidence(window, best[1], ramp, depth, k2), best[1][0], math.exp(best[1][2])))
-    least, at, whole = min(found)
+            p = best[1]
+            found.append((_evidence(window, p, ramp, depth, k2), p[0], math.exp(p[2]), math.exp(p[1])))
+    least, _, whole, length = min(found)
     coherent = max(rule.coherence_s / float(window.t[1] - window.t[0]), 1.0)
-    shares = [math.exp(-0.5 * (cost - least) / coherent) for cost, _, _ in found]
+    shares = [math.exp(-0.5 * (f[0] - least) / coherent) for f in found]
     start = math.fsum(w * f[1] for w, f in zip(shares, found, strict=True)) / math.fsum(shares)
     spread = math.sqrt(
         math.fsum(w * (f[1] - start) ** 2 for w, f in zip(shares, found, strict=True)) / math.fsum(shares)
     )
     return Rise(
-        start=start, spread=spread, misfit=math.sqrt(least / (window.b - window.before + 1)), full=whole
+        start=start,
+        spread=spread,
+        misfit=math.sqrt(least / (window.b - window.before + 1)),
+        full=whole,
+        length=length,
     )
 
 
-def _window(t: Floats, y: Floats, top: int, scale: float, rule: RiseRule) -> _Window | None:
-    """The last rise to ``to_share``, down to its foot."""
-    below = np.flatnonzero(y[: top + 1] < rule.to_share * scale)
-    b = min(top, int(below[-1]) + 1) if len(below) else top
+def _window(t: Floats, y: Floats, begin: int, top: int, scale: float, rule: RiseRule) -> _Window | None:
+    """The first rise to ``to_share``, down to its foot."""
+    enough = min(rule.to_share * scale, 0.95 * float(y[begin : top + 1].max(initial=0.0)))
+    b = min(top, begin + int(np.argmax(y[begin : top + 1] >= enough))) if top > begin else top
     peak, a = float(y[b]), b
     while a > 8 and float(y[a]) > 0.5 * rule.to_share * scale:
         a -= 1

@@ -24,7 +24,6 @@ __all__ = ["Fall", "Whole", "WholeRule", "fall_through"]
 
 _GRID: Floats = np.arange(math.log(150.0), math.log(4000.0), 0.04)
 _FULL: Floats = np.exp(_GRID)
-_LONGEST_S = 3.0
 
 
 class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +43,10 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Spread of the time until then: of its logarithm, and in s.
     let_go
         Likelihood of a fall with straps that came loose before the hands caught it.
+    settled_bursts
+        The force of a full lowering is known after so many.
+    first_turn
+        Before that, a turn is so much less likely.
     turn
         Likelihood of any ``full`` when a burst is neither an arrival nor a fall.
     """
@@ -57,6 +60,8 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fall_spread: float
     fall_error_s: float
     let_go: float
+    settled_bursts: int
+    first_turn: float
     turn: float
 
 
@@ -68,7 +73,6 @@ class Fall(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: Floats
     speed: Floats
-    likelihood: Floats
 
 
 class Whole:
@@ -88,11 +92,29 @@ class Whole:
         out: Floats = np.exp(-0.5 * off * off)
         return out
 
+    @property
+    def catch(self) -> float:
+        """Lean at which hands catch a fall, rad."""
+        return math.radians(self.rule.catch_deg)
+
+    def caught(self, fall: Fall, took: float) -> Floats:
+        """Likelihood that the straps came loose so long (s) after the corner because hands caught the fall."""
+        spread = math.sqrt(self.rule.fall_spread**2 + (self.rule.fall_error_s / took) ** 2)
+        off = np.log(np.maximum(fall.seconds, 1e-3) / took) / spread
+        likely = np.exp(-0.5 * off * off)
+        likely = np.where(off > 0.0, np.maximum(likely, self.rule.let_go), likely)
+        out: Floats = np.where(fall.seconds > 0.0, likely, 0.0)
+        return out
+
     def at_least(self, level: float) -> Floats:
         """Likelihood that ``level`` holds a body at some lean."""
         off = np.minimum(_GRID - math.log(max(level, 1.0)), 0.0) / self.rule.arrive_spread
         out: Floats = np.exp(-0.5 * off * off)
         return out
+
+    def before(self, kind: str) -> float:
+        """Prior weight of a reading: nobody begins with movements that are too small."""
+        return self.rule.first_turn if kind == "turn" and self.seen < self.rule.settled_bursts else 1.0
 
     def weigh(self, likelihood: Floats) -> float:
         """Likelihood of a reading, with all that is believed."""
@@ -110,11 +132,11 @@ class Whole:
         """Mean and spread of the logarithm of ``full``."""
         return self.about(np.ones(len(_GRID)))
 
-    def learn(self, likelihood: Floats) -> None:
-        """A burst was read."""
+    def learn(self, likelihood: Floats, *, counted: bool) -> None:
+        """A burst was read, and counted or not."""
         keep = 1.0 - self.rule.forget
         self._belief = keep * _normal(self._belief * likelihood) + self.rule.forget * self._prior
-        self.seen += 1
+        self.seen += counted
 
 
 def _normal(p: Floats) -> Floats:
@@ -123,41 +145,40 @@ def _normal(p: Floats) -> Floats:
 
 
 def fall_through(
-    net: Floats, corner: int, release: int, *, dt: float, slope: float, k2: float, rule: WholeRule
+    net: Floats, corner: int, most: int, *, dt: float, slope: float, k2: float, catch: float
 ) -> Fall:
-    """Let the body fall from ``corner`` under the measured force, for every ``full``: is it caught at ``release``?
+    """Let the body fall from ``corner`` under the measured force, for every ``full``.
 
     Parameters
     ----------
     net
         N above the level before, evenly spaced by ``dt`` s.
+    most
+        Longest fall, rows.
     slope
         Rise of force before the corner, N/s: with the lean it gives the speed there.
     k2
         Angular acceleration of the free fall, rad/s².
+    catch
+        Lean at which the hands catch it, rad.
     """
     level = float(net[corner])
     share = level / _FULL
     lean: Floats = np.arcsin(np.minimum(share, 0.999))
-    speed: Floats = np.minimum(np.maximum(slope, 0.0) / np.sqrt(np.maximum(_FULL * _FULL - level * level, 1.0)), 1.5)
+    speed: Floats = np.maximum(slope, 0.0) / np.sqrt(np.maximum(_FULL * _FULL - level * level, 1.0))
+    speed = np.minimum(speed, 1.5)
     step = max(round(0.02 / dt), 1)
-    catch = math.radians(rule.catch_deg)
-    falls: Floats = np.zeros(len(_FULL))
-    for i in range(corner, corner + round(_LONGEST_S / dt), step):
-        held = max(float(net[i]), 0.0) / _FULL if i < len(net) else 0.0
+    seconds: Floats = np.zeros(len(_FULL))
+    for i in range(corner, corner + most, step):
         below = lean < catch
         if not below.any():
             break
-        falls += below * (step * dt)
+        held = max(float(net[i]), 0.0) / _FULL if i < len(net) else 0.0
+        seconds += below * (step * dt)
         change = step * dt * k2 * (np.sin(lean) - held)
         speed = np.where(below, np.maximum(speed + change, 0.05), speed)
         lean = np.where(below, lean + step * dt * speed, lean)
-    took = max((release - corner) * dt, dt)
-    spread = math.sqrt(rule.fall_spread**2 + (rule.fall_error_s / took) ** 2)
-    off = np.log(np.maximum(falls, dt) / took) / spread
-    likely = np.where(off > 0.0, np.maximum(np.exp(-0.5 * off * off), rule.let_go), np.exp(-0.5 * off * off))
-    likelihood = np.where(share < 0.999, likely, 0.0)
-    return Fall(seconds=falls, speed=speed, likelihood=likelihood)
+    return Fall(seconds=np.where(share < 0.999, seconds, 0.0), speed=speed)
 
 
 def at_full(values: Floats, log_full: float) -> float:
