@@ -55,6 +55,8 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Likelihood of a fall that ends like that.
     arrival_share
         At the arrival force is at least this share of the peak: braking just before takes more.
+    slow_ratio, slow_fall
+        Force seldom goes by less than this share of the quickness it came with in a fall.
     sudden_ratio
         Nobody comes back up so many times more quickly than he went down.
     release_s
@@ -71,6 +73,8 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     gradual_loss: float
     gradual_fall: float
     arrival_share: float
+    slow_ratio: float
+    slow_fall: float
     sudden_ratio: float
     release_s: float
 
@@ -156,9 +160,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     length: float
 
 
-def take_burst(
-    t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule, k2: float
-) -> Burst | None:
+def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule, k2: float) -> Burst | None:
     """Take a burst apart.
 
     Parameters
@@ -189,14 +191,18 @@ def take_burst(
     level = float(lean[begin : last + 1].max())
     # stopping just before the floor takes more than holding there
     arrives = float(net[max(arrived - round(0.4 * hz), begin) : arrived + 1].min())
-    unlike = _stays(net, corner, begin, peak)[0] > rule.stay_s * hz and last - arrived <= rule.release_s * hz
-    unlike = unlike or _sudden(net, begin, last, peak) > rule.sudden_ratio
-    turn = whole.rule.turn * (rule.unlike_turn if unlike else 1.0)
+    turn = whole.at_least(level) * whole.rule.turn
+    if _sudden(net, begin, last, peak) > rule.sudden_ratio:
+        turn = turn * rule.unlike_turn
+    elif _stays(net, corner, begin, peak)[0] > rule.stay_s * hz and last - arrived <= rule.release_s * hz:
+        turn = turn * np.where(whole.leans(level) < 0.7, rule.unlike_turn, 1.0)
     at_floor = float(net[arrived]) >= rule.arrival_share * peak and (last - arrived) <= rule.release_s * hz
     weights: dict[Kind, Floats] = {
-        "arrival": whole.arrival(arrives) * float(at_floor) * (rule.rising_arrival if _rises_to_the_end(net, corner, begin, hz, rule.rising_per_s) else 1.0),
+        "arrival": whole.arrival(arrives)
+        * float(at_floor)
+        * (rule.rising_arrival if _rises_to_the_end(net, corner, begin, hz, rule.rising_per_s) else 1.0),
         "fall": falls,
-        "turn": whole.at_least(level) * turn,
+        "turn": turn,
     }
     return Burst(
         peak=peak,
@@ -221,7 +227,9 @@ def read_burst(
     top = {"arrival": burst.arrived, "fall": burst.corner, "turn": burst.bottom}[kind]
     end = float(t[top])
     if kind == "fall":
-        rest = (_FLOOR_RAD - math.radians(whole.rule.catch_deg)) / max(at_full(burst.fall.speed, about[0]), 0.5)
+        rest = (_FLOOR_RAD - math.radians(whole.rule.catch_deg)) / max(
+            at_full(burst.fall.speed, about[0]), 0.5
+        )
         fell = at_full(burst.fall.seconds, about[0])
         caught = float(t[burst.release] - t[burst.corner])
         # who lets go is caught when the straps are slack already
@@ -307,6 +315,8 @@ def _corners(net: Floats, begin: int, last: int, peak_at: int, hz: float) -> lis
             i += 1
         # what comes after a fall began is less, or it was no fall
         after = float(net[min(i + ahead, last) : last + 1].max())
+        if float(net[i]) < 0.7 * peak:  # on the way back up
+            continue
         if after < 0.9 * float(net[i]) and all(abs(i - j) * 20 > hz for j in found):
             found.append(i)
     return found or [peak_at]
@@ -345,16 +355,27 @@ def _fall(
     stayed, share = _stays(net, corner, begin, peak)
     rising = rising and (share < rule.stay_share or stayed > rule.stay_s * hz)
     slope = max(_rate(net, corner, begin, hz), 0.0) * float(net[corner])
-    fall = fall_through(net, corner, 2 * (end - corner) + round(0.5 * hz), dt=1.0 / hz, slope=slope, k2=k2, catch=whole.catch)
+    sudden = _sudden(net, begin, last, peak)
+    fall = fall_through(
+        net, corner, 2 * (end - corner) + round(0.5 * hz), dt=1.0 / hz, slope=slope, k2=k2, catch=whole.catch
+    )
     best: tuple[float, int, Floats] | None = None
     for release, loss in _releases(net, corner, end, peak, hz):
         loose = (loss - rule.gradual_loss) / (rule.sudden_loss - rule.gradual_loss)
-        likelihood = whole.caught(fall, max(release - corner, 1) / hz) * min(max(loose, rule.gradual_fall), 1.0)
+        likelihood = whole.caught(fall, max(release - corner, 1) / hz) * min(
+            max(loose, rule.gradual_fall), 1.0
+        )
         found = (whole.weigh(likelihood), release, likelihood)
         if best is None or found[0] > best[0]:
             best = found
     assert best is not None  # there is always one release
-    return corner, best[1], end, fall, best[2] * (1.0 if rising else rule.flat_fall)
+    return (
+        corner,
+        best[1],
+        end,
+        fall,
+        best[2] * (1.0 if rising else rule.flat_fall) * (1.0 if sudden > rule.slow_ratio else rule.slow_fall),
+    )
 
 
 def _releases(net: Floats, corner: int, end: int, peak: float, hz: float) -> list[tuple[int, float]]:

@@ -227,13 +227,14 @@ class ForceRun:
         book = self._book
         index = book.set_index + (0 if book.open else 1)
         out.append(PhaseChanged(t_us=t // 1000, phase="rest", set_index=index))
+        if b.peak < self._least:
+            return
         found = self._take_apart(b, t)
         reason = Reason.GAP if found is None else self._refused(found)
         if found is not None and reason is Reason.TOO_SMALL and self._whole.seen:
             self._whole.learn(found.burst.evidence(), counted=False)
         if found is None or reason is not None:
-            if b.peak >= self._least:
-                out += book.reject(b.since // 1000, t // 1000, t // 1000, reason or Reason.GAP)
+            out += book.reject(b.since // 1000, t // 1000, t // 1000, reason or Reason.GAP)
             return
         self._free_from = found.end
         self._whole.learn(found.burst.evidence(), counted=True)
@@ -337,7 +338,10 @@ class ForceRun:
             return Metric(value=value, unit=unit, method=method, quality="flagged", reason=flag)
 
         count = self._stage.count
-        partial = found.load.kind == "turn" and math.degrees(found.load.lean) < count.full_share * count.nominal_rom_deg
+        partial = (
+            found.load.kind == "turn"
+            and math.degrees(found.load.lean) < count.full_share * count.nominal_rom_deg
+        )
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
             "tut_s": metric(length, "s", "tut_force"),
@@ -368,6 +372,8 @@ class ForceRun:
             metrics=metrics,
             force_left=found.forces.get("left"),
             force_right=found.forces.get("right"),
-            confidence=0.4 if found.gap else (0.7 if self._whole.seen < self._stage.whole.settled_bursts else 0.8),
+            confidence=0.4
+            if found.gap
+            else (0.7 if self._whole.seen < self._stage.whole.settled_bursts else 0.8),
             flags=tuple(flags),
         )

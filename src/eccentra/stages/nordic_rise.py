@@ -106,7 +106,15 @@ class _Window:
 
 
 def fit_rise(
-    t: Floats, net: Floats, begin: int, top: int, *, scale: float, full: tuple[float, float], depth: float, k2: float,
+    t: Floats,
+    net: Floats,
+    begin: int,
+    top: int,
+    *,
+    scale: float,
+    full: tuple[float, float],
+    depth: float,
+    k2: float,
     rule: RiseRule,
 ) -> Rise | None:
     """Fit the rise of a burst.
@@ -135,32 +143,41 @@ def fit_rise(
     if window is None:
         return None
     zero = float(window.t[window.a])
-    found: list[tuple[float, float, float, float]] = []
+    found: list[tuple[float, list[float]]] = []
     # the length is found from two sides: a descent that is too long looks even
     for ramp in (0.0, *rule.speeding_up_s):
         best: tuple[float, list[float]] | None = None
-        for length in (0.6 * rule.usual_s, 1.5 * rule.usual_s):
-            begin = zero - (0.18 * length if ramp == 0.0 else ramp)
-            fit = _descend(window, [begin, math.log(length), full[0], 0.0], ramp, full, depth, k2)
+        starts = [found[-1][1]] if len(found) > 1 else _starts(zero, ramp, full[0], rule)
+        for start in starts:
+            fit = _descend(window, start, ramp, full, depth, k2)
             if best is None or fit[0] < best[0]:
                 best = fit
         if best is not None:
-            p = best[1]
-            found.append((_evidence(window, p, ramp, depth, k2), p[0], math.exp(p[2]), math.exp(p[1])))
-    least, _, whole, length = min(found)
+            found.append((_evidence(window, best[1], ramp, depth, k2), best[1]))
+    least, best_p = min(found)
     coherent = max(rule.coherence_s / float(window.t[1] - window.t[0]), 1.0)
-    shares = [math.exp(-0.5 * (f[0] - least) / coherent) for f in found]
-    start = math.fsum(w * f[1] for w, f in zip(shares, found, strict=True)) / math.fsum(shares)
+    shares = [math.exp(-0.5 * (cost - least) / coherent) for cost, _ in found]
+    whole = math.fsum(shares)
+    at = math.fsum(w * p[0] for w, (_, p) in zip(shares, found, strict=True)) / whole
     spread = math.sqrt(
-        math.fsum(w * (f[1] - start) ** 2 for w, f in zip(shares, found, strict=True)) / math.fsum(shares)
+        math.fsum(w * (p[0] - at) ** 2 for w, (_, p) in zip(shares, found, strict=True)) / whole
     )
     return Rise(
-        start=start,
+        start=at,
         spread=spread,
         misfit=math.sqrt(least / (window.b - window.before + 1)),
-        full=whole,
-        length=length,
+        full=math.exp(best_p[2]),
+        length=math.exp(best_p[1]),
     )
+
+
+def _starts(zero: float, ramp: float, log_full: float, rule: RiseRule) -> list[list[float]]:
+    """Parameters to start from: a quick and a slow descent that load the straps at the time ``zero``."""
+    lengths = (0.6 * rule.usual_s, 1.5 * rule.usual_s)
+    return [
+        [zero - (0.18 * length if ramp == 0.0 else ramp), math.log(length), log_full, 0.0]
+        for length in lengths
+    ]
 
 
 def _window(t: Floats, y: Floats, begin: int, top: int, scale: float, rule: RiseRule) -> _Window | None:

@@ -42,7 +42,8 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fall_spread, fall_error_s
         Spread of the time until then: of its logarithm, and in s.
     let_go
-        Likelihood of a fall with straps that came loose before the hands caught it.
+        Likelihood of a fall with straps that came loose before the hands caught it, times the square of the
+        share of ``full`` that was lost: pushing with the hands takes small loads off as suddenly.
     settled_bursts
         The force of a full lowering is known after so many.
     first_turn
@@ -68,9 +69,10 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Fall(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from a corner; arrays over the grid of ``full``.
 
-    ``seconds`` until the hands catch the body, and ``speed`` (rad/s) at which the hands catch the body; where the corner is more than ``full`` there is no fall.
+    ``share`` of ``full`` at the corner, ``seconds`` until the hands catch the body, and ``speed`` (rad/s) at which the hands catch the body; where the corner is more than ``full`` there is no fall.
     """
 
+    share: Floats
     seconds: Floats
     speed: Floats
 
@@ -102,7 +104,7 @@ class Whole:
         spread = math.sqrt(self.rule.fall_spread**2 + (self.rule.fall_error_s / took) ** 2)
         off = np.log(np.maximum(fall.seconds, 1e-3) / took) / spread
         likely = np.exp(-0.5 * off * off)
-        likely = np.where(off > 0.0, np.maximum(likely, self.rule.let_go), likely)
+        likely = np.where(off > 0.0, np.maximum(likely, self.rule.let_go * fall.share * fall.share), likely)
         out: Floats = np.where(fall.seconds > 0.0, likely, 0.0)
         return out
 
@@ -110,6 +112,11 @@ class Whole:
         """Likelihood that ``level`` holds a body at some lean."""
         off = np.minimum(_GRID - math.log(max(level, 1.0)), 0.0) / self.rule.arrive_spread
         out: Floats = np.exp(-0.5 * off * off)
+        return out
+
+    def leans(self, level: float) -> Floats:
+        """Sine of the lean at which ``level`` holds, for every ``full``."""
+        out: Floats = level / _FULL
         return out
 
     def before(self, kind: str) -> float:
@@ -178,7 +185,7 @@ def fall_through(
         change = step * dt * k2 * (np.sin(lean) - held)
         speed = np.where(below, np.maximum(speed + change, 0.05), speed)
         lean = np.where(below, lean + step * dt * speed, lean)
-    return Fall(seconds=np.where(share < 0.999, seconds, 0.0), speed=speed)
+    return Fall(share=share, seconds=np.where(share < 0.999, seconds, 0.0), speed=speed)
 
 
 def at_full(values: Floats, log_full: float) -> float:
