@@ -45,9 +45,13 @@ class Zero:
         self._since = 0
         self._count = 0
 
-    def push(self, t_ns: int, force_n: float) -> None:
-        """Take one value; NaN breaks a quiet stretch."""
+    def push(self, t_ns: int, force_n: float, *, loaded: bool = False) -> None:
+        """Take one value; NaN breaks a quiet stretch, and a hold under load is none."""
         recent = self._recent
+        if loaded:
+            recent.clear()
+            self.last = None if force_n != force_n else force_n
+            return
         if force_n != force_n:
             recent.clear()
             self.last = None

@@ -31,7 +31,7 @@ from eccentra.stages.force import Zero, summary
 from eccentra.stages.history import History
 from eccentra.stages.live import LiveState
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_burst import Burst, Reading, read_burst, take_burst
+from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.nordic_whole import Whole
 from eccentra.stages.sets import SetBook
@@ -147,9 +147,10 @@ class ForceRun:
     def _tick(self, t: int, row: list[float], out: list[Event]) -> None:
         self._t = t
         total, missing = 0.0, 0
+        loaded = self._burst is not None and self._burst.peak >= self._stage.force.burst_first_n
         for zero, c in self._pairs:
             force = row[c]
-            zero.push(t, force)
+            zero.push(t, force, loaded=loaded)
             if force != force:
                 missing += 1
             else:
@@ -261,7 +262,9 @@ class ForceRun:
             return Reason.NO_LOAD
         if self._small(found.burst):
             return Reason.TOO_SMALL
-        if length < count.least_down_s or found.burst.rise_s < rule.rise_s:
+        # once the weight is known, a fall that fits it may have begun at once
+        known = self._whole.seen >= self._stage.whole.settled_bursts
+        if length < count.least_down_s or found.burst.rise_s < rule.rise_s * (0.5 if known else 1.0):
             return Reason.TOO_SHORT
         if length > count.most_down_s:
             return Reason.TOO_LONG
@@ -270,7 +273,7 @@ class ForceRun:
     def _small(self, burst: Burst) -> bool:
         """A movement too small to be a partial repetition."""
         count = self._stage.count
-        least = max(count.partial_least_deg, count.partial_share * count.nominal_rom_deg)
+        least = max(count.partial_least_deg, count.partial_share * FLOOR_DEG)
         return burst.kind(self._whole) == "turn" and math.degrees(burst.lean(self._whole)) < least
 
     def _doubt(self, t: int, out: list[Event]) -> None:
@@ -332,21 +335,20 @@ class ForceRun:
         length = (found.end - found.start) / NS_PER_S
         flag = Flag.GAP_INSIDE if found.gap else Flag.PHASE_FROM_FORCE
 
-        def metric(value: float | None, unit: str, method: str) -> Metric:
+        def metric(value: float | None, unit: str, method: str, spread: float | None = None) -> Metric:
             if value is None:
                 return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
-            return Metric(value=value, unit=unit, method=method, quality="flagged", reason=flag)
+            return Metric(
+                value=value, unit=unit, method=method, quality="flagged", reason=flag, uncertainty=spread
+            )
 
         count = self._stage.count
-        partial = (
-            found.load.kind == "turn"
-            and math.degrees(found.load.lean) < count.full_share * count.nominal_rom_deg
-        )
+        partial = found.load.kind == "turn" and math.degrees(found.load.lean) < count.full_share * FLOOR_DEG
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
             "tut_s": metric(length, "s", "tut_force"),
             "tut_controlled_s": metric(None, "s", "tut_ecc_controlled"),
-            "eccentric_s": metric(length, "s", "force_rise_to_release"),
+            "eccentric_s": metric(length, "s", "force_rise_to_release", found.load.start_spread),
             "isometric_s": metric(None, "s", "zero_velocity"),
             "return_s": metric(None, "s", "zero_velocity"),
             "rom_deg": metric(None, "deg", "thigh_lean"),
@@ -359,7 +361,8 @@ class ForceRun:
         flags += [Flag.FORCE_MISSING] if missing else []
         flags += [Flag.BASELINE_UNSETTLED] if any(z.value is None for z in self._zeros.values()) else []
         flags += [Flag.CALIBRATION_PROVISIONAL] if self._whole.seen < self._stage.whole.settled_bursts else []
-        flags += [Flag.COUNT_UNSURE] if found.gap else []
+        sure = found.burst.sure(self._whole)
+        flags += [Flag.COUNT_UNSURE] if found.gap or sure < self._stage.whole.sure_share else []
         return Repetition(
             set_index=self._book.set_index,
             index=index,

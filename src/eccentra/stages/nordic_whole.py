@@ -44,6 +44,8 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     let_go
         Likelihood of a fall with straps that came loose before the hands caught it, times the square of the
         share of ``full`` that was lost: pushing with the hands takes small loads off as suddenly.
+    sure_share
+        A reading less likely than this, against the others, is flagged as unsure.
     settled_bursts
         The force of a full lowering is known after so many.
     first_turn
@@ -61,6 +63,7 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fall_spread: float
     fall_error_s: float
     let_go: float
+    sure_share: float
     settled_bursts: int
     first_turn: float
     turn: float
@@ -69,7 +72,14 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Fall(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from a corner; arrays over the grid of ``full``.
 
-    ``share`` of ``full`` at the corner, ``seconds`` until the hands catch the body, and ``speed`` (rad/s) at which the hands catch the body; where the corner is more than ``full`` there is no fall.
+    Attributes
+    ----------
+    share
+        Of ``full``, at the corner.
+    seconds
+        Until the hands catch the body; 0 where the corner is more than ``full``.
+    speed
+        At which they do, rad/s.
     """
 
     share: Floats
@@ -100,7 +110,7 @@ class Whole:
         return math.radians(self.rule.catch_deg)
 
     def caught(self, fall: Fall, took: float) -> Floats:
-        """Likelihood that the straps came loose so long (s) after the corner because hands caught the fall."""
+        """Likelihood of straps that come loose ``took`` s after the corner because hands catch the fall."""
         spread = math.sqrt(self.rule.fall_spread**2 + (self.rule.fall_error_s / took) ** 2)
         off = np.log(np.maximum(fall.seconds, 1e-3) / took) / spread
         likely = np.exp(-0.5 * off * off)
