@@ -1,16 +1,24 @@
-"""A burst of strap force read as a lowering: its start, its end, and how it ended."""
+"""A burst of strap force read as a lowering: its start, its end, how it ended, and what the body weighs."""
 
 from __future__ import annotations
 
+import math
+
+import msgspec
 import numpy as np
 import pytest
 
+from eccentra.exercises import load_exercise
 from eccentra.samples import Floats
-from eccentra.stages.nordic_burst import Reading, read_burst
+from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_burst import Burst, Reading, read_burst, take_burst
+from eccentra.stages.nordic_whole import Whole
 
 K2 = 10.0
 FULL = 800.0
 T: Floats = np.arange(0.0, 14.0, 0.01)
+TABLE = {k: v for k, v in load_exercise("nordic-curl").stage.items() if k != "kind"}
+STAGE = msgspec.convert(TABLE, Stage)
 
 
 def force(lean: Floats) -> Floats:
@@ -31,50 +39,99 @@ def even(length: float, speeding_up: float = 0.3) -> Floats:
     return np.cumsum(speed) * 0.01
 
 
-def reading(net: Floats, full: float | None = None) -> Reading:
+def fallen(lean: Floats, at: float, residual: float) -> tuple[Floats, float]:
+    """Force when control is lost at a lean, and the time at which the hands catch the body."""
+    net = force(lean)
+    k = int(np.argmax(lean > at))
+    angle, speed, held = at, 0.3, float(net[k])
+    i = k
+    while angle < math.radians(62.0):
+        net[i] = held * (residual + (1.0 - residual) * math.exp(-(i - k) * 0.01 / 0.15))
+        speed += 0.01 * K2 * (np.sin(angle) - net[i] / FULL)
+        angle += 0.01 * speed
+        i += 1
+    net[i:] = net[i - 1] * np.exp(-np.arange(len(net) - i) * 0.01 / 0.08)
+    return net, float(T[i])
+
+
+def reading(net: Floats, whole: Whole | None = None) -> tuple[Burst, Reading, Whole]:
+    whole = whole or Whole(STAGE.whole)
     begin = int(np.argmax(net > 20.0))
-    found = read_burst(T, net, begin, full=full, k2=K2, release=2.5, break_rate=0.1)
+    end = int(np.flatnonzero(net > 10.0)[-1]) + 30
+    burst = take_burst(T[:end], net[:end], begin, whole, STAGE.burst, K2)
+    assert burst is not None
+    found = read_burst(T[:end], net[:end], begin, burst, whole, STAGE.rise, K2)
     assert found is not None
-    return found
+    return burst, found, whole
 
 
 @pytest.mark.parametrize("length", [3.0, 5.0, 8.0])
 def test_soft_descent_begins_before_its_force(length: float) -> None:
+    whole = Whole(STAGE.whole)
+    whole.learn(whole.arrival(FULL), counted=True)
     net = force(1.5 * soft((T - 3.0) / length))
     net[3.0 + length < T] = 0.0
-    found = reading(net)
+    _, found, _ = reading(net, whole)
     assert float(T[int(np.argmax(net > 20.0))]) > 3.5
+    assert found.kind == "arrival"
     assert found.start == pytest.approx(3.0, abs=0.15)
     assert found.end == pytest.approx(3.0 + length, abs=0.1)
-    assert not found.broken
-    assert not found.steady
 
 
 @pytest.mark.parametrize("length", [3.0, 6.0])
 def test_step_of_an_even_descent_tells_its_start(length: float) -> None:
     net = force(even(length))
     net[3.0 + 0.9 * length < T] = 0.0
-    assert reading(net, full=FULL).start == pytest.approx(3.0, abs=0.12)
+    _, found, _ = reading(net)
+    assert found.start == pytest.approx(3.0, abs=0.25)
 
 
-def test_lost_control_ends_at_the_floor() -> None:
-    lean = even(5.0)
-    net = force(lean)
-    k = int(np.argmax(lean > 0.7))
-    angle, speed, held = 0.7, 0.3, float(net[k])
-    fall = k
-    while angle < 1.48:
-        net[fall] = held * 0.4
-        speed += 0.01 * K2 * (np.sin(angle) - net[fall] / FULL)
-        angle += 0.01 * speed
-        fall += 1
-    net[fall:] = 0.0
-    found = reading(net, full=FULL)
-    assert found.broken
-    assert found.end == pytest.approx(float(T[fall]), abs=0.15)
+@pytest.mark.parametrize("length", [4.0, 7.0])
+def test_pull_before_the_descent_is_not_part_of_it(length: float) -> None:
+    net = force(even(length))
+    net[3.0 + 0.9 * length < T] = 0.0
+    net += 60.0 * (soft((T - 2.2) / 0.6) - soft((T - 3.0) / 1.0))
+    _, found, _ = reading(net)
+    assert float(T[int(np.argmax(net > 20.0))]) < 2.7
+    assert found.start == pytest.approx(3.0, abs=0.2)
+
+
+@pytest.mark.parametrize("at", [0.35, 0.5, 0.8])
+def test_lost_control_ends_at_the_floor_and_tells_the_weight(at: float) -> None:
+    net, caught = fallen(even(5.0), at, 0.4)
+    burst, found, whole = reading(net)
+    assert found.kind == "fall"
+    assert found.end == pytest.approx(caught + 0.2, abs=0.2)
+    whole.learn(burst.evidence(), counted=True)
+    mean, spread = whole.known
+    assert math.exp(mean) == pytest.approx(FULL, rel=0.25)
+    assert spread < STAGE.whole.usual_spread
 
 
 def test_pulled_back_up_is_one_lowering_that_ends_at_the_bottom() -> None:
-    found = reading(force(1.4 * (soft((T - 3.0) / 4.0) - soft((T - 7.0) / 4.0))))
-    assert found.steady
+    _, found, _ = reading(force(1.4 * (soft((T - 3.0) / 4.0) - soft((T - 7.0) / 4.0))))
+    assert found.kind == "turn"
     assert found.end == pytest.approx(7.0, abs=0.2)
+
+
+def test_small_movement_is_small_however_it_loads() -> None:
+    whole = Whole(STAGE.whole)
+    for length in (3.0, 5.0, 4.0):
+        net = force(1.5 * soft((T - 3.0) / length))
+        net[3.0 + length < T] = 0.0
+        whole.learn(reading(net, whole)[0].evidence(), counted=True)
+    burst, found, _ = reading(force(0.2 * (soft((T - 3.0) / 1.2) - soft((T - 4.4) / 1.5))), whole)
+    assert burst.peak > 0.2 * FULL
+    assert found.kind == "turn"
+    assert math.degrees(found.lean) < 20.0
+
+
+def test_one_misread_burst_does_little_harm() -> None:
+    whole = Whole(STAGE.whole)
+    net = force(1.5 * soft((T - 3.0) / 4.0))
+    net[T > 7.0] = 0.0
+    right = reading(net)[0].evidence()
+    wrong = reading(2.0 * net)[0].evidence()
+    for evidence in (right, wrong, right, right, right):
+        whole.learn(evidence, counted=True)
+    assert math.exp(whole.known[0]) == pytest.approx(FULL, rel=0.15)

@@ -262,9 +262,12 @@ class ForceRun:
             return Reason.NO_LOAD
         if self._small(found.burst):
             return Reason.TOO_SMALL
-        # once the weight is known, a fall that fits it may have begun at once
-        known = self._whole.seen >= self._stage.whole.settled_bursts
-        if length < count.least_down_s or found.burst.rise_s < rule.rise_s * (0.5 if known else 1.0):
+        # who loses control soon after the start has leaned little, and in less time
+        share = 1.0
+        if self._whole.seen >= self._stage.whole.settled_bursts:
+            share = found.burst.peak / (0.3 * math.exp(self._whole.known[0]))
+        least_rise = rule.rise_s * min(max(share, 0.5), 1.0)
+        if length < count.least_down_s or found.burst.rise_s < least_rise:
             return Reason.TOO_SHORT
         if length > count.most_down_s:
             return Reason.TOO_LONG

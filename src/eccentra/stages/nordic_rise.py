@@ -41,8 +41,6 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Fitted is the rise up to this share of the force of a full lowering.
     foot_share
         Below this share of it, or where force still falls to the rise, the fit does not look.
-    stop_s
-        Force that does not rise for so long shows a stop on the way.
     before_s
         So much before the rise tells the families apart.
     coherence_s
@@ -61,7 +59,6 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     error_share: float
     to_share: float
     foot_share: float
-    stop_s: float
     before_s: float
     before_most: float
     coherence_s: float
@@ -187,9 +184,8 @@ def _window(t: Floats, y: Floats, begin: int, top: int, scale: float, rule: Rise
     """The first rise to ``to_share``, down to its foot."""
     enough = min(rule.to_share * scale, 0.95 * float(y[begin : top + 1].max(initial=0.0)))
     b = min(top, begin + int(np.argmax(y[begin : top + 1] >= enough))) if top > begin else top
-    b = _first_stop(y, begin, b, round(rule.stop_s / float(t[1] - t[0])))
     peak, a = float(y[b]), b
-    while a > 8 and float(y[a]) > 0.5 * peak:
+    while a > 8 and float(y[a]) > 0.5 * rule.to_share * scale:
         a -= 1
     while a > 8 and float(y[a]) > rule.foot_share * scale and float(y[a - 8]) < float(y[a]) - 0.004 * peak:
         a -= 1
@@ -198,16 +194,6 @@ def _window(t: Floats, y: Floats, begin: int, top: int, scale: float, rule: Rise
         return None
     before = max(a - round(rule.before_s / float(t[1] - t[0])), 0)
     return _Window(t, y, before, a, b, rule)
-
-
-def _first_stop(y: Floats, begin: int, b: int, still: int) -> int:
-    """Where force first stops to rise before ``b``: who stops on the way has begun before that."""
-    i = begin + int(np.argmax(y[begin : b + 1] >= 0.4 * float(y[b])))
-    while i + still < b:
-        if float(y[i + still]) < 1.01 * float(y[i]):
-            return max(i, begin + 1)
-        i += 1
-    return b
 
 
 def _force(p: list[float], t: Floats, ramp: float, depth: float, k2: float) -> Floats:

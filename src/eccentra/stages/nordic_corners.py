@@ -1,0 +1,157 @@
+"""Where things happen within a burst of strap force: corners, drops, the lowest point, how it came and went.
+
+Plain measurements of a curve, each with one idea; what they mean is weighed in
+:mod:`~eccentra.stages.nordic_burst`. Indices are rows of the burst, ``begin`` and ``last`` bound it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eccentra.samples import Floats
+from eccentra.stages.strokes import smooth
+
+__all__ = [
+    "corners",
+    "last_drop",
+    "lowest",
+    "rate",
+    "releases",
+    "rise_s",
+    "rises_to_the_end",
+    "stay",
+    "suddenness",
+]
+
+
+def rise_s(t: Floats, net: Floats, peak: float) -> float:
+    """Time that the force took from a tenth to four fifths of its peak, s."""
+    top = int(np.argmax(net >= 0.8 * peak))
+    below = np.flatnonzero(net[: top + 1] < 0.1 * peak)
+    return float(t[top] - t[below[-1] if len(below) else 0])
+
+
+def lowest(net: Floats, begin: int, last: int, peak: float, hz: float) -> int:
+    """Lowest point of a lowering that is pulled back up: where a short unloading begins, or the middle."""
+    above = np.flatnonzero(net[begin : last + 1] > 0.75 * peak) + begin
+    holes = np.flatnonzero(np.diff(above) > 0.1 * hz)
+    for hole in holes.tolist():
+        a, b = int(above[hole]), int(above[hole + 1])
+        if float(net[a:b].min()) < 0.5 * peak:
+            return a
+    # inertia, undone: variance of the two-sided exponential of 0.3 s that turns force into lean
+    lean = smooth(net, hz, 0.45)
+    return begin + int(np.argmax(lean[begin : last + 1]))
+
+
+def last_drop(net: Floats, begin: int, last: int, hz: float) -> int:
+    """Index where force begins to fall for good, within the last 1.5 s of a burst."""
+    ahead = round(0.3 * hz)
+    first = max(begin, last - round(1.5 * hz))
+    at = last
+    for i in range(first, last + 1):
+        if float(net[i : i + ahead + 1].min()) < 0.7 * float(net[i]) and net[i] > 0.25 * net[begin:].max():
+            at = i
+            break
+    part = net[at : min(at + ahead, len(net) - 1) + 1]
+    top = int(np.argmax(part))
+    return at + int(np.flatnonzero(part >= 0.95 * float(part[top]))[-1])
+
+
+def corners(net: Floats, begin: int, last: int, peak_at: int, hz: float) -> list[int]:
+    """Where control may have been lost: force falls from there, and need not be at its greatest.
+
+    Who stops before takes force back first; who still pulls while falling takes it up again.
+    """
+    peak = float(net[peak_at])
+    ahead = round(0.3 * hz)
+    late = begin + int(np.flatnonzero(net[begin:] > 0.5 * peak)[-1])
+    out = [_climb(net, begin, late, hz), peak_at]
+    i = max(begin, last - round(1.6 * hz))
+    while i <= last:
+        here = float(net[i])
+        if here > 0.25 * peak and float(net[i : i + ahead + 1].min()) < 0.85 * here:
+            out.append(i + int(np.argmax(net[i : min(i + ahead, last) + 1])))
+            i = out[-1] + ahead
+        i += 1
+    found: list[int] = []
+    for i in out:
+        while i < last and float(net[i + 1]) >= 0.97 * float(net[max(i - ahead, begin) : i + 1].max()):
+            i += 1
+        # what comes after a fall began is less, or it was no fall
+        after = float(net[min(i + ahead, last) : last + 1].max())
+        if float(net[i]) < 0.7 * peak or rate(net, i, begin, hz) < -0.1:  # on the way back up
+            continue
+        if after < 0.9 * float(net[i]) and all(abs(i - j) * 20 > hz for j in found):
+            found.append(i)
+    return found or [peak_at]
+
+
+def _climb(net: Floats, begin: int, i: int, hz: float) -> int:
+    """Back from ``i`` to where force began to fall to there."""
+    back = round(0.3 * hz)
+    even = smooth(net[begin : i + 1], hz, 0.05)
+    i -= begin
+    while i > 0:
+        first = max(i - back, 0)
+        top = first + int(np.argmax(even[first : i + 1]))
+        if float(even[top]) < 1.02 * float(even[i]):
+            break
+        i = top
+    return begin + i
+
+
+def releases(net: Floats, corner: int, end: int, peak: float, hz: float) -> list[tuple[int, float]]:
+    """Where the straps may come loose after a corner, and the share of force lost there in 0.08 s.
+
+    Control may be lost as suddenly as the hands catch, and the hands may push at once.
+    """
+    back = round(0.08 * hz)
+    first = min(corner + round(0.12 * hz), end)
+    last = min(end + back, len(net) - 1)
+    before = np.maximum(net[np.maximum(np.arange(first, last + 1) - back, corner)], 0.12 * peak)
+    losses = ((before - net[first : last + 1]) / before).tolist()
+    out: list[tuple[int, float]] = []
+    for i, loss in enumerate(losses):
+        near = losses[max(i - back, 0) : i + back + 1]
+        if loss == max(near) and (loss > 0.2 or loss == max(losses)):
+            at = i
+            while at > 0 and losses[at] > 0.5 * loss:
+                at -= 1
+            out.append((first + at, loss))
+    return out
+
+
+def rate(net: Floats, corner: int, begin: int, hz: float) -> float:
+    """Relative rise of force just before it falls, 1/s."""
+    a, b = max(begin, corner - round(0.3 * hz)), corner - round(0.1 * hz)
+    if b - a < 3:
+        return 0.0
+    return float(net[b] - net[a]) / ((b - a) / hz) / max(float(net[b]), 1e-9)
+
+
+def stay(net: Floats, corner: int, begin: int, peak: float) -> tuple[int, float]:
+    """How many rows force was near its peak up to ``corner``, and as a share of the rise to there."""
+    high = begin + int(np.argmax(net[begin:] >= 0.8 * peak))
+    low = high
+    while low > 0 and float(net[low]) > 0.25 * peak:
+        low -= 1
+    return corner - high, (corner - high) / max(high - low, 1)
+
+
+def suddenness(net: Floats, begin: int, last: int, peak: float) -> float:
+    """How many times more quickly force went, from four fifths to a quarter of its peak, than it came."""
+    high = np.flatnonzero(net[begin : last + 1] >= 0.8 * peak) + begin
+    low = int(high[0])
+    while low > 0 and float(net[low]) > 0.25 * peak:
+        low -= 1
+    return (int(high[0]) - low) / max(last - int(high[-1]), 1)
+
+
+def rises_to_the_end(net: Floats, corner: int, begin: int, hz: float, least: float) -> bool:
+    """Force was still rising when it fell.
+
+    Stopping above the floor takes more force than going on, so a step up just before does not say so.
+    """
+    now, before = rate(net, corner, begin, hz), rate(net, corner - round(0.5 * hz), begin, hz)
+    return now > least and now <= 3.0 * max(before, least)
