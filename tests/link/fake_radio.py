@@ -110,6 +110,7 @@ class Air:
         self.devices: dict[str, FakeDevice] = {}
         self.powered = True
         self.error: BaseException | None = None
+        self.adapter_error: BaseException | None = None
         self.scanner_hangs = False
         self.scanners: set[FakeScanner] = set()
         self.connecting = 0
@@ -161,7 +162,9 @@ class Air:
         class Adapter:
             @classmethod
             async def get(cls, *, bluez: Any) -> Any:
-                air.check_power()
+                # as Bleak's: from memory, even when the Bluetooth service is gone
+                if air.adapter_error is not None:
+                    raise air.adapter_error
                 return cls()
 
             async def get_connected_devices(self, service_uuids: frozenset[str]) -> list[BLEDevice]:

@@ -526,6 +526,42 @@ def test_a_device_still_held_by_the_system_is_taken_over_and_stopped_first() -> 
     run(story())
 
 
+def test_a_service_that_died_is_said_once_though_its_memory_lives_on() -> None:
+    """Seen with bluetoothd killed: Bleak still lists devices as connected."""
+
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+        room.with_adapter = True
+        async with room.running():
+            await room.streaming()
+            await asyncio.sleep(12)
+            room.air.error = BleakDBusError("org.freedesktop.DBus.Error.ServiceUnknown", ["org.bluez"])
+            for device in room.devices.values():
+                device.frozen, device.held, device.connect_error = True, True, room.air.error
+            await asyncio.sleep(60)
+            assert [n for n in room.notes() if n is R.BLUETOOTH_MISSING] == [R.BLUETOOTH_MISSING]
+            room.air.error = None
+            for device in room.devices.values():
+                device.held, device.connect_error = False, None
+                device.come_back()
+            assert await room.streaming() < 8
+
+    run(story())
+
+
+@pytest.mark.parametrize("error", [NotImplementedError(), BleakError("nobody knows"), TimeoutError()])
+def test_a_system_that_does_not_say_what_it_holds_is_no_trouble(error: BaseException) -> None:
+    async def story() -> None:
+        room = Room()
+        room.with_adapter = True
+        room.air.adapter_error = error
+        async with room.running():
+            assert await room.streaming() < 3
+        assert room.notes() == []
+
+    run(story())
+
+
 @pytest.mark.parametrize("where", ["heard", "samples", "dropped", "tick"])
 def test_a_mistake_of_our_own_is_said_and_the_others_go_on(
     where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -23,6 +23,7 @@ __all__ = ["Heard", "Radio"]
 
 _START_S = 10.0
 _STOP_S = 5.0
+_ASK_S = 2.0
 _GENERIC_ATTRIBUTE = "1801"
 _NO_RSSI = -127
 
@@ -87,29 +88,29 @@ class Radio:
     # -- the scanner ---------------------------------------------------------------------------------------
 
     async def listen(self, services: list[str], wanted: Callable[[], bool]) -> None:
-        """Start the scanner; look first for devices that the system holds.
+        """Start the scanner, and look for devices that the system holds.
 
         Parameters
         ----------
         services
             Of the sensors that are searched.
         wanted
-            Whether scanning is still wanted; asked after every wait.
+            Whether it is still wanted when it is its turn.
         """
         async with self.lock:
             if not wanted():
                 return
             try:
                 async with asyncio.timeout(_START_S):
-                    await self._find_held(services)
-                    if wanted():
-                        await self._start()
-                        self.listening.started(self._now())
+                    await self._start()
             except Exception as error:  # noqa: BLE001  explained and said; the link goes on
                 self._scanner = None
                 self.away(self._explain(error))
                 return
+            self.listening.started(self._now())
             self._back()
+            # Only now, as the answer may come from a memory that outlives the Bluetooth service.
+            await self._find_held(services)
 
     async def rest(self) -> None:
         """Stop the scanner."""
@@ -144,10 +145,14 @@ class Radio:
         from bleak import BleakAdapter
 
         try:
-            adapter = await BleakAdapter.get(backend=self._adapter_class)
-            held = await adapter.get_connected_devices([_GENERIC_ATTRIBUTE, *services])
+            async with asyncio.timeout(_ASK_S):
+                adapter = await BleakAdapter.get(backend=self._adapter_class)
+                held = await adapter.get_connected_devices([_GENERIC_ATTRIBUTE, *services])
         except NotImplementedError:
             self._asks_system = False
+            return
+        except Exception as error:  # noqa: BLE001  the scan goes on; a mistake of our own is said
+            self._explain(error)
             return
         for device in held:
             self._heard(device, None, True)
@@ -172,7 +177,6 @@ class Radio:
             )
 
     def _back(self) -> None:
-        self.listening.usable = True
         before, self.problem = self.problem, None
         if before is not None:
             self._changed(True)
