@@ -467,6 +467,7 @@ def test_ten_thousand_malformed_commands_are_refused_once_each() -> None:
     topic = desk.desks.open("rack1", desk.calls.append).removesuffix("+")
     rng = random.Random(5)
     answers = 0
+    began = time.monotonic()
     for index, (verb, payload) in enumerate(malformed(3, 10_000)):
         match index % 20:
             case 0:
@@ -479,6 +480,7 @@ def test_ten_thousand_malformed_commands_are_refused_once_each() -> None:
             case _:
                 replies = desk.desks.arrived(topic + verb, payload, False)
         answers += len(replies)
+    assert time.monotonic() - began < 20
     assert (answers, desk.calls) == (10_000, [])
     assert sum(desk.desks.refused.values()) == 10_000
     assert set(desk.desks.refused) == set(REASONS) - {"busy", "too_large"}
@@ -517,9 +519,7 @@ def test_malformed_commands_over_a_broker_change_nothing(
 def test_ten_thousand_malformed_commands_over_a_broker_change_nothing(
     broker: AnyBroker, publish: Publish, sender: Sender
 ) -> None:
-    began = time.monotonic()
     flood(broker, publish, sender, 10_000)
-    assert time.monotonic() - began < 20
 
 
 def test_what_was_refused_can_be_read_in_info(broker: AnyBroker, publish: Publish, sender: Sender) -> None:

@@ -130,7 +130,7 @@ def survive_on_both(folder: Path, plan: Plan, rate_hz: float) -> None:
 
 
 def test_a_broker_killed_and_frozen_costs_no_event(tmp_path: Path) -> None:
-    survive_on_both(tmp_path, Plan(kills=1, freezes=[2.0], pause_s=1.0), rate_hz=50)
+    survive_on_both(tmp_path, Plan(kills=1, freezes=[1.5], pause_s=0.6), rate_hz=50)
 
 
 @pytest.mark.long

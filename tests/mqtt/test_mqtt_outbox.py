@@ -382,7 +382,7 @@ def test_the_log_is_worked_into_the_file_when_it_is_quiet(open_outbox: Open, tmp
     ),
     most_rows=st.integers(3, 40),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_whatever_happens_every_event_comes_in_order(steps: list[tuple[str, int]], most_rows: int) -> None:
     """The process may be killed at any time, and what was not acknowledged comes again."""
     with tempfile.TemporaryDirectory() as folder:

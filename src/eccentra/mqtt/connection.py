@@ -28,7 +28,7 @@ from eccentra.mqtt.queue import WINDOW
 __all__ = ["Connection", "Listener", "guarded"]
 
 # A broker that is frozen, not gone, is noticed after at most twice this and a second.
-_KEEPALIVE_S = 4
+_KEEPALIVE_S = 3
 _CONNECT_TIMEOUT_S = 5.0
 # The broker took the TCP connection and says nothing.
 _ANSWER_NS = 10_000_000_000
