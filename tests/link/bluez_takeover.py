@@ -1,4 +1,4 @@
-"""What runs inside the virtual machine: the link is killed and started again, the adapter goes off and on.
+"""What runs inside the virtual machine: link, adapter and Bluetooth service are killed in turn.
 
 After a kill BlueZ keeps the connections, so the sensors do not advertise: the new process has to find them
 all the same. Prints what was measured, as JSON, in the last line.
@@ -58,8 +58,8 @@ class Watched:
     async def streaming(self) -> float:
         return await self.until(lambda: all(one.state == "streaming" for one in self.link.status()))
 
-    def said(self, level: str) -> bool:
-        return (StationReason.BLUETOOTH_OFF, level) in [(note.reason, note.level) for note in self.notes]
+    def said(self, reason: StationReason, level: str) -> bool:
+        return (reason, level) in [(note.reason, note.level) for note in self.notes]
 
 
 async def until_killed(wanted: tuple[WantedSensor, ...], streams: Event) -> None:
@@ -77,9 +77,19 @@ async def after_the_kill(wanted: tuple[WantedSensor, ...]) -> dict[str, float]:
     before = watched.packets
     await watched.until(lambda: watched.packets > before + 20)
     await asyncio.to_thread(power, "off")
-    off_said_s = await watched.until(lambda: watched.said("error"))
+    off_said_s = await watched.until(lambda: watched.said(StationReason.BLUETOOTH_OFF, "error"))
     await asyncio.to_thread(power, "on")
-    back_s = await watched.until(lambda: watched.said("info")) + await watched.streaming()
+    back_s = (
+        await watched.until(lambda: watched.said(StationReason.BLUETOOTH_OFF, "info"))
+        + await watched.streaming()
+    )
+    service = kill_service()
+    gone_said_s = await watched.until(lambda: watched.said(StationReason.BLUETOOTH_MISSING, "error"))
+    await asyncio.to_thread(subprocess.Popen, service)
+    service_back_s = await watched.until(lambda: watched.said(StationReason.BLUETOOTH_MISSING, "info"))
+    service_back_s += await watched.streaming()
+    once = [(note.reason, note.level) for note in watched.notes if note.sensor is None]
+    assert len(once) == len(set(once)), f"something was said twice: {once}"
     start = time.monotonic()
     running.cancel()
     await asyncio.wait([running])
@@ -88,12 +98,22 @@ async def after_the_kill(wanted: tuple[WantedSensor, ...]) -> dict[str, float]:
         "taken_over_s": taken_over_s,
         "off_said_s": off_said_s,
         "back_s": back_s,
+        "gone_said_s": gone_said_s,
+        "service_back_s": service_back_s,
         "ended_s": time.monotonic() - start,
     }
 
 
 def power(state: str) -> None:
     subprocess.run(["bluetoothctl", "power", state], check=True, timeout=30, capture_output=True)
+
+
+def kill_service() -> list[bytes]:
+    """Kill bluetoothd; the command that starts it again."""
+    pid = subprocess.run(["pidof", "bluetoothd"], check=True, capture_output=True, text=True).stdout.strip()
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    os.kill(int(pid), signal.SIGKILL)
+    return command
 
 
 def held() -> int:
