@@ -34,13 +34,17 @@ def course() -> tuple[list[SentPacket], list[Input]]:
 def verdict(
     sent: list[SentPacket], inputs: list[Input], gaps: list[tuple[float, float]] | None = None
 ) -> str:
-    found = reported_gaps([SETUP], inputs)["left"] if gaps is None else gaps
+    found = reported_gaps([SETUP], inputs)[0]["left"] if gaps is None else gaps
     return judge(SETUP, sent, inputs, found, SECONDS)
 
 
 def test_a_clean_course() -> None:
     said = verdict(*course())
     assert "480 samples in 2 connections, none twice, 80 missing, all in reported gaps" in said
+
+
+def test_a_clean_course_is_no_restart_although_the_counter_starts_anew() -> None:
+    assert reported_gaps([SETUP], course()[1])[1] == set()
 
 
 def test_a_packet_that_came_twice() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -316,3 +317,18 @@ def test_every_bluetooth_profile_can_be_emulated() -> None:
         firmware = firmware_for(SensorSetup(sensor="one", profile=profile), booted_ns=0)
         assert firmware.samples_per_packet >= 1
     assert worn("left").device in {profile.id for profile in able}
+
+
+def test_a_held_up_program_does_not_make_the_sensor_remember_for_ever() -> None:
+    async def scene(room: Room) -> None:
+        client = await room.connect("left")
+        host = Host(room["left"])
+        await host.start(client)
+        await until(lambda: host.samples > 3)
+        time.sleep(2.0)  # noqa: ASYNC251  the event loop is what is held up
+        await until_samples(host, 90)
+        numbers = [one.first for one in room.sent["left"]]
+        assert 60 <= max(np.diff(numbers)) <= 100
+        assert room["left"].counts.overflowed >= 60
+
+    in_room(scene, ("left",))

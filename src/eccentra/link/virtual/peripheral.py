@@ -28,6 +28,7 @@ from eccentra.samples import NS_PER_S, Times
 
 __all__ = ["SensorCounts", "Sent", "VirtualSensor"]
 
+_BUFFER_S = 1.0
 _SWITCH_OFF_S = 0.05  # the command is still acknowledged
 
 
@@ -56,12 +57,17 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SensorCounts(msgspec.Struct, kw_only=True):
-    """What a sensor has done since it was started; ``withheld`` samples nobody had subscribed to."""
+    """What a sensor has done since it was started.
+
+    ``withheld`` samples were sent to nobody; ``overflowed`` ones did not fit into its memory while this
+    program was held up.
+    """
 
     writes: int = 0
     packets: int = 0
     samples: int = 0
     withheld: int = 0
+    overflowed: int = 0
 
 
 class VirtualSensor:
@@ -291,6 +297,12 @@ class VirtualSensor:
             wait = self._due_s(int(t_ns[-1])) - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
+            elif wait < -_BUFFER_S:
+                # this program was held up; a sensor's memory holds so much and no more
+                reached = tape.first_after(self.true_ns() - round(_BUFFER_S * NS_PER_S))
+                self.counts.overflowed += reached - first
+                first = reached
+                continue
             await self._send(stream, first, t_ns, self.firmware.encode(t_ns, x[:, columns]))
             first += count
 
