@@ -37,6 +37,8 @@ format: $(DEV_STAMP)
 bench: $(DEV_STAMP)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/mqtt_latency.py
+	$(BIN)/python benchmarks/link_cost.py
 
 $(STAMP): pyproject.toml
 ifneq ($(UV),)

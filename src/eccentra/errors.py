@@ -18,8 +18,10 @@ counter instead, see :mod:`eccentra.events`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eccentra.events import StationReason
+if TYPE_CHECKING:  # every start of the program imports this module: keep it light
+    from eccentra.events import StationReason
 
 __all__ = [
     "DecodeError",

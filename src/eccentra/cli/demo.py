@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import secrets
 import sys
 import tempfile
 import time
@@ -74,6 +73,8 @@ def demo(
 
 
 def _header(simulation: Simulation, exercise: str) -> Header:
+    import secrets
+
     from eccentra import __version__
     from eccentra.exercises import load_exercise
     from eccentra.session import Header, Settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,6 +70,8 @@ def emulate(
     for name, profile in zip(names, profiles, strict=True):
         sensor = athlete.sensors[name]
         typer.echo(f"{name}: {profile.name} as {sensor.name!r}, address {sensor.address}")
+    import asyncio
+
     asyncio.run(_run(athlete, planned, simulation.truth.duration_s if once else None))
 
 
@@ -128,6 +129,8 @@ def _sensor(profile: DeviceProfile, place: str) -> SensorSpec:
 
 async def _run(athlete: VirtualAthlete, faults: list[Fault], duration_s: float | None) -> None:
     """On the air until the session ends, or for ever."""
+    import asyncio
+
     from eccentra.link.virtual.faults import play
 
     try:
@@ -144,6 +147,8 @@ async def _run(athlete: VirtualAthlete, faults: list[Fault], duration_s: float |
 
 async def _report(athlete: VirtualAthlete) -> None:
     """Now and then how much has been sent."""
+    import asyncio
+
     before: dict[str, int] = {}
     while True:
         await asyncio.sleep(_REPORT_S)

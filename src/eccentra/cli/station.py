@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +55,8 @@ def station(
     continued. Ctrl-C ends the session; the signal TERM lets it rest until the next start.
     Commands are typed while it runs: start, stop, set, tare, calibrate, mark, undo, report, resend, quit.
     """
+    import asyncio
+
     from eccentra.cli.room_watch import RoomWatch
     from eccentra.cli.runner import Runner, alone
     from eccentra.datafolder import user_folder

@@ -78,7 +78,7 @@ def timed_writes(folder: Path) -> list[float]:
 
 def _speed(folder: Path, times: list[float]) -> Finding:
     typical, worst = statistics.median(times), max(times)
-    found = f"{folder} is writable; a committed write takes {typical:.1f} ms, the slowest {worst:.0f} ms"
+    found = f"{folder} is writable; a committed write takes {typical:.1f} ms, the slowest {worst:.1f} ms"
     advice = "use a faster disk (no network folder, no worn memory card); ECCENTRA_HOME sets another folder"
     if typical >= _SLOWEST_MS:
         return failed("disk.write", found, advice)

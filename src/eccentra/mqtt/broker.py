@@ -103,6 +103,8 @@ class EmbeddedBroker:
                 f"cannot listen there ({os.strerror(error.errno or 0)}); if a broker runs on this port "
                 f"already, use mqtt://{self.host}:{self.port}, else embedded://:0 for any free port",
             ) from error
+        # accepted sockets inherit it; asyncio sets it on those of its own listeners only
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = int(listening.getsockname()[1])
         return listening
 
