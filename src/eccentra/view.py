@@ -232,7 +232,7 @@ def _sensor_table(rows: tuple[SensorRow, ...]) -> Table:
         cells: list[str | Text] = [row.sensor, row.what, rate, loss, f"{row.missing_s:.2f} s", residual]
         if signal:
             cells.append("-" if row.rssi_dbm is None else f"{row.rssi_dbm} dBm")
-        table.add_row(*cells, Text(row.state, style="green" if row.state == "ok" else "bold red"))
+        table.add_row(*cells, Text(row.state, style="green" if row.state.startswith("ok") else "bold red"))
     return table
 
 

@@ -123,8 +123,9 @@ class RoomWatch:
         if self._published_ns is None or now_ns - self._published_ns >= _HEALTH_NS:
             self._published_ns = now_ns
             for name, health in state.health.items():
-                rssi = links[name].rssi_dbm if name in links else None
-                publish(name, health_message(self._wanted[name], health, rates[name], rssi))
+                link = links.get(name)
+                signal = (None, None) if link is None else (link.rssi_dbm, link.battery_pct)
+                publish(name, health_message(self._wanted[name], health, rates[name], *signal))
 
     def _row(
         self, name: str, health: LinkHealth | None, link: LinkStatus | None, rate_hz: float | None
@@ -143,7 +144,7 @@ class RoomWatch:
             residual_ms=None if health is None else row.residual_ms,
             loss_pct=row.loss_pct,
             rssi_dbm=None if link is None else link.rssi_dbm,
-            state="ok" if word == "streaming" else word,
+            state=_with_battery("ok" if word == "streaming" else word, link),
         )
 
     def _broker(self, broker: Health) -> tuple[str, ...]:
@@ -155,6 +156,12 @@ class RoomWatch:
 
 def _words(note: StationNoted) -> str:
     return note.detail + (f"; {note.advice}" if note.advice else "")
+
+
+def _with_battery(word: str, link: LinkStatus | None) -> str:
+    if link is None or link.battery_pct is None or word != "ok":
+        return word
+    return f"ok, battery {link.battery_pct:.0f} %"
 
 
 def _link_word(link: LinkStatus) -> str:

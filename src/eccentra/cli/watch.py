@@ -61,7 +61,11 @@ def sensor_row(setup: SensorSetup, health: LinkHealth, rate_hz: float | None) ->
 
 
 def health_message(
-    setup: SensorSetup, health: LinkHealth, rate_hz: float | None, rssi_dbm: int | None = None
+    setup: SensorSetup,
+    health: LinkHealth,
+    rate_hz: float | None,
+    rssi_dbm: int | None = None,
+    battery_pct: float | None = None,
 ) -> SensorHealth:
     """A sensor's health as it is published."""
     state = sensor_state(health)
@@ -69,6 +73,7 @@ def health_message(
         rate_hz=rate_hz,
         loss_pct=_loss_pct(rate_hz, setup.rate),
         rssi_dbm=rssi_dbm,
+        battery_pct=battery_pct,
         clock_residual_ms=health.residual_ms,
         quality="ok" if state == "ok" else "flagged",
         flags=() if state == "ok" else (state.replace(" ", "_"),),
