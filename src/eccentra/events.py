@@ -104,6 +104,11 @@ class FaultId(StrEnum):
     PELVIS_ROTATED = "pelvis_rotated"
     KNEE_BENT = "knee_bent"
     OFF_PLANE = "off_plane"
+    HIP_SAG = "hip_sag"
+    HIP_PIKE = "hip_pike"
+    HIP_HIKE = "hip_hike"
+    DIPPED = "dipped"
+    SHAKY = "shaky"
 
 
 class Flag(StrEnum):
@@ -130,6 +135,7 @@ class Flag(StrEnum):
     SATURATED = "saturated"
     COUNT_UNSURE = "count_unsure"
     TIME_FROM_WALL_CLOCK = "time_from_wall_clock"
+    TOO_SHORT_FOR_METRIC = "too_short_for_metric"
 
 
 class StationReason(StrEnum):

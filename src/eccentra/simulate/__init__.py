@@ -17,10 +17,12 @@ from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remount
 from eccentra.simulate.generic import PATTERNS, Pattern, generic_session
+from eccentra.simulate.holds import Dip, HoldRep, HoldSet
 from eccentra.simulate.kits import KITS
 from eccentra.simulate.link import Clock, Link
 from eccentra.simulate.measure import Signal
 from eccentra.simulate.nordic import NordicRep, NordicSet, Stop
+from eccentra.simulate.poses import LieStill, Shift, TakePose
 from eccentra.simulate.scenario import Move, Scenario, load_scenario, scenario_from
 from eccentra.simulate.sensors import ForceErrors, ImuErrors, Limb, Mounting, SensorSpec
 from eccentra.simulate.sessions import nordic_session
@@ -34,6 +36,7 @@ __all__ = [
     "Clock",
     "ClockJump",
     "CyclicSet",
+    "Dip",
     "Disconnect",
     "Dropout",
     "Fault",
@@ -41,9 +44,12 @@ __all__ = [
     "ForceErrors",
     "GetUp",
     "Hold",
+    "HoldRep",
+    "HoldSet",
     "ImuErrors",
     "KneelDown",
     "LieDown",
+    "LieStill",
     "Limb",
     "Link",
     "Mounting",
@@ -55,11 +61,13 @@ __all__ = [
     "Remount",
     "Scenario",
     "SensorSpec",
+    "Shift",
     "Signal",
     "Simulation",
     "SitBack",
     "Stop",
     "StrapWork",
+    "TakePose",
     "TrueBreak",
     "TrueForce",
     "TrueMovement",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from eccentra.simulate.link import Link
 from eccentra.simulate.sensors import ForceErrors, ImuErrors, SensorSpec
 
@@ -37,6 +39,8 @@ _SHANK = SensorSpec(
     placement="shank",
     imu=_IMU,
 )
+_TRUNK = msgspec.structs.replace(_THIGH, id="trunk", placement="trunk")
+_PELVIS = msgspec.structs.replace(_THIGH, id="pelvis", placement="pelvis")
 _WRIST = SensorSpec(
     id="wrist",
     kind="imu",
@@ -72,4 +76,11 @@ KITS: dict[str, tuple[SensorSpec, ...]] = {
     "thigh+shank+force": (_THIGH, _SHANK, _LEFT, _RIGHT),
     "force": (_LEFT, _RIGHT),
     "wrist": (_WRIST,),
+    "shank": (_SHANK,),
+    "trunk": (_TRUNK,),
+    "pelvis": (_PELVIS,),
+    "thigh+pelvis": (_THIGH, _PELVIS),
+    "thigh+shank+pelvis": (_THIGH, _SHANK, _PELVIS),
+    "trunk+thigh": (_TRUNK, _THIGH),
+    "trunk+thigh+pelvis": (_TRUNK, _THIGH, _PELVIS),
 }

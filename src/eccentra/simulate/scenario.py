@@ -14,14 +14,30 @@ from eccentra.simulate.athlete import Athlete
 from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import Fault
+from eccentra.simulate.holds import HoldSet
 from eccentra.simulate.kits import KITS
 from eccentra.simulate.nordic import NordicSet
+from eccentra.simulate.poses import LieStill, Shift, TakePose
 from eccentra.simulate.sensors import Limb, SensorSpec
 
 __all__ = ["Move", "Scenario", "load_scenario", "scenario_from"]
 
 Move = (
-    Hold | Walk | KneelDown | GetUp | Fidget | StrapWork | SitBack | LieDown | NordicSet | CyclicSet | PickUp
+    Hold
+    | Walk
+    | KneelDown
+    | GetUp
+    | Fidget
+    | StrapWork
+    | SitBack
+    | LieDown
+    | NordicSet
+    | CyclicSet
+    | PickUp
+    | TakePose
+    | LieStill
+    | Shift
+    | HoldSet
 )
 
 
@@ -47,7 +63,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     name: str = ""
-    exercise: Literal["nordic", "generic"] = "nordic"
+    exercise: Literal["nordic", "generic", "hold"] = "nordic"
     athlete: Athlete = Athlete()
     limb: Limb = Limb()
     timeline: tuple[Move, ...]

@@ -89,7 +89,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     """All that happened."""
 
     duration_s: float
-    exercise: Literal["nordic", "generic"]
+    exercise: Literal["nordic", "generic", "hold"]
     sets: tuple[TrueSet, ...]
     movements: tuple[TrueMovement, ...]
 

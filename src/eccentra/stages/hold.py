@@ -1,0 +1,224 @@
+"""Isometric holds: bridges and planks, with one or two motion sensors worn in any way.
+
+A hold leaves a rest pose (lying, kneeling) in one stroke, stays in the raised pose within sway, and leaves
+it again. One repetition per hold: up (concentric), hold (isometric), down (eccentric). Mounting is unknown,
+so all comes from how far "up" turns in the sensor's frame. This file holds the parameters (the ``[stage]``
+table):
+
+- :mod:`eccentra.stages.hold_run` follows poses while they happen and decides what is a hold,
+- :mod:`eccentra.stages.hold_measure` takes one apart, :mod:`eccentra.stages.hold_rep` writes it down,
+- :mod:`eccentra.stages.rules` applies the exercise's rules.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from eccentra.events import FaultId, Reason
+from eccentra.samples import Placement, StreamInfo
+from eccentra.stages import EventRun
+from eccentra.stages.rules import Rule, Spec, check_rules
+
+__all__ = ["METRICS", "EndRule", "FarRule", "MeasureRule", "PoseRule", "RiseRule", "Stage", "WalkRule"]
+
+# What rules of an exercise may name; courses start at the begin of the hold.
+METRICS = {
+    "hold_s": Spec("s"),
+    "concentric_s": Spec("s"),
+    "eccentric_s": Spec("s"),
+    "tut_s": Spec("s"),
+    "sway_sd_deg": Spec("deg"),
+    "sway_speed_deg_s": Spec("deg/s"),
+    "sway_growth": Spec("1"),
+    "sag_deg": Spec("deg"),
+    "hike_deg": Spec("deg"),
+    "rom_deg": Spec("deg"),
+    "dips": Spec("1"),
+    "drop_deg": Spec("deg", course=True),
+    "turn_deg": Spec("deg", course=True),
+}
+
+
+class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rest poses.
+
+    Attributes
+    ----------
+    quiet_s, quiet_deg
+        A pose is held when "up" moves by less than ``quiet_deg`` in ``quiet_s``.
+    near_deg
+        Within this of the rest pose one is in it.
+    """
+
+    quiet_s: float
+    quiet_deg: float
+    near_deg: float
+
+
+class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What leads to a hold.
+
+    Attributes
+    ----------
+    least_deg, most_deg
+        The raised pose is so far from the rest pose; what goes further is getting into position.
+    longest_s
+        The way up takes no longer.
+    settle_s, settle_deg, settle_share
+        The raised pose is reached when the lean stays within ``settle_deg``, or this share of the rise if
+        that is less, for ``settle_s``.
+    back_share
+        Falling back by this share of the way before the pose is reached is rocking, not rising.
+    sure_deg
+        A smaller rise needs a second witness: the raised pose is unsteadier than the rest pose.
+    lively_ratio
+        Unsteadier means: "up" moves faster by this factor.
+    """
+
+    least_deg: float
+    most_deg: float
+    longest_s: float
+    settle_s: float
+    settle_deg: float
+    settle_share: float
+    back_share: float
+    sure_deg: float
+    lively_ratio: float
+
+
+class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ends a hold.
+
+    Attributes
+    ----------
+    least_s
+        A shorter stay is no hold.
+    drop_deg, drop_share, drop_s
+        It ends when the lean is off by more than ``drop_deg`` (or this share of the rise, if that is less)
+        for longer than ``drop_s``; a shorter dip does not end it.
+    dip_s
+        A dip shorter than this is sway.
+    leave
+        ``back``: it is a hold only if one comes back towards the rest pose; ``any``: one may leave anywhere,
+        and going further away ends it like dropping.
+    turn_deg
+        Turned away by more than this about any other axis is off as well.
+    home_share
+        Down means within this share of the rise from the rest pose.
+    stop_deg_s, stop_share, stop_s
+        The way down has ended when the lean has been slower than ``stop_deg_s``, or this share of its fastest
+        if that is more, for ``stop_s``.
+    longest_s
+        The way down takes no longer.
+    sway_ratio, sway_deg, sway_window_s, sway_base_s
+        It also ends when the SD of the lean over ``sway_window_s`` is more than ``sway_ratio`` times that of
+        its first ``sway_base_s``, and more than ``sway_deg``, for ``drop_s``.
+    """
+
+    least_s: float
+    drop_deg: float
+    drop_share: float
+    drop_s: float
+    dip_s: float
+    leave: Literal["back", "any"]
+    turn_deg: float
+    home_share: float
+    stop_deg_s: float
+    stop_share: float
+    stop_s: float
+    longest_s: float
+    sway_ratio: float
+    sway_deg: float
+    sway_window_s: float
+    sway_base_s: float
+
+
+class WalkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Walking shakes every place of the body: r.m.s. of the specific force's size about gravity in m/s²."""
+
+    shake: float
+
+
+class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a hold is taken apart.
+
+    Attributes
+    ----------
+    smooth_s
+        Smoothing (SD of a Gaussian) of lean and rate.
+    stroke_deg_s, stroke_share
+        A stroke is faster than this and makes at least this share of the rise.
+    least_noise_deg_s
+        Speeds below this are never used for boundaries.
+    edge_s
+        Sway is taken so far away from the ends of the hold.
+    """
+
+    smooth_s: float
+    stroke_deg_s: float
+    stroke_share: float
+    least_noise_deg_s: float
+    edge_s: float
+
+
+class FarRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Holds entered from a pose far away (kneeling), which lying down to rest looks like as well.
+
+    Attributes
+    ----------
+    most_deg
+        The furthest rest pose.
+    lively_deg_s
+        In the raised pose "up" moves at least so fast: the floor does not carry it.
+    """
+
+    most_deg: float
+    lively_deg_s: float
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All parameters of the exercise's stage.
+
+    Attributes
+    ----------
+    sensors
+        Placements that can see a hold, best first; the first one worn is used.
+    hip
+        +1 or -1: sign with which rise of the thigh adds to that of the pelvis in the hip angle; 0: not known.
+    set_gap_s
+        A set ends so long after its last hold.
+    validity
+        Rules that make a counted hold invalid; their ids are reasons.
+    faults
+        Rules whose breaking is a fault of technique.
+    """
+
+    sensors: tuple[Placement, ...]
+    hip: int
+    set_gap_s: float
+    pose: PoseRule
+    rise: RiseRule
+    end: EndRule
+    walk: WalkRule
+    phases: MeasureRule
+    far: FarRule | None = None
+    validity: tuple[Rule, ...] = ()
+    faults: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sensors:
+            raise ValueError("sensors is empty, expected at least one placement")
+        if self.hip not in (-1, 0, 1):
+            raise ValueError(f"hip is {self.hip}, expected -1, 0 or 1")
+        if not 0.0 < self.pose.near_deg < self.rise.least_deg < self.rise.most_deg:
+            raise ValueError("expected 0 < pose.near_deg < rise.least_deg < rise.most_deg")
+        check_rules(self.validity, Reason, METRICS)
+        check_rules(self.faults, FaultId, METRICS)
+
+    def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
+        """Begin a run on aligned rows, with the best of the sensors that are worn."""
+        from eccentra.stages.hold_run import HoldRun
+
+        return HoldRun(self, info, first_set)

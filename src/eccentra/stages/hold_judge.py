@@ -1,0 +1,181 @@
+"""What counts as a hold: measured, checked, entered into the sets; and what is refused, with the reason."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eccentra.events import Event, Reason
+from eccentra.samples import NS_PER_S, StreamInfo
+from eccentra.stages.history import History
+from eccentra.stages.hold import Stage
+from eccentra.stages.hold_measure import Measured, measure
+from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
+from eccentra.stages.hold_track import Held, Rise
+from eccentra.stages.inclination import Vector, angle_between
+from eccentra.stages.nordic_grid import Columns
+from eccentra.stages.sets import SetBook
+
+__all__ = ["BEFORE_NS", "Judge"]
+
+# Rows from before the way up that measuring needs: a soft start takes some seconds to leave the rest pose.
+BEFORE_NS = 5 * NS_PER_S
+# Small movements that follow each other so closely are told as one.
+_TOGETHER_NS = 3 * NS_PER_S
+# Swings of walking come one to two a second.
+_SWINGS = 4
+_SWING_NS = 2 * NS_PER_S
+
+
+class Judge:
+    """State: the sets, and movements that are still to be told as one."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        info: StreamInfo,
+        columns: Columns,
+        step_ns: int,
+        history: History,
+        first_set: int,
+    ) -> None:
+        self._stage, self._info, self._columns = stage, info, columns
+        self._step_ns, self._history = step_ns, history
+        self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
+        self.counted = 0
+        self.gyroscope = True
+        self._free_from = -(1 << 62)  # since ever: times may be negative
+        self._noise: tuple[int, int, int, Reason] | None = None
+        self._usual: tuple[Vector, Vector] | None = None
+
+    def decide(
+        self,
+        held: Held,
+        now: int,
+        out: list[Event],
+        *,
+        ended: bool,
+        lost: bool = False,
+        steady: bool = True,
+        far: bool = False,
+    ) -> bool:
+        """A hold is over: count it or refuse it; whether it counts.
+
+        Parameters
+        ----------
+        ended, lost, steady, far
+            As in :class:`~eccentra.stages.hold_rep.Circumstances`.
+        """
+        if held.unsure:
+            self.refuse(held.since, now, now, Reason.GAP, out)
+            return False
+        if not ended and not lost and steady and not self._familiar(held):
+            # a pose that was not left again may be anything, unless it was held before
+            self.refuse(held.since, now, now, Reason.UNFINISHED, out)
+            return False
+        rule = self._stage.rise
+        resting = held.rest_lively
+        witness = held.rise >= rule.sure_deg
+        if not witness and (resting is None or held.lively < rule.lively_ratio * resting):
+            self.refuse(held.since, now, now, Reason.TOO_SMALL, out)
+            return False
+        m = self._measure(held, now)
+        if m is None:
+            self.refuse(held.since, now, now, Reason.IRREGULAR, out)
+            return False
+        stay = (m.last if m.leave is None else m.leave) - m.top
+        if stay < self._stage.end.least_s:
+            last = m.last if m.end is None else m.end
+            self.refuse(m.t0 + round(m.start * 1e9), m.t0 + round(last * 1e9), now, Reason.TOO_SHORT, out)
+            return False
+        self.tell(now, out)
+        known = Circumstances(
+            ended=ended and not lost,
+            steady=steady,
+            lost=lost,
+            far=far,
+            witness=witness,
+            dips=len(held.dips),
+            gyroscope=self.gyroscope,
+        )
+        rep = write_repetition(m, self._stage, known, self._info, now_ns=now)
+        index, events = self.book.count(rep.start_us, rep.end_us)
+        out += events
+        out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
+        self._free_from = rep.end_us * 1000
+        self.counted += 1
+        self._usual = (held.home, held.pose)
+        return True
+
+    def _familiar(self, held: Held) -> bool:
+        """Whether rest pose and raised pose are those of the last hold that was seen whole."""
+        if self._usual is None:
+            return False
+        near = 0.5 * held.rise
+        return (
+            angle_between(self._usual[0], held.home) < near
+            and angle_between(self._usual[1], held.pose) < near
+        )
+
+    def decide_far(self, held: Held, left: int | None, now: int, out: list[Event]) -> bool:
+        """A pose far from the one before was left at ``left`` (``None``: not yet): held, or rested in."""
+        far = self._stage.far
+        assert far is not None
+        until = now if left is None else left
+        if until - held.settled < self._stage.end.least_s * NS_PER_S or held.lively < far.lively_deg_s:
+            self.refuse(held.since, until, now, Reason.SETUP, out)
+            return False
+        held.drop = left
+        return self.decide(held, now, out, ended=left is not None, far=True)
+
+    def _measure(self, held: Held, now: int) -> Measured | None:
+        begin = max(held.since - BEFORE_NS, self._free_from)
+        t, x = self._history.rows(begin, now)
+        return measure(
+            t,
+            x,
+            held.moments,
+            self._columns,
+            hip=self._stage.hip,
+            step_ns=self._step_ns,
+            rule=self._stage.phases,
+        )
+
+    def refuse(self, start: int, end: int, now: int, reason: Reason, out: list[Event]) -> None:
+        """A movement that is no hold, in ns."""
+        self.tell(now, out)
+        out += self.book.reject(start // 1000, end // 1000, now // 1000, reason)
+
+    def noise(self, way: Rise, end: int, out: list[Event]) -> None:
+        """A movement away from the rest pose and back; several in a row are told as one."""
+        rule = self._stage.rise
+        if way.gap:
+            reason = Reason.GAP
+        elif way.peak > rule.most_deg:
+            reason = Reason.SETUP
+        else:
+            reason = Reason.TOO_SHORT if way.turns <= 1 else Reason.IRREGULAR
+        if way.shake > self._stage.walk.shake:
+            reason = Reason.WALKING
+        old = self._noise
+        if old is not None and way.since - old[1] > _TOGETHER_NS:
+            self.tell(end, out)
+            old = None
+        if old is None:
+            self._noise = (way.since, end, max(way.turns, 1), reason)
+            return
+        same = reason if reason is old[3] else Reason.WALKING
+        if Reason.WALKING not in (reason, old[3]):
+            same = reason if reason is old[3] else Reason.IRREGULAR
+        self._noise = (old[0], end, old[2] + max(way.turns, 1), same)
+
+    def tell(self, now: int, out: list[Event]) -> None:
+        """Tell the movements that wait."""
+        noise, self._noise = self._noise, None
+        if noise is None:
+            return
+        start, end, swings, reason = noise
+        if reason is Reason.TOO_SHORT and swings > 1:
+            reason = Reason.IRREGULAR
+        if reason is not Reason.GAP and swings >= _SWINGS and (end - start) / swings < _SWING_NS:
+            reason = Reason.WALKING
+        out += self.book.reject(start // 1000, end // 1000, now // 1000, reason)

@@ -1,0 +1,88 @@
+"""The last moments of "up", looked at every 50 ms: how fast, how quiet, how far apart."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import radians, sin
+
+from eccentra.samples import NS_PER_S
+from eccentra.stages.inclination import Vector
+
+__all__ = ["TICK_NS", "Recent", "chord2"]
+
+TICK_NS = 50_000_000
+_DEG = 57.29577951308232
+
+
+def chord2(angle_deg: float) -> float:
+    """Squared distance of two unit vectors at this angle."""
+    half = 2.0 * sin(radians(angle_deg) / 2.0)
+    return half * half
+
+
+def _apart2(a: Vector, b: Vector) -> float:
+    dx, dy, dz = a[0] - b[0], a[1] - b[1], a[2] - b[2]
+    return dx * dx + dy * dy + dz * dz
+
+
+class Recent:
+    """State: "up" of the last moments.
+
+    Parameters
+    ----------
+    quiet_s, quiet_deg
+        A pose is quiet when "up" was within ``quiet_deg`` for ``quiet_s``.
+    keep_s
+        How much is kept.
+    """
+
+    def __init__(self, quiet_s: float, quiet_deg: float, keep_s: float) -> None:
+        self._quiet = round(quiet_s * NS_PER_S / TICK_NS)
+        self._quiet2 = chord2(quiet_deg)
+        self._ups: deque[tuple[int, Vector]] = deque(maxlen=max(self._quiet, self.ticks(keep_s)) + 1)
+
+    @staticmethod
+    def ticks(seconds: float) -> int:
+        """Number of ticks in so many seconds."""
+        return round(seconds * NS_PER_S / TICK_NS)
+
+    def clear(self) -> None:
+        """Forget all: time was lost."""
+        self._ups.clear()
+
+    def push(self, t: int, u: Vector) -> float:
+        """Take one moment; gives the step from the one before in deg/s (0 without one)."""
+        ups = self._ups
+        ups.append((t, u))
+        if len(ups) < 2:
+            return 0.0
+        before, v = ups[-2]
+        return float(_DEG * NS_PER_S * _apart2(u, v) ** 0.5 / (t - before))
+
+    @property
+    def speed(self) -> float:
+        """Speed of "up" over the last 150 ms in deg/s; 99 when not known."""
+        ups = self._ups
+        if len(ups) < 4:
+            return 99.0
+        (past, v), (t, u) = ups[-4], ups[-1]
+        return float(_DEG * NS_PER_S * _apart2(u, v) ** 0.5 / (t - past))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a pose is held."""
+        return self.within(self._quiet, self._quiet2)
+
+    def within(self, ticks: int, most2: float) -> bool:
+        """Whether "up" stayed within a squared distance of where it is now for so many ticks."""
+        ups = self._ups
+        if len(ups) <= ticks:
+            return False
+        u = ups[-1][1]
+        return all(_apart2(u, ups[-1 - k][1]) <= most2 for k in range(1, ticks + 1))
+
+    @property
+    def middle(self) -> Vector:
+        """Pose in the middle of the last quiet time: inside a rest, not at its edge."""
+        ups = self._ups
+        return ups[-1 - min(self._quiet, len(ups) - 1) // 2][1]

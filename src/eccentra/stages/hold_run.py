@@ -1,0 +1,329 @@
+"""Holds while they happen: rest pose, way up, raised pose, way down.
+
+Every 50 ms of session time "up" in the sensor's frame is looked at. The numbers come from
+:mod:`eccentra.stages.hold_measure` once something has ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
+from eccentra.samples import NS_PER_S, Block, StreamInfo
+from eccentra.stages.history import History
+from eccentra.stages.hold import Stage
+from eccentra.stages.hold_judge import BEFORE_NS, Judge
+from eccentra.stages.hold_pose import TICK_NS, Recent, chord2
+from eccentra.stages.hold_track import Held, Rise
+from eccentra.stages.inclination import Vector, angle_between
+from eccentra.stages.live import LiveState
+from eccentra.stages.nordic_grid import Columns
+
+__all__ = ["HoldRun"]
+
+_GAP_NS = 4 * TICK_NS
+# At the start of a recording a pose that turns slower than this is at rest.
+_SLOW_DEG_S = 3.0
+
+
+class HoldRun:
+    """State of the run.
+
+    Parameters
+    ----------
+    stage
+        Parameters.
+    info
+        Aligned rows of at least one of the stage's sensors.
+    first_set
+        Index of the first set.
+    """
+
+    def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self._stage = stage
+        self._place, self._columns = columns_of(info, stage)
+        self._history = History()
+        self._recent = Recent(stage.pose.quiet_s, stage.pose.quiet_deg, stage.rise.settle_s)
+        self._judge = Judge(
+            stage, info, self._columns, round(NS_PER_S / info.rate_hz), self._history, first_set
+        )
+        self._home: Vector | None = None
+        self._near = self._quiet_from = 0
+        self._first = True
+        self._seen = False
+        self._rest_lively: float | None = None
+        self._rise: Rise | None = None
+        self._held: Held | None = None
+        self._far: Held | None = None
+        self._t = 0
+        self._angle: float | None = None
+        self._phase = "rest"
+
+    # -- the run ------------------------------------------------------------------------------------
+
+    def push(self, block: Block) -> Sequence[Event]:
+        """Take aligned rows, give the events they decide."""
+        self._history.push(block)
+        out: list[Event] = []
+        x = block.x
+        for i, t in enumerate(block.t.tolist()):
+            if t % TICK_NS == 0:
+                self._tick(t, x[i].tolist(), out)
+        return out
+
+    def finish(self) -> Sequence[Event]:
+        """Decide what is open."""
+        out: list[Event] = []
+        held = self._held
+        if held is not None:
+            self._judge.decide(held, self._t, out, ended=held.came_down)
+        elif self._far is not None:
+            self._judge.decide_far(self._far, None, self._t, out)
+        elif self._rise is not None and self._rise.peak >= self._stage.rise.least_deg:
+            self._judge.refuse(self._rise.since, self._t, self._t, Reason.UNFINISHED, out)
+        self._held = self._far = self._rise = None
+        out += self._judge.book.finish(self._t // 1000)
+        return out
+
+    def undo(self, t_us: int) -> Sequence[Event]:
+        """Take the last counted repetition back: somebody says that it was none."""
+        return self._judge.book.undo(t_us)
+
+    def live(self) -> LiveState:
+        """What a screen shows now; ``tut_s`` runs during a hold and then stays at the last one's."""
+        book = self._judge.book
+        going = self._held or (self._rise if self._rise is not None and self._rise.clean else None)
+        last = book.reps[-1].value("tut_s") if book.open and book.reps else None
+        return LiveState(
+            t_us=self._t // 1000,
+            phase=self._phase,
+            set_index=max(book.set_index, 0),
+            reps=book.live_reps if book.open else 0,
+            session_reps=self._judge.counted,
+            angle_deg=self._angle,
+            tut_s=(self._t - going.since) / NS_PER_S if going is not None else last,
+        )
+
+    # -- every 50 ms --------------------------------------------------------------------------------
+
+    def _tick(self, t: int, row: list[float], out: list[Event]) -> None:
+        at = self._columns.up
+        u = (row[at], row[at + 1], row[at + 2])
+        if u[0] != u[0]:
+            return
+        before, self._t = self._t, t
+        if self._seen and t - before > _GAP_NS:
+            self._recent.clear()
+            self._after_gap(before, t, u, out)
+        self._seen = True
+        step = self._recent.push(t, u)
+        if self._held is not None:
+            self._stay(self._held, t, u, row, step, out)
+        elif self._rise is not None:
+            self._go(self._rise, t, u, row, out)
+        elif self._home is None:
+            self._seek(t, row, out)
+        else:
+            self._rest(self._home, t, u, step, out)
+        if self._far is not None and self._held is None and self._rise is None:
+            self._far.live_on(step)
+        if not t % NS_PER_S:
+            self._each_second(t, out)
+
+    def _each_second(self, t: int, out: list[Event]) -> None:
+        going = [way.since for way in (self._held, self._far) if way is not None]
+        rise = self._rise
+        if rise is not None and rise.clean:
+            going.append(rise.since)
+        if not going:
+            out += self._judge.book.tick(t // 1000)
+        self._history.drop_before(min([t, *going]) - 2 * BEFORE_NS)
+
+    def _after_gap(self, before: int, t: int, u: Vector, out: list[Event]) -> None:
+        """Rows were missing from ``before`` to ``t``."""
+        held, home = self._held, self._home
+        if self._rise is not None:
+            self._rise.gap, self._rise.clean = True, False
+        if held is not None:
+            if held.drop is None and held.off(u, held.angle(u)) > held.limit():
+                held.drop = before
+                self._judge.decide(held, before, out, ended=False, lost=True)
+                self._leave(t, None, out)
+            return
+        rule = self._stage.rise
+        if home is None or self._rise is not None:
+            return
+        away = angle_between(home, u)
+        if away > self._stage.pose.near_deg:
+            # it may have gone up in the gap: what comes then is not known to be a hold
+            self._rise = Rise(self._stage, before, home, u, self._rest_lively, clean=False)
+            self._rise.gap = True
+            self._far = None
+            if rule.least_deg <= away <= rule.most_deg:
+                self._hold(self._rise, t, u, out)
+
+    def _seek(self, t: int, row: list[float], out: list[Event]) -> None:
+        """No rest pose is known: the next one that is held will do, the first moment if it is slow."""
+        recent = self._recent
+        if not (recent.quiet or (self._first and recent.speed < _SLOW_DEG_S)):
+            return
+        self._first = False
+        self._home, self._near = recent.middle, t
+        self._rest_lively = None
+        out.append(CalibrationDone(t_us=t // 1000, what="rest pose"))
+        if row[self._columns.rate] != row[self._columns.rate] and self._judge.gyroscope:
+            self._judge.gyroscope = False
+            out.append(QualityNoted(t_us=t // 1000, flag=Flag.NO_GYROSCOPE, detail=self._place))
+
+    def _rest(self, home: Vector, t: int, u: Vector, step: float, out: list[Event]) -> None:
+        if angle_between(home, u) >= self._stage.pose.near_deg:
+            self._rise = Rise(self._stage, self._near, home, u, self._rest_lively, clean=True)
+            return
+        self._near, self._angle = t, 0.0
+        if self._recent.quiet:
+            self._home = self._recent.middle
+            lively = self._rest_lively
+            self._rest_lively = step if lively is None else lively + 0.05 * (step - lively)
+            if t - self._quiet_from > NS_PER_S:
+                self._judge.tell(t, out)
+        else:
+            self._quiet_from = t
+
+    def _go(self, way: Rise, t: int, u: Vector, row: list[float], out: list[Event]) -> None:
+        """Away from the rest pose: until one is back, or in another pose."""
+        d = way.step(t, u, self._force(row))
+        self._angle = d
+        rule = self._stage.rise
+        if d < self._stage.pose.near_deg:
+            if way.peak >= rule.least_deg:
+                self._judge.noise(way, t, out)
+            self._leave(t, way.home, out)
+            return
+        if way.clean and d >= rule.least_deg:
+            self._say("concentric", t, out)
+        tolerance = min(rule.settle_deg, max(rule.settle_share * d, self._stage.pose.quiet_deg))
+        if not self._recent.within(Recent.ticks(rule.settle_s), chord2(tolerance)):
+            return
+        if rule.least_deg <= d <= rule.most_deg and (way.clean or way.gap):
+            self._hold(way, t, u, out)
+        elif d > rule.most_deg and way.clean and self._stage.far is not None:
+            self._far_pose(way, t, u, out)
+        elif self._recent.quiet:
+            if way.peak >= rule.least_deg:
+                reason = Reason.GAP if way.gap else Reason.SETUP
+                self._judge.refuse(way.since, t, t, reason, out)
+            self._leave(t, self._recent.middle, out)
+
+    def _far_pose(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
+        """A pose far away was reached in one go: it may be a hold, or the rest pose of the next ones."""
+        rule = self._stage.far
+        assert rule is not None
+        old, self._far = self._far, None
+        back = False
+        if old is not None:
+            self._judge.decide_far(old, way.since, t, out)
+            back = angle_between(old.home, u) < self._stage.end.turn_deg
+        elif angle_between(way.home, u) > rule.most_deg:
+            self._judge.refuse(way.since, t, t, Reason.SETUP, out)
+        if not back and angle_between(way.home, u) <= rule.most_deg:
+            self._far = Held(self._stage, way, t, u)
+        self._leave(t, u, out)
+
+    def _hold(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
+        self._rise = None
+        self._held = Held(self._stage, way, t, u)
+        if not self._held.unsure:
+            self._say("isometric", t, out)
+
+    def _force(self, row: list[float]) -> float:
+        """Size of the specific force in m/s²."""
+        at = self._columns.rate + 3
+        return math.sqrt(row[at] * row[at] + row[at + 1] * row[at + 1] + row[at + 2] * row[at + 2])
+
+    def _stay(self, held: Held, t: int, u: Vector, row: list[float], step: float, out: list[Event]) -> None:
+        verdict = held.step(t, u, step)
+        self._angle = held.angle(u)
+        judge = self._judge
+        if held.shaken(self._force(row)):
+            judge.refuse(held.since, t, t, Reason.WALKING, out)
+            self._leave(t, None, out)
+            return
+        match verdict:
+            case "down":
+                self._count(held, t, out)
+                self._leave(t, held.home if held.over is None else None, out, then=u)
+            case "away":
+                self._count(held, t, out)
+                self._leave(t, None, out, then=u)
+            case "again":
+                self._again(held, t, u, out)
+            case "further":
+                judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.SETUP, out)
+                self._leave(t, None, out, then=u)
+            case "lost":
+                judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.NO_RETURN, out)
+                self._leave(t, None, out)
+            case "shaky":
+                if judge.decide(held, t, out, ended=True, steady=False):
+                    self._far = None
+                self._leave(t, None, out)
+            case _:
+                off = held.drop is not None and t - held.drop > self._stage.end.dip_s * NS_PER_S
+                if not held.unsure:
+                    self._say("eccentric" if off else "isometric", t, out)
+
+    def _count(self, held: Held, t: int, out: list[Event]) -> None:
+        if self._judge.decide(held, t, out, ended=True):
+            # from a rest pose to a hold and back: the pose far away was lying down
+            self._far = None
+
+    def _again(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
+        """After the hold was over it goes up again, without having been in the rest pose.
+
+        When it stopped below for as long as a hold lasts, it was the other way round: that was the hold, and
+        the pose before it the rest pose.
+        """
+        if held.parked is not None and held.low_at - held.parked > self._stage.end.least_s * NS_PER_S:
+            self._judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+            self._held = held.turned_round(t, u)
+            return
+        self._count(held, held.low_at, out)
+        self._held = None
+        self._rise = Rise(self._stage, held.low_at, held.home, u, held.rest_lively, clean=True)
+
+    def _leave(self, t: int, home: Vector | None, out: list[Event], then: Vector | None = None) -> None:
+        """Back to resting; without a ``home`` the next pose that is held is one, or ``then`` at once."""
+        self._rise = self._held = None
+        self._home = home if home is not None else then
+        self._near = self._quiet_from = t
+        self._say("rest", t, out)
+
+    def _say(
+        self, phase: Literal["rest", "eccentric", "isometric", "concentric"], t: int, out: list[Event]
+    ) -> None:
+        """Tell the live phase when it changes."""
+        if phase == self._phase:
+            return
+        self._phase = phase
+        book = self._judge.book
+        index = book.set_index if book.open else book.set_index + 1
+        out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))
+
+
+def columns_of(info: StreamInfo, stage: Stage) -> tuple[str, Columns]:
+    """The sensor that is used, and its columns; the thigh's as well when it is another one.
+
+    Raises
+    ------
+    ValueError
+        None of the stage's sensors is worn.
+    """
+    for place in stage.sensors:
+        up, rate, gap = (info.column(f"{place}.{name}") for name in ("up_x", "rate_x", "gap"))
+        if up is not None and rate is not None and gap is not None:
+            gaps = tuple(i for i, name in enumerate(info.channels) if name.endswith(".gap"))
+            other = info.column("thigh.up_x") if place != "thigh" else None
+            return place, Columns(up=up, rate=rate, gaps=gaps, shank=other, forces={})
+    raise ValueError(f"rows have none of {', '.join(stage.sensors)}: {info.channels}")

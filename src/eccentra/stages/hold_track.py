@@ -1,0 +1,310 @@
+"""A way up and a raised pose, tick by tick: when the pose is reached, left, and when one is down again."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Literal
+
+from eccentra.samples import NS_PER_S
+from eccentra.stages.hold import Stage
+from eccentra.stages.hold_measure import Moments
+from eccentra.stages.hold_pose import TICK_NS, Recent
+from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
+
+__all__ = ["Held", "Rise", "Verdict"]
+
+Verdict = Literal["", "down", "away", "again", "further", "shaky", "lost"]
+# Level of the lean, over sway: a mean of so many ticks.
+_LEVEL_TICKS = Recent.ticks(0.7)
+_SLOW_TICKS = 4
+# Walking shakes every second with its steps, a dip one or two.
+_SECOND_TICKS = Recent.ticks(1.0)
+_SHAKEN_SECONDS = 3
+
+
+class Rise:
+    """State: away from the rest pose, no pose reached yet.
+
+    Attributes
+    ----------
+    since, home
+        Last moment in the rest pose, session time in ns, and that pose.
+    axis, peak
+        Axis about which it goes, and the furthest lean.
+    clean
+        Whether it may lead to a hold; ``gap``: rows were missing.
+    turns
+        How often it turned around by a good part of the way.
+    """
+
+    def __init__(
+        self, stage: Stage, since: int, home: Vector, u: Vector, rest_lively: float | None, *, clean: bool
+    ) -> None:
+        self._stage = stage
+        self.since, self.home, self.rest_lively, self.clean = since, home, rest_lively, clean
+        self.axis = unit(cross(home, u)) or (0.0, 0.0, 1.0)
+        self.peak = 0.0
+        self.turns = 0
+        self.gap = False
+        self._rising = True
+        self._turn = 0.0
+        self._force = [0.0, 0.0, 0.0]
+
+    def step(self, t: int, u: Vector, force: float) -> float:
+        """Take one moment; gives how far from the rest pose it is, in degrees."""
+        d = angle_between(self.home, u)
+        if d > self.peak:
+            if self.peak < 30.0:
+                self.axis = unit(cross(self.home, u)) or self.axis
+            self.peak = d
+        rule = self._stage.rise
+        least = max(self._stage.pose.near_deg, rule.back_share * self.peak)
+        if self._rising:
+            if d > self._turn:
+                self._turn = d
+            elif self._turn - d > least:
+                self._rising, self._turn = False, d
+                self.turns += 1
+        elif d < self._turn:
+            self._turn = d
+        elif d - self._turn > least:
+            self._rising, self._turn = True, d
+            self.turns += 1
+        if self.turns or t - self.since > (rule.longest_s + rule.settle_s) * NS_PER_S:
+            self.clean = False
+        if force == force:
+            for k, v in enumerate((1.0, force, force * force)):
+                self._force[k] += v
+        return d
+
+    @property
+    def shake(self) -> float:
+        """SD of the specific force's size in m/s²."""
+        n, total, squares = self._force
+        return math.sqrt(max(squares / n - (total / n) ** 2, 0.0)) if n > 4.0 else 0.0
+
+
+class Held:
+    """State: in the raised pose, or on the way down from it.
+
+    Attributes
+    ----------
+    since, settled, home, axis
+        As of the way up; when the raised pose was reached.
+    rise
+        Lean of the raised pose in degrees.
+    drop, over
+        When it went off, ``None`` while it is held; when that had lasted long enough to end the hold.
+    left
+        When the last dip was over.
+    dips
+        Begin and end of dips.
+    unsure
+        How it began is not known.
+    """
+
+    def __init__(self, stage: Stage, way: Rise, t: int, u: Vector) -> None:
+        self._stage = stage
+        self.since, self.home, self.axis, self.rest_lively = way.since, way.home, way.axis, way.rest_lively
+        self.settled = self.left = t
+        self.rise = lean(self.home, self.axis, u)
+        self.turn = math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis)))))
+        self.drop: int | None = None
+        self.over: int | None = None
+        self.low = self.rise
+        self.low_at = t
+        self.parked: int | None = None
+        self.dips: list[tuple[int, int]] = []
+        self.unsure = way.gap
+        self._leans: deque[float] = deque(maxlen=_LEVEL_TICKS)
+        self._sways: deque[float] = deque(maxlen=Recent.ticks(stage.end.sway_window_s))
+        self._base: float | None = None
+        self._shaky: int | None = None
+        self._fastest = 0.0
+        self._slow: int | None = None
+        self._live = [0.0, 0.0]
+        self._forces: list[float] = []
+        self._shaken = 0
+
+    @property
+    def pose(self) -> Vector:
+        """Up in the sensor's frame in the raised pose, by turning the rest pose."""
+        a = math.radians(self.rise)
+        side = cross(self.axis, self.home)
+        x, y, z = (h * math.cos(a) + s * math.sin(a) for h, s in zip(self.home, side, strict=True))
+        return unit((x, y, z)) or self.home
+
+    @property
+    def came_down(self) -> bool:
+        """Whether it has been in the rest pose since."""
+        return self.drop is not None and self.low <= self._stage.end.home_share * self.rise
+
+    def shaken(self, force: float) -> bool:
+        """Take the specific force's size (m/s²); whether somebody walks: shaken second after second."""
+        forces = self._forces
+        if force == force:
+            forces.append(force)
+        n = len(forces)
+        if n < _SECOND_TICKS:
+            return False
+        mean = math.fsum(forces) / n
+        shaken = math.fsum((v - mean) ** 2 for v in forces) > n * self._stage.walk.shake**2
+        forces.clear()
+        self._shaken = self._shaken + 1 if shaken else 0
+        return self._shaken >= _SHAKEN_SECONDS
+
+    @property
+    def lively(self) -> float:
+        """Mean speed of "up" in the raised pose in deg/s."""
+        return self._live[1] / self._live[0] if self._live[0] else 0.0
+
+    @property
+    def moments(self) -> Moments:
+        """What measuring has to know."""
+        return Moments(
+            since=self.since,
+            settled=self.settled,
+            left=self.left,
+            drop=self.drop,
+            rise=self.rise,
+            home=self.home,
+            dips=tuple(self.dips),
+        )
+
+    def live_on(self, step: float) -> None:
+        """Take the step of "up" since the moment before, in deg/s."""
+        self._live[0] += 1.0
+        self._live[1] += step
+
+    def angle(self, u: Vector) -> float:
+        """Lean towards the raised pose in degrees."""
+        return lean(self.home, self.axis, u)
+
+    def limit(self) -> float:
+        """Lean that may be lost."""
+        rule = self._stage.end
+        return min(rule.drop_deg, rule.drop_share * self.rise)
+
+    def off(self, u: Vector, phi: float) -> float:
+        """How far off the raised pose it is in degrees."""
+        rule = self._stage.end
+        lost = abs(self.rise - phi) if rule.leave == "any" else self.rise - phi
+        turned = abs(math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis))))) - self.turn)
+        return max(lost, turned) if turned > rule.turn_deg else lost
+
+    def step(self, t: int, u: Vector, step: float) -> Verdict:
+        """Take one moment: is it still held (empty), come down, or what else."""
+        phi = self.angle(u)
+        leans = self._leans
+        leans.append(phi)
+        if self.drop is None:
+            return self._hold(t, u, phi, step)
+        return self._leave(t, u, phi)
+
+    def _hold(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
+        stage = self._stage
+        if self._higher(t, u) and self.rise > stage.rise.most_deg:
+            return "further"
+        if self.off(u, phi) > self.limit():
+            self.drop, self.low, self.low_at = t, phi, t
+            self._fastest, self._slow, self._shaky = 0.0, None, None
+            return ""
+        self.live_on(step)
+        return "shaky" if self._sway(t, phi) else ""
+
+    def _higher(self, t: int, u: Vector) -> bool:
+        """The raised pose is reached in two goes: take the second one for it."""
+        leans, rule = self._leans, self._stage.end
+        late = rule.leave == "any" and t - self.settled > 2.0 * rule.drop_s * NS_PER_S
+        if len(leans) < _LEVEL_TICKS or late:
+            return False
+        level = math.fsum(leans) / len(leans)
+        step = max(self._stage.pose.near_deg, 0.25 * self.rise)
+        if level < self.rise + step or max(leans) - min(leans) > step:
+            return False
+        self.rise, self.settled = level, t
+        self.left = t
+        self.turn = math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis)))))
+        self._sways.clear()
+        self._base = None
+        return True
+
+    def _sway(self, t: int, phi: float) -> bool:
+        """Whether the sway has grown beyond what is a hold, for long enough."""
+        rule, sways = self._stage.end, self._sways
+        sways.append(phi)
+        n = len(sways)
+        if n < (sways.maxlen or 1) or t % (4 * TICK_NS):
+            return False
+        mean = math.fsum(sways) / n
+        sd = math.sqrt(math.fsum((v - mean) ** 2 for v in sways) / n)
+        if t - self.settled < rule.sway_base_s * NS_PER_S:
+            self._base = max(self._base or 0.0, sd)
+            return False
+        if sd <= max(rule.sway_ratio * (self._base or sd), rule.sway_deg):
+            self._shaky = None
+            return False
+        if self._shaky is None:
+            self._shaky = t
+        if t - self._shaky < rule.drop_s * NS_PER_S:
+            return False
+        self.drop = self._shaky
+        return True
+
+    def _leave(self, t: int, u: Vector, phi: float) -> Verdict:
+        """Off the raised pose: a dip, or the way down."""
+        rule = self._stage.end
+        drop = self.drop
+        assert drop is not None
+        if phi < self.low:
+            self.low, self.low_at = phi, t
+        away = t - drop
+        if self.over is None:
+            if self.off(u, phi) < 0.5 * self.limit():
+                if away > rule.dip_s * NS_PER_S:
+                    self.dips.append((drop, t))
+                    self.left = t
+                self.drop = None
+                return ""
+            if away > rule.drop_s * NS_PER_S:
+                self.over = t
+        stopped = self._stopped(t)
+        if stopped and phi <= rule.home_share * self.rise:
+            return "down"
+        if self.over is None:
+            return ""
+        if stopped:
+            if rule.leave == "any":
+                return "away"
+            if self.parked is None:
+                self.parked = t
+        back = max(self._stage.pose.near_deg, 0.25 * self.rise)
+        if phi > self.low + back and self.low < self.rise - back:
+            return "again"
+        if away > rule.longest_s * NS_PER_S and self.parked is None:
+            return "lost"
+        return ""
+
+    def _stopped(self, t: int) -> bool:
+        rule, leans = self._stage.end, self._leans
+        if len(leans) <= _SLOW_TICKS:
+            return False
+        speed = abs(leans[-1] - leans[-1 - _SLOW_TICKS]) * NS_PER_S / (_SLOW_TICKS * TICK_NS)
+        self._fastest = max(self._fastest, speed)
+        if speed > max(rule.stop_deg_s, rule.stop_share * self._fastest):
+            self._slow = None
+            return False
+        if self._slow is None:
+            self._slow = t
+        return t - self._slow >= rule.stop_s * NS_PER_S
+
+    def turned_round(self, t: int, u: Vector) -> Held:
+        """The pose that it was left for, with the pose so far as its rest pose."""
+        way = Rise(self._stage, self.drop or t, self.pose, u, None, clean=True)
+        other = Held(self._stage, way, self.parked or t, u)
+        other.rise = self.rise - self.low
+        other.unsure = self.unsure
+        other.drop, other.over = t, None
+        other.low, other.low_at = other.rise, t
+        return other
