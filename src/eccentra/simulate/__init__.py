@@ -17,6 +17,7 @@ from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remount
 from eccentra.simulate.generic import PATTERNS, Pattern, generic_session
+from eccentra.simulate.hold_sessions import hold_session
 from eccentra.simulate.holds import Dip, HoldRep, HoldSet
 from eccentra.simulate.kits import KITS
 from eccentra.simulate.link import Clock, Link
@@ -77,6 +78,7 @@ __all__ = [
     "Truth",
     "Walk",
     "generic_session",
+    "hold_session",
     "load_scenario",
     "nordic_session",
     "scenario_from",

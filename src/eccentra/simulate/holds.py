@@ -162,6 +162,7 @@ class HoldSet(
         size = rad(rep.sway_deg) * ease * (1.0 + rep.fatigue * t / t[-1])
         for channel, share in (("trunk", 1.0), ("thigh", 0.8), ("roll", 0.5)):
             pen.overlay(channel, start, share * size * _band(n, rep.sway_hz, pen.rng))
+        pen.overlay("trunk", start, rad(self.breath_deg) * ease * np.sin(2 * np.pi * 0.35 * t))
 
     def _pause(self, pen: Pen, seconds: float) -> None:
         if seconds <= 0.0:

@@ -71,6 +71,8 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         that is less, for ``settle_s``.
     back_share
         Falling back by this share of the way before the pose is reached is rocking, not rising.
+    lying_deg
+        The rest pose is so far from upright, if that is known.
     sure_deg
         A smaller rise needs a second witness: the raised pose is unsteadier than the rest pose.
     lively_ratio
@@ -84,6 +86,7 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     settle_deg: float
     settle_share: float
     back_share: float
+    lying_deg: float
     sure_deg: float
     lively_ratio: float
 
@@ -98,6 +101,8 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     drop_deg, drop_share, drop_s
         It ends when the lean is off by more than ``drop_deg`` (or this share of the rise, if that is less)
         for longer than ``drop_s``; a shorter dip does not end it.
+    follow_s
+        Dropping is measured from the level of about so long: slow sag is a fault, it does not end the hold.
     dip_s
         A dip shorter than this is sway.
     leave
@@ -121,6 +126,7 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     drop_deg: float
     drop_share: float
     drop_s: float
+    follow_s: float
     dip_s: float
     leave: Literal["back", "any"]
     turn_deg: float
@@ -136,9 +142,18 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class WalkRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Walking shakes every place of the body: r.m.s. of the specific force's size about gravity in m/s²."""
+    """Walking shakes every place of the body.
+
+    Attributes
+    ----------
+    shake
+        SD of the specific force's size in m/s², and
+    speed_deg_s
+        mean speed of "up", above both of which somebody walks.
+    """
 
     shake: float
+    speed_deg_s: float
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,6 +200,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ----------
     sensors
         Placements that can see a hold, best first; the first one worn is used.
+    upright
+        By placement, +1 or -1: whether the sensor turns away from upright or towards it on the way up. What
+        is upright is seen when somebody walks; before that nothing follows.
     hip
         +1 or -1: sign with which rise of the thigh adds to that of the pelvis in the hip angle; 0: not known.
     set_gap_s
@@ -196,6 +214,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     sensors: tuple[Placement, ...]
+    upright: dict[Placement, Literal[-1, 1]] = {}
     hip: int
     set_gap_s: float
     pose: PoseRule

@@ -45,7 +45,7 @@ class Judge:
         self.gyroscope = True
         self._free_from = -(1 << 62)  # since ever: times may be negative
         self._noise: tuple[int, int, int, Reason] | None = None
-        self._usual: tuple[Vector, Vector] | None = None
+        self.usual: tuple[Vector, Vector] | None = None
 
     def decide(
         self,
@@ -66,6 +66,8 @@ class Judge:
             As in :class:`~eccentra.stages.hold_rep.Circumstances`.
         """
         if held.unsure:
+            # what is taken for usual may be wrong: once is enough
+            self.usual = None
             self.refuse(held.since, now, now, Reason.GAP, out)
             return False
         if not ended and not lost and steady and not self._familiar(held):
@@ -103,18 +105,20 @@ class Judge:
         out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
         self._free_from = rep.end_us * 1000
         self.counted += 1
-        self._usual = (held.home, held.pose)
+        self.usual = (held.home, held.pose)
         return True
 
     def _familiar(self, held: Held) -> bool:
-        """Whether rest pose and raised pose are those of the last hold that was seen whole."""
-        if self._usual is None:
+        """Whether rest pose and raised pose are those of the last hold."""
+        return self.raised(held.home, held.pose)
+
+    def raised(self, home: Vector, pose: Vector) -> bool:
+        """Whether ``pose`` is the raised pose of the last hold, and ``home`` its rest pose."""
+        if self.usual is None:
             return False
-        near = 0.5 * held.rise
-        return (
-            angle_between(self._usual[0], held.home) < near
-            and angle_between(self._usual[1], held.pose) < near
-        )
+        rest, up = self.usual
+        near = 0.4 * angle_between(rest, up)
+        return angle_between(rest, home) < near and angle_between(up, pose) < near
 
     def decide_far(self, held: Held, left: int | None, now: int, out: list[Event]) -> bool:
         """A pose far from the one before was left at ``left`` (``None``: not yet): held, or rested in."""

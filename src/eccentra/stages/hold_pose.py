@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from math import radians, sin
+from math import fsum, radians, sin
 
 from eccentra.samples import NS_PER_S
-from eccentra.stages.inclination import Vector
+from eccentra.stages.hold import WalkRule
+from eccentra.stages.inclination import Vector, unit
 
-__all__ = ["TICK_NS", "Recent", "chord2"]
+__all__ = ["TICK_NS", "Gait", "Recent", "chord2"]
 
 TICK_NS = 50_000_000
 _DEG = 57.29577951308232
+_SECOND_TICKS = round(NS_PER_S / TICK_NS)
+# A dip shakes a second or two.
+_WALKING_S = 3
 
 
 def chord2(angle_deg: float) -> float:
@@ -86,3 +90,52 @@ class Recent:
         """Pose in the middle of the last quiet time: inside a rest, not at its edge."""
         ups = self._ups
         return ups[-1 - min(self._quiet, len(ups) - 1) // 2][1]
+
+
+class Gait:
+    """State: is somebody walking; and what is upright, the mean of "up" while walking.
+
+    Attributes
+    ----------
+    seconds
+        So many seconds of walking in a row just now.
+    upright
+        Mean of "up" in the sensor's frame in the last walk; ``None`` before one was seen.
+    """
+
+    def __init__(self, rule: WalkRule) -> None:
+        self._rule = rule
+        self._forces: list[float] = []
+        self._steps = 0.0
+        self._second = [0.0, 0.0, 0.0]
+        self._sum = [0.0, 0.0, 0.0]
+        self.seconds = 0
+        self.upright: Vector | None = None
+
+    @property
+    def walking(self) -> bool:
+        """Whether there have been some seconds of walking in a row."""
+        return self.seconds >= _WALKING_S
+
+    def push(self, u: Vector, force: float, step: float) -> None:
+        """Take "up", the size of the specific force (m/s²) and the speed of "up" (deg/s)."""
+        if force != force:
+            return
+        self._forces.append(force)
+        self._steps += step
+        for k in range(3):
+            self._second[k] += u[k]
+        n = len(self._forces)
+        if n < _SECOND_TICKS:
+            return
+        mean = fsum(self._forces) / n
+        shaken = fsum((v - mean) ** 2 for v in self._forces) > n * self._rule.shake**2
+        if shaken and self._steps > n * self._rule.speed_deg_s:
+            self.seconds += 1
+            self._sum = [a + b for a, b in zip(self._sum, self._second, strict=True)]
+            if self.walking:
+                self.upright = unit((self._sum[0], self._sum[1], self._sum[2]))
+        else:
+            self.seconds, self._sum = 0, [0.0, 0.0, 0.0]
+        self._forces.clear()
+        self._steps, self._second = 0.0, [0.0, 0.0, 0.0]

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
-from eccentra.samples import NS_PER_S, Block, StreamInfo
+from eccentra.samples import NS_PER_S, Block, Placement, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
-from eccentra.stages.hold_pose import TICK_NS, Recent, chord2
+from eccentra.stages.hold_pose import TICK_NS, Gait, Recent, chord2
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.live import LiveState
@@ -24,6 +24,9 @@ from eccentra.stages.nordic_grid import Columns
 __all__ = ["HoldRun"]
 
 _GAP_NS = 4 * TICK_NS
+# What is usual in the rest pose is the mean of its last seconds, and not known before one second.
+_REST_TICKS = Recent.ticks(3.0)
+_LEAST_TICKS = Recent.ticks(1.0)
 # At the start of a recording a pose that turns slower than this is at rest.
 _SLOW_DEG_S = 3.0
 
@@ -45,6 +48,7 @@ class HoldRun:
         self._stage = stage
         self._place, self._columns = columns_of(info, stage)
         self._history = History()
+        self._gait = Gait(stage.walk)
         self._recent = Recent(stage.pose.quiet_s, stage.pose.quiet_deg, stage.rise.settle_s)
         self._judge = Judge(
             stage, info, self._columns, round(NS_PER_S / info.rate_hz), self._history, first_set
@@ -53,7 +57,8 @@ class HoldRun:
         self._near = self._quiet_from = 0
         self._first = True
         self._seen = False
-        self._rest_lively: float | None = None
+        self._rested = 0
+        self._lively = 0.0
         self._rise: Rise | None = None
         self._held: Held | None = None
         self._far: Held | None = None
@@ -119,10 +124,12 @@ class HoldRun:
             self._after_gap(before, t, u, out)
         self._seen = True
         step = self._recent.push(t, u)
+        force = self._force(row)
+        self._gait.push(u, force, step)
         if self._held is not None:
-            self._stay(self._held, t, u, row, step, out)
+            self._stay(self._held, t, u, step, out)
         elif self._rise is not None:
-            self._go(self._rise, t, u, row, out)
+            self._go(self._rise, t, u, force, out)
         elif self._home is None:
             self._seek(t, row, out)
         else:
@@ -158,7 +165,7 @@ class HoldRun:
         away = angle_between(home, u)
         if away > self._stage.pose.near_deg:
             # it may have gone up in the gap: what comes then is not known to be a hold
-            self._rise = Rise(self._stage, before, home, u, self._rest_lively, clean=False)
+            self._rise = Rise(self._stage, before, home, u, self._rest_lively(), clean=False)
             self._rise.gap = True
             self._far = None
             if rule.least_deg <= away <= rule.most_deg:
@@ -169,9 +176,15 @@ class HoldRun:
         recent = self._recent
         if not (recent.quiet or (self._first and recent.speed < _SLOW_DEG_S)):
             return
+        usual = self._judge.usual
+        if usual is not None and self._judge.raised(usual[0], recent.middle):
+            # up again without having been seen on the way: not to be taken for the rest pose
+            way = Rise(self._stage, t, usual[0], recent.middle, None, clean=False)
+            way.gap = True
+            self._hold(way, t, recent.middle, out)
+            return
         self._first = False
         self._home, self._near = recent.middle, t
-        self._rest_lively = None
         out.append(CalibrationDone(t_us=t // 1000, what="rest pose"))
         if row[self._columns.rate] != row[self._columns.rate] and self._judge.gyroscope:
             self._judge.gyroscope = False
@@ -179,21 +192,25 @@ class HoldRun:
 
     def _rest(self, home: Vector, t: int, u: Vector, step: float, out: list[Event]) -> None:
         if angle_between(home, u) >= self._stage.pose.near_deg:
-            self._rise = Rise(self._stage, self._near, home, u, self._rest_lively, clean=True)
+            self._rise = Rise(self._stage, self._near, home, u, self._rest_lively(), clean=True)
             return
         self._near, self._angle = t, 0.0
         if self._recent.quiet:
             self._home = self._recent.middle
-            lively = self._rest_lively
-            self._rest_lively = step if lively is None else lively + 0.05 * (step - lively)
+            self._rested += 1
+            self._lively += (step - self._lively) / min(self._rested, _REST_TICKS)
             if t - self._quiet_from > NS_PER_S:
                 self._judge.tell(t, out)
         else:
             self._quiet_from = t
 
-    def _go(self, way: Rise, t: int, u: Vector, row: list[float], out: list[Event]) -> None:
+    def _rest_lively(self) -> float | None:
+        """Mean speed of "up" in the rest pose in deg/s, once there is a second of it."""
+        return self._lively if self._rested >= _LEAST_TICKS else None
+
+    def _go(self, way: Rise, t: int, u: Vector, force: float, out: list[Event]) -> None:
         """Away from the rest pose: until one is back, or in another pose."""
-        d = way.step(t, u, self._force(row))
+        d = way.step(t, u, force)
         self._angle = d
         rule = self._stage.rise
         if d < self._stage.pose.near_deg:
@@ -206,7 +223,9 @@ class HoldRun:
         tolerance = min(rule.settle_deg, max(rule.settle_share * d, self._stage.pose.quiet_deg))
         if not self._recent.within(Recent.ticks(rule.settle_s), chord2(tolerance)):
             return
-        if rule.least_deg <= d <= rule.most_deg and (way.clean or way.gap):
+        known = self._judge.raised(way.home, u)
+        may = (way.clean or way.gap or known) and self._upwards(way.home, u, d)
+        if rule.least_deg <= d <= rule.most_deg and may:
             self._hold(way, t, u, out)
         elif d > rule.most_deg and way.clean and self._stage.far is not None:
             self._far_pose(way, t, u, out)
@@ -215,6 +234,17 @@ class HoldRun:
                 reason = Reason.GAP if way.gap else Reason.SETUP
                 self._judge.refuse(way.since, t, t, reason, out)
             self._leave(t, self._recent.middle, out)
+
+    def _upwards(self, home: Vector, u: Vector, away: float) -> bool:
+        """Whether the way from ``home`` goes up, as far as that is known."""
+        sign, upright = self._stage.upright.get(self._place), self._gait.upright
+        if sign is None or upright is None:
+            return True
+        if angle_between(upright, home) < self._stage.rise.lying_deg:
+            return False
+        # a turn that is mostly about another axis says nothing
+        change = angle_between(upright, u) - angle_between(upright, home)
+        return sign * change > -0.5 * away
 
     def _far_pose(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
         """A pose far away was reached in one go: it may be a hold, or the rest pose of the next ones."""
@@ -242,19 +272,21 @@ class HoldRun:
         at = self._columns.rate + 3
         return math.sqrt(row[at] * row[at] + row[at + 1] * row[at + 1] + row[at + 2] * row[at + 2])
 
-    def _stay(self, held: Held, t: int, u: Vector, row: list[float], step: float, out: list[Event]) -> None:
+    def _stay(self, held: Held, t: int, u: Vector, step: float, out: list[Event]) -> None:
         verdict = held.step(t, u, step)
         self._angle = held.angle(u)
         judge = self._judge
-        if held.shaken(self._force(row)):
+        if self._gait.walking:
             judge.refuse(held.since, t, t, Reason.WALKING, out)
             self._leave(t, None, out)
             return
         match verdict:
-            case "down":
-                self._count(held, t, out)
-                self._leave(t, held.home if held.over is None else None, out, then=u)
-            case "away":
+            case "down" | "away":
+                if held.calmer and self._gait.upright is None:
+                    # the rest pose was the one that was held
+                    judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+                    self._held = held.turned_round(t, u, leaving=False)
+                    return
                 self._count(held, t, out)
                 self._leave(t, None, out, then=u)
             case "again":
@@ -287,7 +319,7 @@ class HoldRun:
         """
         if held.parked is not None and held.low_at - held.parked > self._stage.end.least_s * NS_PER_S:
             self._judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
-            self._held = held.turned_round(t, u)
+            self._held = held.turned_round(t, u, leaving=True)
             return
         self._count(held, held.low_at, out)
         self._held = None
@@ -297,7 +329,11 @@ class HoldRun:
         """Back to resting; without a ``home`` the next pose that is held is one, or ``then`` at once."""
         self._rise = self._held = None
         self._home = home if home is not None else then
+        usual = self._judge.usual
+        if usual is not None and self._home is not None and self._judge.raised(usual[0], self._home):
+            self._home = None
         self._near = self._quiet_from = t
+        self._rested = 0
         self._say("rest", t, out)
 
     def _say(
@@ -312,7 +348,7 @@ class HoldRun:
         out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))
 
 
-def columns_of(info: StreamInfo, stage: Stage) -> tuple[str, Columns]:
+def columns_of(info: StreamInfo, stage: Stage) -> tuple[Placement, Columns]:
     """The sensor that is used, and its columns; the thigh's as well when it is another one.
 
     Raises

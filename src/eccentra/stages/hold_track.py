@@ -18,9 +18,9 @@ Verdict = Literal["", "down", "away", "again", "further", "shaky", "lost"]
 # Level of the lean, over sway: a mean of so many ticks.
 _LEVEL_TICKS = Recent.ticks(0.7)
 _SLOW_TICKS = 4
-# Walking shakes every second with its steps, a dip one or two.
-_SECOND_TICKS = Recent.ticks(1.0)
-_SHAKEN_SECONDS = 3
+_TICK_S = TICK_NS / NS_PER_S
+# Distance of the quartiles of a normal distribution with SD 1.
+_QUARTILES = 1.349
 
 
 class Rise:
@@ -108,7 +108,7 @@ class Held:
         self._stage = stage
         self.since, self.home, self.axis, self.rest_lively = way.since, way.home, way.axis, way.rest_lively
         self.settled = self.left = t
-        self.rise = lean(self.home, self.axis, u)
+        self.rise = self._level = lean(self.home, self.axis, u)
         self.turn = math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis)))))
         self.drop: int | None = None
         self.over: int | None = None
@@ -124,8 +124,7 @@ class Held:
         self._fastest = 0.0
         self._slow: int | None = None
         self._live = [0.0, 0.0]
-        self._forces: list[float] = []
-        self._shaken = 0
+        self._rested = [0.0, 0.0]
 
     @property
     def pose(self) -> Vector:
@@ -139,20 +138,6 @@ class Held:
     def came_down(self) -> bool:
         """Whether it has been in the rest pose since."""
         return self.drop is not None and self.low <= self._stage.end.home_share * self.rise
-
-    def shaken(self, force: float) -> bool:
-        """Take the specific force's size (m/s²); whether somebody walks: shaken second after second."""
-        forces = self._forces
-        if force == force:
-            forces.append(force)
-        n = len(forces)
-        if n < _SECOND_TICKS:
-            return False
-        mean = math.fsum(forces) / n
-        shaken = math.fsum((v - mean) ** 2 for v in forces) > n * self._stage.walk.shake**2
-        forces.clear()
-        self._shaken = self._shaken + 1 if shaken else 0
-        return self._shaken >= _SHAKEN_SECONDS
 
     @property
     def lively(self) -> float:
@@ -187,9 +172,9 @@ class Held:
         return min(rule.drop_deg, rule.drop_share * self.rise)
 
     def off(self, u: Vector, phi: float) -> float:
-        """How far off the raised pose it is in degrees."""
+        """How far off the raised pose it is in degrees; slow sag is a fault, not the end."""
         rule = self._stage.end
-        lost = abs(self.rise - phi) if rule.leave == "any" else self.rise - phi
+        lost = abs(self._level - phi) if rule.leave == "any" else self._level - phi
         turned = abs(math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis))))) - self.turn)
         return max(lost, turned) if turned > rule.turn_deg else lost
 
@@ -198,18 +183,21 @@ class Held:
         phi = self.angle(u)
         leans = self._leans
         leans.append(phi)
+        if self._stage.end.leave == "back" and angle_between(self.home, u) > self._stage.rise.most_deg:
+            return "further"
         if self.drop is None:
             return self._hold(t, u, phi, step)
-        return self._leave(t, u, phi)
+        return self._leave(t, u, phi, step)
 
     def _hold(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
         stage = self._stage
         if self._higher(t, u) and self.rise > stage.rise.most_deg:
             return "further"
-        if self.off(u, phi) > self.limit():
+        if self.off(u, phi) > self.limit() or phi <= stage.end.home_share * self.rise:
             self.drop, self.low, self.low_at = t, phi, t
             self._fastest, self._slow, self._shaky = 0.0, None, None
             return ""
+        self._level += (phi - self._level) * _TICK_S / stage.end.follow_s
         self.live_on(step)
         return "shaky" if self._sway(t, phi) else ""
 
@@ -223,7 +211,8 @@ class Held:
         step = max(self._stage.pose.near_deg, 0.25 * self.rise)
         if level < self.rise + step or max(leans) - min(leans) > step:
             return False
-        self.rise, self.settled = level, t
+        self.rise = self._level = level
+        self.settled = t
         self.left = t
         self.turn = math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis)))))
         self._sways.clear()
@@ -237,8 +226,9 @@ class Held:
         n = len(sways)
         if n < (sways.maxlen or 1) or t % (4 * TICK_NS):
             return False
-        mean = math.fsum(sways) / n
-        sd = math.sqrt(math.fsum((v - mean) ** 2 for v in sways) / n)
+        ordered = sorted(sways)
+        # a dip is a small part of the window: quartiles do not see it
+        sd = (ordered[3 * n // 4] - ordered[n // 4]) / _QUARTILES
         if t - self.settled < rule.sway_base_s * NS_PER_S:
             self._base = max(self._base or 0.0, sd)
             return False
@@ -252,7 +242,14 @@ class Held:
         self.drop = self._shaky
         return True
 
-    def _leave(self, t: int, u: Vector, phi: float) -> Verdict:
+    def _is_home(self, u: Vector, phi: float) -> bool:
+        """Whether it is down: near the rest pose, or anywhere on its side if one may leave anywhere."""
+        share = self._stage.end.home_share * self.rise
+        if self._stage.end.leave == "any":
+            return phi <= share
+        return angle_between(self.home, u) <= share + self._stage.pose.near_deg
+
+    def _leave(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
         """Off the raised pose: a dip, or the way down."""
         rule = self._stage.end
         drop = self.drop
@@ -261,16 +258,18 @@ class Held:
             self.low, self.low_at = phi, t
         away = t - drop
         if self.over is None:
-            if self.off(u, phi) < 0.5 * self.limit():
+            low = phi <= rule.home_share * self.rise
+            if self.off(u, phi) < 0.5 * self.limit() and not low:
                 if away > rule.dip_s * NS_PER_S:
                     self.dips.append((drop, t))
                     self.left = t
                 self.drop = None
+                self._sways.clear()
                 return ""
             if away > rule.drop_s * NS_PER_S:
                 self.over = t
         stopped = self._stopped(t)
-        if stopped and phi <= rule.home_share * self.rise:
+        if stopped and self._is_home(u, phi):
             return "down"
         if self.over is None:
             return ""
@@ -279,6 +278,12 @@ class Held:
                 return "away"
             if self.parked is None:
                 self.parked = t
+        if self.parked is not None:
+            self._rested[0] += 1.0
+            self._rested[1] += step
+            n, total = self._rested
+            if n >= _LEVEL_TICKS and self.lively * n > self._stage.rise.lively_ratio * total:
+                return "away"
         back = max(self._stage.pose.near_deg, 0.25 * self.rise)
         if phi > self.low + back and self.low < self.rise - back:
             return "again"
@@ -299,12 +304,22 @@ class Held:
             self._slow = t
         return t - self._slow >= rule.stop_s * NS_PER_S
 
-    def turned_round(self, t: int, u: Vector) -> Held:
+    @property
+    def calmer(self) -> bool:
+        """Whether it was stiller in the raised pose than in the rest pose: then it is the other way round."""
+        resting = self.rest_lively
+        return (
+            resting is not None
+            and self._live[0] > 0.0
+            and (self.lively * self._stage.rise.lively_ratio < resting)
+        )
+
+    def turned_round(self, t: int, u: Vector, *, leaving: bool) -> Held:
         """The pose that it was left for, with the pose so far as its rest pose."""
-        way = Rise(self._stage, self.drop or t, self.pose, u, None, clean=True)
+        way = Rise(self._stage, self.drop or t, self.pose, u, self.lively or None, clean=True)
         other = Held(self._stage, way, self.parked or t, u)
-        other.rise = self.rise - self.low
         other.unsure = self.unsure
-        other.drop, other.over = t, None
-        other.low, other.low_at = other.rise, t
+        if leaving:
+            other.rise = other._level = self.rise - self.low
+            other.drop, other.low, other.low_at = t, other.rise, t
         return other
