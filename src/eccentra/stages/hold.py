@@ -50,11 +50,14 @@ class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         A pose is held when "up" moves by less than ``quiet_deg`` in ``quiet_s``.
     near_deg
         Within this of the rest pose one is in it.
+    rest_s
+        A pose got into by another movement is a rest pose after so long.
     """
 
     quiet_s: float
     quiet_deg: float
     near_deg: float
+    rest_s: float
 
 
 class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

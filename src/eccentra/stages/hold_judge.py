@@ -105,7 +105,8 @@ class Judge:
         out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
         self._free_from = rep.end_us * 1000
         self.counted += 1
-        self.usual = (held.home, held.pose)
+        if not far:
+            self.usual = (held.home, held.pose)
         return True
 
     def _familiar(self, held: Held) -> bool:

@@ -24,6 +24,7 @@ from eccentra.stages.nordic_grid import Columns
 __all__ = ["HoldRun"]
 
 _GAP_NS = 4 * TICK_NS
+_EVER = -(1 << 62)  # times may be negative
 # What is usual in the rest pose is the mean of its last seconds, and not known before one second.
 _REST_TICKS = Recent.ticks(3.0)
 _LEAST_TICKS = Recent.ticks(1.0)
@@ -55,6 +56,7 @@ class HoldRun:
         )
         self._home: Vector | None = None
         self._near = self._quiet_from = 0
+        self._home_from = _EVER
         self._first = True
         self._seen = False
         self._rested = 0
@@ -183,8 +185,10 @@ class HoldRun:
             way.gap = True
             self._hold(way, t, recent.middle, out)
             return
-        self._first = False
         self._home, self._near = recent.middle, t
+        # what was before the recording is not known
+        self._home_from = _EVER if self._first else t
+        self._first = False
         out.append(CalibrationDone(t_us=t // 1000, what="rest pose"))
         if row[self._columns.rate] != row[self._columns.rate] and self._judge.gyroscope:
             self._judge.gyroscope = False
@@ -224,7 +228,9 @@ class HoldRun:
         if not self._recent.within(Recent.ticks(rule.settle_s), chord2(tolerance)):
             return
         known = self._judge.raised(way.home, u)
-        may = (way.clean or way.gap or known) and self._upwards(way.home, u, d)
+        rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
+        may = known or way.gap or (way.clean and rested)
+        may = may and self._upwards(way.home, u, d)
         if rule.least_deg <= d <= rule.most_deg and may:
             self._hold(way, t, u, out)
         elif d > rule.most_deg and way.clean and self._stage.far is not None:
@@ -233,6 +239,7 @@ class HoldRun:
             if way.peak >= rule.least_deg:
                 reason = Reason.GAP if way.gap else Reason.SETUP
                 self._judge.refuse(way.since, t, t, reason, out)
+                self._home_from = t
             self._leave(t, self._recent.middle, out)
 
     def _upwards(self, home: Vector, u: Vector, away: float) -> bool:
@@ -288,12 +295,16 @@ class HoldRun:
                     self._held = held.turned_round(t, u, leaving=False)
                     return
                 self._count(held, t, out)
+                self._home_from = _EVER
                 self._leave(t, None, out, then=u)
             case "again":
                 self._again(held, t, u, out)
             case "further":
                 judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.SETUP, out)
-                self._leave(t, None, out, then=u)
+                self._leave(t, None, out)
+            case "higher":
+                judge.refuse(held.since, held.calm_at, t, Reason.SETUP, out)
+                self._held = held.from_here(t, u)
             case "lost":
                 judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.NO_RETURN, out)
                 self._leave(t, None, out)

@@ -14,7 +14,7 @@ from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean,
 
 __all__ = ["Held", "Rise", "Verdict"]
 
-Verdict = Literal["", "down", "away", "again", "further", "shaky", "lost"]
+Verdict = Literal["", "down", "away", "again", "further", "higher", "shaky", "lost"]
 # Level of the lean, over sway: a mean of so many ticks.
 _LEVEL_TICKS = Recent.ticks(0.7)
 _SLOW_TICKS = 4
@@ -96,6 +96,8 @@ class Held:
         Lean of the raised pose in degrees.
     drop, over
         When it went off, ``None`` while it is held; when that had lasted long enough to end the hold.
+    calm_at
+        Last moment in the raised pose.
     left
         When the last dip was over.
     dips
@@ -107,7 +109,7 @@ class Held:
     def __init__(self, stage: Stage, way: Rise, t: int, u: Vector) -> None:
         self._stage = stage
         self.since, self.home, self.axis, self.rest_lively = way.since, way.home, way.axis, way.rest_lively
-        self.settled = self.left = t
+        self.settled = self.left = self.calm_at = t
         self.rise = self._level = lean(self.home, self.axis, u)
         self.turn = math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis)))))
         self.drop: int | None = None
@@ -191,8 +193,14 @@ class Held:
 
     def _hold(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
         stage = self._stage
-        if self._higher(t, u) and self.rise > stage.rise.most_deg:
-            return "further"
+        if phi <= self.rise + stage.pose.near_deg:
+            self.calm_at = t
+        if self._higher(t):
+            if t - self.since > (stage.rise.longest_s + stage.rise.settle_s) * NS_PER_S:
+                return "higher"
+            self._raise(t, u)
+            if self.rise > stage.rise.most_deg:
+                return "further"
         if self.off(u, phi) > self.limit() or phi <= stage.end.home_share * self.rise:
             self.drop, self.low, self.low_at = t, phi, t
             self._fastest, self._slow, self._shaky = 0.0, None, None
@@ -201,23 +209,23 @@ class Held:
         self.live_on(step)
         return "shaky" if self._sway(t, phi) else ""
 
-    def _higher(self, t: int, u: Vector) -> bool:
-        """The raised pose is reached in two goes: take the second one for it."""
+    def _higher(self, t: int) -> bool:
+        """Whether it has gone on to a pose further up."""
         leans, rule = self._leans, self._stage.end
         late = rule.leave == "any" and t - self.settled > 2.0 * rule.drop_s * NS_PER_S
         if len(leans) < _LEVEL_TICKS or late:
             return False
         level = math.fsum(leans) / len(leans)
         step = max(self._stage.pose.near_deg, 0.25 * self.rise)
-        if level < self.rise + step or max(leans) - min(leans) > step:
-            return False
-        self.rise = self._level = level
-        self.settled = t
-        self.left = t
+        return level >= self.rise + step and max(leans) - min(leans) <= step
+
+    def _raise(self, t: int, u: Vector) -> None:
+        """The raised pose was reached in two goes."""
+        self.rise = self._level = math.fsum(self._leans) / len(self._leans)
+        self.settled = self.left = t
         self.turn = math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis)))))
         self._sways.clear()
         self._base = None
-        return True
 
     def _sway(self, t: int, phi: float) -> bool:
         """Whether the sway has grown beyond what is a hold, for long enough."""
@@ -313,6 +321,12 @@ class Held:
             and self._live[0] > 0.0
             and (self.lively * self._stage.rise.lively_ratio < resting)
         )
+
+    def from_here(self, t: int, u: Vector) -> Held:
+        """The pose so far was the rest pose; now it has gone up from there."""
+        way = Rise(self._stage, self.calm_at, self.pose, u, self.lively or None, clean=True)
+        way.gap = self.unsure
+        return Held(self._stage, way, t, u)
 
     def turned_round(self, t: int, u: Vector, *, leaving: bool) -> Held:
         """The pose that it was left for, with the pose so far as its rest pose."""
