@@ -75,8 +75,8 @@ class Score:
 
 
 HEAD = (
-    f"{'case':38s} {'sess.':>5s} exact%  holds  miss ghost | hold MAE bias worst| up MAE bias | downMAE bias |"
-    " ROM MAE bias | late"
+    f"{'case':38s} {'sess.':>5s} exact%  holds  miss ghost | hold MAE bias worst| up MAE bias | downMAE bias"
+    " | ROM MAE bias | late"
 )
 
 

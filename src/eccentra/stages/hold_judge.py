@@ -76,7 +76,7 @@ class Judge:
             return False
         rule = self._stage.rise
         resting = held.rest_lively
-        witness = held.rise >= rule.sure_deg
+        witness = held.rise >= rule.sure_deg or self._familiar(held)
         if not witness and (resting is None or held.lively < rule.lively_ratio * resting):
             self.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False

@@ -114,8 +114,6 @@ def measure(
         return None
     sway = work.sway(stay)
     rows = work.lean[work.row(start) : work.row(last if end is None else end) + 1]
-    ordered = np.sort(rows)
-    most = len(ordered) - 1
     near = 0.1
     return Measured(
         t0=grid.t0,
@@ -124,7 +122,7 @@ def measure(
         leave=leave,
         end=end,
         last=last,
-        rom=float(ordered[int(0.98 * most)] - ordered[int(0.02 * most)]),
+        rom=float(rows.max() - rows.min()),
         level=work.level(*stay),
         sway_sd=sway[0],
         sway_speed=sway[1],

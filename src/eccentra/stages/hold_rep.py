@@ -18,7 +18,8 @@ __all__ = ["Circumstances", "set_totals", "write_repetition"]
 
 _TUT = "tut_kinematic"
 _PHASE = "zero_velocity"
-_ROM = "rom_p2_p98"
+# percentiles of time would cut a quick way up of a long hold
+_ROM = "rom_smoothed_range"
 # Share of an end's blind time (see _blind_s) that its error makes up: the fit sees more than half of it.
 _BLIND_SHARE = 0.3
 _LEAST_ERROR_S = 0.03

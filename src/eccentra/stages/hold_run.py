@@ -225,7 +225,9 @@ class HoldRun:
         if way.clean and d >= rule.least_deg:
             self._say("concentric", t, out)
         tolerance = min(rule.settle_deg, max(rule.settle_share * d, self._stage.pose.quiet_deg))
-        if not self._recent.within(Recent.ticks(rule.settle_s), chord2(tolerance)):
+        # what was held is decided soon after its end
+        settle_s = rule.settle_s if self._far is None else min(rule.settle_s, self._stage.end.stop_s + 0.1)
+        if not self._recent.within(Recent.ticks(settle_s), chord2(tolerance)):
             return
         known = self._judge.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
@@ -233,7 +235,7 @@ class HoldRun:
         may = may and self._upwards(way.home, u, d)
         if rule.least_deg <= d <= rule.most_deg and may:
             self._hold(way, t, u, out)
-        elif d > rule.most_deg and way.clean and self._stage.far is not None:
+        elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
             self._far_pose(way, t, u, out)
         elif self._recent.quiet:
             if way.peak >= rule.least_deg:
@@ -264,7 +266,7 @@ class HoldRun:
             back = angle_between(old.home, u) < self._stage.end.turn_deg
         elif angle_between(way.home, u) > rule.most_deg:
             self._judge.refuse(way.since, t, t, Reason.SETUP, out)
-        if not back and angle_between(way.home, u) <= rule.most_deg:
+        if way.clean and not back and angle_between(way.home, u) <= rule.most_deg:
             self._far = Held(self._stage, way, t, u)
         self._leave(t, u, out)
 
