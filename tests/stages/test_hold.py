@@ -145,7 +145,7 @@ def usual() -> Simulation:
     )
 
 
-def compare(simulation: Simulation, reps: list[Repetition], hold_s: float = 0.2) -> None:
+def compare(simulation: Simulation, reps: list[Repetition], slack: float = 1.0) -> None:
     truth = simulation.truth.reps
     assert len(reps) == len(truth)
     for true, rep in zip(truth, reps, strict=True):
@@ -154,10 +154,10 @@ def compare(simulation: Simulation, reps: list[Repetition], hold_s: float = 0.2)
         assert rep.phases[1].end_us == rep.phases[2].start_us
         value = rep.value("hold_s")
         assert value is not None
-        assert abs(value - true.total_s("isometric")) <= hold_s
-        assert abs((rep.value("concentric_s") or 0.0) - true.total_s("concentric")) <= 0.2
-        assert abs((rep.value("eccentric_s") or 0.0) - true.total_s("eccentric")) <= 0.3
-        assert abs((rep.value("tut_s") or 0.0) - true.tut_s) <= 0.3
+        assert abs(value - true.total_s("isometric")) <= 0.2 * slack
+        assert abs((rep.value("concentric_s") or 0.0) - true.total_s("concentric")) <= 0.2 * slack
+        assert abs((rep.value("eccentric_s") or 0.0) - true.total_s("eccentric")) <= 0.3 * slack
+        assert abs((rep.value("tut_s") or 0.0) - true.tut_s) <= 0.3 * slack
         assert 0 <= rep.decided_us - rep.end_us <= 500_000
 
 
@@ -190,8 +190,9 @@ def test_mounting_changes_nothing(mounting: Mounting) -> None:
 def test_without_gyroscope() -> None:
     simulation = bridge(HoldRep(hold_s=8.0), HoldRep(hold_s=6.0))
     reps = reps_in(events_of(simulation, gyroscope=False))
-    compare(simulation, reps)
+    compare(simulation, reps, slack=3.5)
     assert all(Flag.NO_GYROSCOPE in rep.flags for rep in reps)
+    assert all((rep.metrics["hold_s"].uncertainty or 0.0) > 0.4 for rep in reps)
 
 
 def test_a_dip_does_not_end_a_hold_and_is_marked() -> None:
@@ -237,10 +238,17 @@ def test_sway_is_measured_and_its_growth() -> None:
     even, tired = reps_in(events_of(simulation))
     sd, tired_sd = even.value("sway_sd_deg"), tired.value("sway_sd_deg")
     growth, tired_growth = even.value("sway_growth"), tired.value("sway_growth")
-    assert sd is not None and tired_sd is not None and growth is not None and tired_growth is not None
-    assert 0.2 < sd < 0.6
-    assert tired_sd > 1.5 * sd
-    assert tired_growth > 2.0 > growth
+    assert None not in (sd, tired_sd, growth, tired_growth)
+    assert 0.2 < (sd or 0.0) < 0.6
+    assert (tired_sd or 0.0) > 1.5 * (sd or 0.0)
+    assert (tired_growth or 0.0) > 2.0 > (growth or 0.0)
+
+
+def test_walking_is_said() -> None:
+    before: tuple[Move, ...] = (Hold(seconds=3.0), Walk(seconds=10.0), Hold(seconds=4.0))
+    events = events_of(bridge(kit="thigh", before=before, after=()))
+    assert not reps_in(events)
+    assert set(refused(events)) == {Reason.WALKING}
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
@@ -261,7 +269,7 @@ def test_nothing_is_counted_without_a_hold(exercise: str, kit: str) -> None:
     )
     events = events_of(bridge(kit=kit, before=around, after=()), exercise)
     assert not reps_in(events)
-    assert Reason.WALKING in refused(events)
+    assert Reason.SETUP in refused(events)
 
 
 def test_a_recording_that_ends_in_a_hold() -> None:
@@ -339,8 +347,7 @@ def test_what_a_gap_touches_is_flagged(start: float, length: float) -> None:
         for name in ("hold_s", "concentric_s", "eccentric_s", "tut_s"):
             was, now = rep.metrics[name], other.metrics[name]
             if now.quality == "ok":
-                assert was.value is not None and now.value is not None
-                assert abs(was.value - now.value) <= max(0.2, now.uncertainty or 0.0)
+                assert abs((was.value or np.nan) - (now.value or np.nan)) <= max(0.2, now.uncertainty or 0.0)
             else:
                 assert touched
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Literal
 
 from eccentra.errors import InputError
 from eccentra.simulate import (
@@ -13,13 +14,18 @@ from eccentra.simulate import (
     Fidget,
     GetUp,
     Hold,
+    HoldRep,
+    HoldSet,
     KneelDown,
+    LieStill,
     Move,
     NordicRep,
     NordicSet,
     Scenario,
     StrapWork,
+    TakePose,
 )
+from eccentra.simulate.poses import PoseName
 
 __all__ = ["EXERCISES", "scene"]
 
@@ -47,7 +53,7 @@ def scene(exercise: str, kit: str | None, seed: int) -> Scenario:
         No simulated athlete does this exercise, or there is no such kit.
     """
     if exercise not in EXERCISES:
-        raise InputError(exercise, f"the demo simulates {' and '.join(EXERCISES)} only; choose one of them")
+        raise InputError(exercise, f"the demo simulates {', '.join(EXERCISES)} only; choose one of them")
     if kit is not None and kit not in KITS:
         raise InputError(f"--kit {kit}", f"no such set of sensors; known are {', '.join(KITS)}")
     return EXERCISES[exercise](kit, Random(seed))
@@ -92,4 +98,48 @@ def _generic(kit: str | None, draw: Random) -> Scenario:
     return Scenario(name="demo", exercise="generic", timeline=tuple(timeline), kit=kit or "wrist")
 
 
-EXERCISES: dict[str, Callable[[str | None, Random], Scenario]] = {"nordic-curl": _nordic, "generic": _generic}
+def _bridge(kit: str | None, draw: Random, style: Literal["bridge", "long_lever"] = "bridge") -> Scenario:
+    lying: PoseName = "supine_bent" if style == "bridge" else "supine_long"
+    timeline: list[Move] = [Hold(seconds=1.0), TakePose(to=lying, via=("sit",)), LieStill(seconds=4.0)]
+    for number in range(_SETS):
+        timeline += [_holds(draw, style, number), LieStill(seconds=_REST_S)]
+    return Scenario(name="demo", exercise="hold", timeline=tuple(timeline), kit=kit or "thigh+pelvis")
+
+
+def _long_lever(kit: str | None, draw: Random) -> Scenario:
+    return _bridge(kit, draw, "long_lever")
+
+
+def _plank(kit: str | None, draw: Random) -> Scenario:
+    timeline: list[Move] = [
+        Hold(seconds=1.0),
+        TakePose(to="prone", via=("all_fours",)),
+        LieStill(seconds=4.0),
+    ]
+    for number in range(_SETS):
+        timeline += [_holds(draw, "plank", number), LieStill(seconds=_REST_S)]
+    return Scenario(name="demo", exercise="hold", timeline=tuple(timeline), kit=kit or "pelvis")
+
+
+def _holds(draw: Random, style: Literal["bridge", "long_lever", "plank"], number: int) -> HoldSet:
+    # the second set shows fatigue: sway grows, hips sag
+    tired = number == 1
+    holds = tuple(
+        HoldRep(
+            hold_s=draw.uniform(8, 12),
+            sag_deg=draw.uniform(2, 3) if tired else 0.5,
+            fatigue=2.0 if tired else 0.5,
+            pause_s=draw.uniform(4, 6),
+        )
+        for _ in range(2)
+    )
+    return HoldSet(holds=holds, style=style, rise=1.2)
+
+
+EXERCISES: dict[str, Callable[[str | None, Random], Scenario]] = {
+    "nordic-curl": _nordic,
+    "generic": _generic,
+    "bridge-hold": _bridge,
+    "long-lever-bridge-hold": _long_lever,
+    "plank": _plank,
+}

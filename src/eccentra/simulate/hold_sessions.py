@@ -56,21 +56,22 @@ def hold_session(
     draw = Draw(np.random.default_rng([seed, 11]))
     ways = _WAYS[exercise]
     style, start, via, span = ways[draw.whole(0, len(ways) - 1) if way is None else way]
+    breath = draw.between(0.1, 0.6)
     timeline: list[Move] = [Hold(seconds=draw.between(1, 4))]
     if draw.often(0.7):
         timeline += [_walk(draw), Hold(seconds=draw.between(0.5, 3))]
     if draw.often(0.3):
         timeline += [Fidget(seconds=draw.between(2, 5), size_deg=draw.between(3, 10)), Hold(seconds=1.5)]
     timeline.append(TakePose(to=start, via=via, seconds=draw.between(3, 9), pause_s=draw.between(0.2, 2.5)))
-    timeline.append(LieStill(seconds=draw.between(2, 10), breath_deg=draw.between(0.1, 0.6)))
-    timeline += _shifting(draw)
+    timeline.append(LieStill(seconds=draw.between(2, 10), breath_deg=breath))
+    timeline += _shifting(draw, breath)
     count = draw.whole(1, 5) if holds is None else holds
     if count:
         reps = tuple(_hold(draw, style) for _ in range(count))
         rise = draw.between(*span)
-        timeline.append(HoldSet(holds=reps, style=style, rise=rise, breath_deg=draw.between(0.1, 0.6)))
-    timeline += _shifting(draw)
-    timeline.append(LieStill(seconds=draw.between(1, 25), breath_deg=draw.between(0.1, 0.6)))
+        timeline.append(HoldSet(holds=reps, style=style, rise=rise, breath_deg=breath))
+    timeline += _shifting(draw, breath)
+    timeline.append(LieStill(seconds=draw.between(1, 25), breath_deg=breath))
     back: tuple[PoseName, ...] = tuple(reversed(via))
     timeline.append(TakePose(to="stand", via=back, seconds=draw.between(3, 8), pause_s=draw.between(0.2, 2)))
     if draw.often(0.7):
@@ -95,12 +96,12 @@ def _walk(draw: Draw) -> Walk:
     )
 
 
-def _shifting(draw: Draw) -> list[Move]:
+def _shifting(draw: Draw, breath: float) -> list[Move]:
     out: list[Move] = []
     for _ in range(draw.whole(0, 2)):
         size, stay = draw.between(1, 5), draw.between(0.5, 8)
         out.append(Shift(size_deg=size, seconds=draw.between(0.5, 1.5), stay_s=stay, back=draw.often(0.5)))
-        out.append(LieStill(seconds=draw.between(1, 4), breath_deg=draw.between(0.1, 0.5)))
+        out.append(LieStill(seconds=draw.between(1, 4), breath_deg=breath))
     return out
 
 
@@ -118,6 +119,7 @@ def _hold(draw: Draw, style: Style) -> HoldRep:
                 stay_s=draw.between(0, 0.1),
             ),
         )
+    far = style == "plank_from_kneel"
     small = style in ("long_lever", "plank", "side_plank")
     return HoldRep(
         up_s=draw.between(0.8, 4.0),
@@ -126,7 +128,8 @@ def _hold(draw: Draw, style: Style) -> HoldRep:
         up_shape="min_jerk" if draw.often(0.6) else "ramped",
         down_shape="min_jerk" if draw.often(0.6) else "ramped",
         sag_deg=draw.between(0, 2.0 if small else 6.0),
-        sway_deg=draw.between(0.1, 0.4 if small else 0.7),
+        # nobody holds a plank as still as a bridge
+        sway_deg=draw.between(0.3, 0.8) if far else draw.between(0.1, 0.4 if small else 0.7),
         fatigue=draw.between(0, 1.5),
         sway_hz=draw.between(0.6, 4.0),
         hike_deg=draw.between(4, 12) if draw.often(0.2) and style in ("bridge", "long_lever") else 0.0,

@@ -78,8 +78,8 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The rest pose is so far from upright, if that is known.
     sure_deg
         A smaller rise needs a second witness: the raised pose is unsteadier than the rest pose.
-    lively_ratio
-        Unsteadier means: "up" moves faster by this factor.
+    lively_ratio, lively_deg_s
+        Unsteadier means: "up" moves faster by this factor, and (by placement) at least so fast.
     """
 
     least_deg: float
@@ -92,6 +92,7 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lying_deg: float
     sure_deg: float
     lively_ratio: float
+    lively_deg_s: dict[Placement, float]
 
 
 class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -187,13 +188,10 @@ class FarRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes
     ----------
     most_deg
-        The furthest rest pose.
-    lively_deg_s
-        In the raised pose "up" moves at least so fast: the floor does not carry it.
+        The furthest rest pose. Where "up" moves slower than ``rise.lively_deg_s``, the floor carries it.
     """
 
     most_deg: float
-    lively_deg_s: float
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

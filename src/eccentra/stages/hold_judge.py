@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from eccentra.events import Event, Reason
-from eccentra.samples import NS_PER_S, StreamInfo
+from eccentra.samples import NS_PER_S, Placement, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_measure import Measured, measure
@@ -33,6 +33,7 @@ class Judge:
         self,
         stage: Stage,
         info: StreamInfo,
+        place: Placement,
         columns: Columns,
         step_ns: int,
         history: History,
@@ -41,6 +42,7 @@ class Judge:
         self._stage, self._info, self._columns = stage, info, columns
         self._step_ns, self._history = step_ns, history
         self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
+        self._lively = stage.rise.lively_deg_s.get(place, 0.0)
         self.counted = 0
         self.gyroscope = True
         self._free_from = -(1 << 62)  # since ever: times may be negative
@@ -57,6 +59,7 @@ class Judge:
         lost: bool = False,
         steady: bool = True,
         far: bool = False,
+        back: bool = True,
     ) -> bool:
         """A hold is over: count it or refuse it; whether it counts.
 
@@ -64,6 +67,8 @@ class Judge:
         ----------
         ended, lost, steady, far
             As in :class:`~eccentra.stages.hold_rep.Circumstances`.
+        back
+            Whether one came back near the rest pose.
         """
         if held.unsure:
             # what is taken for usual may be wrong: once is enough
@@ -77,7 +82,12 @@ class Judge:
         rule = self._stage.rise
         resting = held.rest_lively
         witness = held.rise >= rule.sure_deg or self._familiar(held)
-        if not witness and (resting is None or held.lively < rule.lively_ratio * resting):
+        livelier = resting is not None and held.lively > max(rule.lively_ratio * resting, self._lively)
+        if not back and not far and not self._familiar(held):
+            # gone somewhere else: the pose before may have been on the way there
+            witness = False
+            livelier = held.lively > self._lively
+        if not witness and not livelier:
             self.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False
         m = self._measure(held, now)
@@ -123,10 +133,8 @@ class Judge:
 
     def decide_far(self, held: Held, left: int | None, now: int, out: list[Event]) -> bool:
         """A pose far from the one before was left at ``left`` (``None``: not yet): held, or rested in."""
-        far = self._stage.far
-        assert far is not None
         until = now if left is None else left
-        if until - held.settled < self._stage.end.least_s * NS_PER_S or held.lively < far.lively_deg_s:
+        if until - held.settled < self._stage.end.least_s * NS_PER_S or held.lively < self._lively:
             self.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left

@@ -9,7 +9,7 @@ from eccentra.samples import NS_PER_S
 from eccentra.stages.hold import WalkRule
 from eccentra.stages.inclination import Vector, unit
 
-__all__ = ["TICK_NS", "Gait", "Recent", "chord2"]
+__all__ = ["TICK_NS", "Gait", "Liveliness", "Recent", "chord2"]
 
 TICK_NS = 50_000_000
 _DEG = 57.29577951308232
@@ -90,6 +90,35 @@ class Recent:
         """Pose in the middle of the last quiet time: inside a rest, not at its edge."""
         ups = self._ups
         return ups[-1 - min(self._quiet, len(ups) - 1) // 2][1]
+
+
+class Liveliness:
+    """State: how fast "up" moves in a pose, in its calmer seconds: shifting about now and then does not show.
+
+    ``keep_s`` seconds are kept.
+    """
+
+    def __init__(self, keep_s: int = 600) -> None:
+        self._seconds: deque[float] = deque(maxlen=keep_s)
+        self._sum = self._n = 0.0
+
+    def push(self, step: float) -> None:
+        """Take the speed of "up" since the moment before, in deg/s."""
+        self._sum += step
+        self._n += 1.0
+        if self._n >= _SECOND_TICKS:
+            self._seconds.append(self._sum / self._n)
+            self.restart()
+
+    def restart(self) -> None:
+        """Forget the second that is not full."""
+        self._sum = self._n = 0.0
+
+    @property
+    def value(self) -> float | None:
+        """Lower quartile of the speeds of its seconds in deg/s; ``None`` before the first one."""
+        ordered = sorted(self._seconds)
+        return ordered[len(ordered) // 4] if ordered else None
 
 
 class Gait:

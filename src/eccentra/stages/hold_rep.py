@@ -23,6 +23,7 @@ _ROM = "rom_smoothed_range"
 # Share of an end's blind time (see _blind_s) that its error makes up: the fit sees more than half of it.
 _BLIND_SHARE = 0.3
 _LEAST_ERROR_S = 0.03
+_TILT_ERROR_S = 0.3
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +126,9 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
     down_error = None if down_s is None else _BLIND_SHARE * _blind_s(down_s, sway, m.level) + _LEAST_ERROR_S
     leave = m.last if m.leave is None else m.leave
     hold, up = leave - m.top, m.top - m.start
+    if not known.gyroscope:
+        # acceleration alone is smoothed much more, and taken for tilt
+        up_error, down_error = up_error + _TILT_ERROR_S, (down_error or 0.0) + _TILT_ERROR_S
     both = None if down_error is None else math.hypot(up_error, down_error)
 
     def one(

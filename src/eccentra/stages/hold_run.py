@@ -15,7 +15,7 @@ from eccentra.samples import NS_PER_S, Block, Placement, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
-from eccentra.stages.hold_pose import TICK_NS, Gait, Recent, chord2
+from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.live import LiveState
@@ -24,10 +24,11 @@ from eccentra.stages.nordic_grid import Columns
 __all__ = ["HoldRun"]
 
 _GAP_NS = 4 * TICK_NS
+# Share of a way that goes up: more than half of it.
+_SURE = 0.5
 _EVER = -(1 << 62)  # times may be negative
-# What is usual in the rest pose is the mean of its last seconds, and not known before one second.
-_REST_TICKS = Recent.ticks(3.0)
-_LEAST_TICKS = Recent.ticks(1.0)
+# So many seconds say how still the rest pose is.
+_REST_S = 10
 # At the start of a recording a pose that turns slower than this is at rest.
 _SLOW_DEG_S = 3.0
 
@@ -52,15 +53,14 @@ class HoldRun:
         self._gait = Gait(stage.walk)
         self._recent = Recent(stage.pose.quiet_s, stage.pose.quiet_deg, stage.rise.settle_s)
         self._judge = Judge(
-            stage, info, self._columns, round(NS_PER_S / info.rate_hz), self._history, first_set
+            stage, info, self._place, self._columns, round(NS_PER_S / info.rate_hz), self._history, first_set
         )
         self._home: Vector | None = None
         self._near = self._quiet_from = 0
         self._home_from = _EVER
         self._first = True
         self._seen = False
-        self._rested = 0
-        self._lively = 0.0
+        self._lively = Liveliness(_REST_S)
         self._rise: Rise | None = None
         self._held: Held | None = None
         self._far: Held | None = None
@@ -201,16 +201,15 @@ class HoldRun:
         self._near, self._angle = t, 0.0
         if self._recent.quiet:
             self._home = self._recent.middle
-            self._rested += 1
-            self._lively += (step - self._lively) / min(self._rested, _REST_TICKS)
+            self._lively.push(step)
             if t - self._quiet_from > NS_PER_S:
                 self._judge.tell(t, out)
         else:
             self._quiet_from = t
 
     def _rest_lively(self) -> float | None:
-        """Mean speed of "up" in the rest pose in deg/s, once there is a second of it."""
-        return self._lively if self._rested >= _LEAST_TICKS else None
+        """Speed of "up" in the rest pose in deg/s, once there is a second of it."""
+        return self._lively.value
 
     def _go(self, way: Rise, t: int, u: Vector, force: float, out: list[Event]) -> None:
         """Away from the rest pose: until one is back, or in another pose."""
@@ -225,14 +224,18 @@ class HoldRun:
         if way.clean and d >= rule.least_deg:
             self._say("concentric", t, out)
         tolerance = min(rule.settle_deg, max(rule.settle_share * d, self._stage.pose.quiet_deg))
-        # what was held is decided soon after its end
-        settle_s = rule.settle_s if self._far is None else min(rule.settle_s, self._stage.end.stop_s + 0.1)
+        settle_s = rule.settle_s
+        if self._far is not None and d > rule.most_deg:
+            # what was held is to be decided soon after its end
+            settle_s = min(settle_s, self._stage.end.stop_s + 0.1)
         if not self._recent.within(Recent.ticks(settle_s), chord2(tolerance)):
             return
         known = self._judge.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
         may = known or way.gap or (way.clean and rested)
-        may = may and self._upwards(way.home, u, d)
+        upwards = self._upwards(way.home, u, d)
+        # a turn that is mostly about another axis says nothing
+        may = may and (upwards is None or upwards > -_SURE)
         if rule.least_deg <= d <= rule.most_deg and may:
             self._hold(way, t, u, out)
         elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
@@ -244,16 +247,14 @@ class HoldRun:
                 self._home_from = t
             self._leave(t, self._recent.middle, out)
 
-    def _upwards(self, home: Vector, u: Vector, away: float) -> bool:
-        """Whether the way from ``home`` goes up, as far as that is known."""
+    def _upwards(self, home: Vector, u: Vector, away: float) -> float | None:
+        """How much of the way from ``home`` goes up, -1 to 1; ``None`` when that is not known."""
         sign, upright = self._stage.upright.get(self._place), self._gait.upright
         if sign is None or upright is None:
-            return True
+            return None
         if angle_between(upright, home) < self._stage.rise.lying_deg:
-            return False
-        # a turn that is mostly about another axis says nothing
-        change = angle_between(upright, u) - angle_between(upright, home)
-        return sign * change > -0.5 * away
+            return -1.0
+        return sign * (angle_between(upright, u) - angle_between(upright, home)) / away
 
     def _far_pose(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
         """A pose far away was reached in one go: it may be a hold, or the rest pose of the next ones."""
@@ -296,18 +297,21 @@ class HoldRun:
                     judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
                     self._held = held.turned_round(t, u, leaving=False)
                     return
-                self._count(held, t, out)
+                self._count(held, t, out, back=angle_between(held.home, u) <= self._stage.rise.most_deg)
+                self._leave_far(held.since, t, u, out)
                 self._home_from = _EVER
                 self._leave(t, None, out, then=u)
             case "again":
                 self._again(held, t, u, out)
             case "further":
+                self._leave_far(held.since, t, u, out)
                 judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.SETUP, out)
                 self._leave(t, None, out)
             case "higher":
                 judge.refuse(held.since, held.calm_at, t, Reason.SETUP, out)
                 self._held = held.from_here(t, u)
             case "lost":
+                self._leave_far(held.since, t, u, out)
                 judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.NO_RETURN, out)
                 self._leave(t, None, out)
             case "shaky":
@@ -319,8 +323,8 @@ class HoldRun:
                 if not held.unsure:
                     self._say("eccentric" if off else "isometric", t, out)
 
-    def _count(self, held: Held, t: int, out: list[Event]) -> None:
-        if self._judge.decide(held, t, out, ended=True):
+    def _count(self, held: Held, t: int, out: list[Event], *, back: bool = True) -> None:
+        if self._judge.decide(held, t, out, ended=True, back=back):
             # from a rest pose to a hold and back: the pose far away was lying down
             self._far = None
 
@@ -338,6 +342,13 @@ class HoldRun:
         self._held = None
         self._rise = Rise(self._stage, held.low_at, held.home, u, held.rest_lively, clean=True)
 
+    def _leave_far(self, left: int, t: int, u: Vector, out: list[Event]) -> None:
+        """A pose far away was taken, and now it is left from something that looked like a hold in it."""
+        far = self._far
+        if far is not None and angle_between(far.pose, u) > self._stage.rise.most_deg:
+            self._far = None
+            self._judge.decide_far(far, left, t, out)
+
     def _leave(self, t: int, home: Vector | None, out: list[Event], then: Vector | None = None) -> None:
         """Back to resting; without a ``home`` the next pose that is held is one, or ``then`` at once."""
         self._rise = self._held = None
@@ -346,7 +357,7 @@ class HoldRun:
         if usual is not None and self._home is not None and self._judge.raised(usual[0], self._home):
             self._home = None
         self._near = self._quiet_from = t
-        self._rested = 0
+        self._lively = Liveliness(_REST_S)
         self._say("rest", t, out)
 
     def _say(

@@ -9,7 +9,7 @@ from typing import Literal
 from eccentra.samples import NS_PER_S
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_measure import Moments
-from eccentra.stages.hold_pose import TICK_NS, Recent
+from eccentra.stages.hold_pose import TICK_NS, Liveliness, Recent
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
 
 __all__ = ["Held", "Rise", "Verdict"]
@@ -125,7 +125,7 @@ class Held:
         self._shaky: int | None = None
         self._fastest = 0.0
         self._slow: int | None = None
-        self._live = [0.0, 0.0]
+        self._live = Liveliness()
         self._rested = [0.0, 0.0]
 
     @property
@@ -143,8 +143,8 @@ class Held:
 
     @property
     def lively(self) -> float:
-        """Mean speed of "up" in the raised pose in deg/s."""
-        return self._live[1] / self._live[0] if self._live[0] else 0.0
+        """Speed of "up" in the raised pose in deg/s, in its calmer seconds; 0 when not known."""
+        return self._live.value or 0.0
 
     @property
     def moments(self) -> Moments:
@@ -161,8 +161,7 @@ class Held:
 
     def live_on(self, step: float) -> None:
         """Take the step of "up" since the moment before, in deg/s."""
-        self._live[0] += 1.0
-        self._live[1] += step
+        self._live.push(step)
 
     def angle(self, u: Vector) -> float:
         """Lean towards the raised pose in degrees."""
@@ -315,12 +314,9 @@ class Held:
     @property
     def calmer(self) -> bool:
         """Whether it was stiller in the raised pose than in the rest pose: then it is the other way round."""
-        resting = self.rest_lively
-        return (
-            resting is not None
-            and self._live[0] > 0.0
-            and (self.lively * self._stage.rise.lively_ratio < resting)
-        )
+        resting, held = self.rest_lively, self._live.value
+        ratio = self._stage.rise.lively_ratio
+        return resting is not None and held is not None and held * ratio < resting
 
     def from_here(self, t: int, u: Vector) -> Held:
         """The pose so far was the rest pose; now it has gone up from there."""
