@@ -116,9 +116,10 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Turned away by more than this about any other axis is off as well.
     home_share
         Down means within this share of the rise from the rest pose.
-    stop_deg_s, stop_share, stop_s
+    stop_deg_s, stop_share, stop_s, stall_share, stall_s
         The way down has ended when the lean has been slower than ``stop_deg_s``, or this share of its fastest
-        if that is more, for ``stop_s``.
+        if that is more, for ``stop_s``; or when it has not got on by ``stall_share`` of the rise for
+        ``stall_s``.
     longest_s
         The way down takes no longer.
     sway_ratio, sway_deg, sway_window_s, sway_base_s
@@ -138,6 +139,8 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stop_deg_s: float
     stop_share: float
     stop_s: float
+    stall_share: float
+    stall_s: float
     longest_s: float
     sway_ratio: float
     sway_deg: float

@@ -19,6 +19,8 @@ Verdict = Literal["", "down", "away", "again", "further", "higher", "shaky", "lo
 _LEVEL_TICKS = Recent.ticks(0.7)
 _SLOW_TICKS = 4
 _TICK_S = TICK_NS / NS_PER_S
+# Smaller steps are sway of the rest pose.
+_LEAST_STALL_DEG = 0.4
 # Distance of the quartiles of a normal distribution with SD 1.
 _QUARTILES = 1.349
 
@@ -125,6 +127,7 @@ class Held:
         self._shaky: int | None = None
         self._fastest = 0.0
         self._slow: int | None = None
+        self._got_to, self._got_at = self.rise, t
         self._live = Liveliness()
         self._rested = [0.0, 0.0]
 
@@ -203,6 +206,7 @@ class Held:
         if self.off(u, phi) > self.limit() or phi <= stage.end.home_share * self.rise:
             self.drop, self.low, self.low_at = t, phi, t
             self._fastest, self._slow, self._shaky = 0.0, None, None
+            self._got_to, self._got_at = phi, t
             return ""
         self._level += (phi - self._level) * _TICK_S / stage.end.follow_s
         self.live_on(step)
@@ -275,7 +279,7 @@ class Held:
                 return ""
             if away > rule.drop_s * NS_PER_S:
                 self.over = t
-        stopped = self._stopped(t)
+        stopped = self._stopped(t, phi)
         if stopped and self._is_home(u, phi):
             return "down"
         if self.over is None:
@@ -298,8 +302,13 @@ class Held:
             return "lost"
         return ""
 
-    def _stopped(self, t: int) -> bool:
+    def _stopped(self, t: int, phi: float) -> bool:
+        """Whether it is slow, or does not get on."""
         rule, leans = self._stage.end, self._leans
+        if abs(phi - self._got_to) > max(rule.stall_share * self.rise, _LEAST_STALL_DEG):
+            self._got_to, self._got_at = phi, t
+        if t - self._got_at >= rule.stall_s * NS_PER_S:
+            return True
         if len(leans) <= _SLOW_TICKS:
             return False
         speed = abs(leans[-1] - leans[-1 - _SLOW_TICKS]) * NS_PER_S / (_SLOW_TICKS * TICK_NS)
