@@ -35,7 +35,7 @@ class Score:
         self.sessions = self.exact = self.ghosts = self.holds = self.missed = 0
         self.errors: dict[str, list[float]] = defaultdict(list)
 
-    def add(self, simulation: Simulation, reps: list[Repetition]) -> bool:
+    def add(self, simulation: Simulation, reps: list[Repetition], *, thigh: bool = False) -> bool:
         """Compare a session with its truth; whether all is well."""
         pairs: list[tuple[TrueRep, Repetition]] = []
         left = list(reps)
@@ -54,7 +54,8 @@ class Score:
             for kind in KINDS:
                 got = sum(p.end_us - p.start_us for p in rep.phases if p.kind == kind) / 1e6
                 self.errors[kind].append(got - true.total_s(kind))
-            self.errors["rom"].append((rep.value("rom_deg") or np.nan) - true.rom_deg)
+            rom = true.rom_lean_deg if thigh else true.rom_deg
+            self.errors["rom"].append((rep.value("rom_deg") or np.nan) - (rom or np.nan))
             self.errors["late"].append((rep.decided_us - rep.end_us) / 1e6)
         return well
 
@@ -103,13 +104,15 @@ def main(argv: list[str] | None = None) -> int:
                 events = run(simulation, exercise)
                 style = scenario.name.split()[1]
                 group = "no hold" if seed % 4 == 0 else style
-                well = scores[f"{name} {kit}"].add(simulation, repetitions(events))
-                scores[f"{name} {kit}: {group}"].add(simulation, repetitions(events))
+                reps = repetitions(events)
+                thigh = kit == "thigh" and style != "side_plank"
+                well = scores[f"{name} {kit}"].add(simulation, reps, thigh=thigh)
+                scores[f"{name} {kit}: {group}"].add(simulation, reps, thigh=thigh)
                 if args.verbose and not well:
                     print(kit, scenario.name)
                     for true in simulation.truth.reps:
                         print("  true ", [(p.kind[:3], round(p.start_s, 1)) for p in true.phases], true.end_s)
-                    for rep in repetitions(events):
+                    for rep in reps:
                         print(
                             "  found", [(p.kind[:3], p.start_us / 1e6) for p in rep.phases], rep.end_us / 1e6
                         )

@@ -24,6 +24,8 @@ _SWAY_SMOOTH_S = 0.033
 # A second of lean says where it was, whatever the sway.
 _LEVEL_S = 1.0
 _PIECE_S = 3.0
+# Stops on the way that are shorter than this belong to it (rule of the result format).
+_PIECES_S = 0.5
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,12 +209,16 @@ class _Work:
         b = len(self.grid.t) - 1
         drop = self.row(self._since(known.drop))
         sign = -1 if self.lean[b] < self.lean[drop] or self.lean[drop] < known.rise else 1
-        downs = [s for s in self._strokes(left, b, sign) if left + s.last >= drop - 5]
-        if not downs:
+        strokes = self._strokes(left, b, sign)
+        k = next((k for k, s in enumerate(strokes) if left + s.last >= drop - 5), None)
+        if k is None:
             at = float(self.grid.t[drop])
             return (at, max(at, float(self.grid.t[-1])))
-        first = max(downs[0].start_s, top)
-        return first, min(max(s.end_s for s in downs), float(self.grid.t[-1]))
+        # sway may have broken a slow way down in pieces
+        while k > 0 and strokes[k].start_s - strokes[k - 1].end_s < _PIECES_S:
+            k -= 1
+        end = min(max(s.end_s for s in strokes[k:]), float(self.grid.t[-1]))
+        return max(strokes[k].start_s, top), end
 
     def level(self, a: float, b: float) -> float:
         """Mean lean between two times."""

@@ -16,6 +16,9 @@ _DEG = 57.29577951308232
 _SECOND_TICKS = round(NS_PER_S / TICK_NS)
 # A dip shakes a second or two.
 _WALKING_S = 3
+# Getting down to the floor takes 4 s. A thigh that swings by 25 degrees to each side has a mean "up" of 0.95.
+_UPRIGHT_S = 4
+_TOGETHER = 0.92
 
 
 def chord2(angle_deg: float) -> float:
@@ -129,7 +132,7 @@ class Gait:
     seconds
         So many seconds of walking in a row just now.
     upright
-        Mean of "up" in the sensor's frame in the last walk; ``None`` before one was seen.
+        Mean of "up" in the sensor's frame in the longest walk; ``None`` before one was seen.
     """
 
     def __init__(self, rule: WalkRule) -> None:
@@ -138,7 +141,7 @@ class Gait:
         self._steps = 0.0
         self._second = [0.0, 0.0, 0.0]
         self._sum = [0.0, 0.0, 0.0]
-        self.seconds = 0
+        self.seconds = self._walked = 0
         self.upright: Vector | None = None
 
     @property
@@ -162,9 +165,15 @@ class Gait:
         if shaken and self._steps > n * self._rule.speed_deg_s:
             self.seconds += 1
             self._sum = [a + b for a, b in zip(self._sum, self._second, strict=True)]
-            if self.walking:
-                self.upright = unit((self._sum[0], self._sum[1], self._sum[2]))
+            self._learn()
         else:
             self.seconds, self._sum = 0, [0.0, 0.0, 0.0]
         self._forces.clear()
         self._steps, self._second = 0.0, [0.0, 0.0, 0.0]
+
+    def _learn(self) -> None:
+        """What is upright, from a longer walk than before; getting up or down sways more widely."""
+        x, y, z = self._sum
+        mean = (x * x + y * y + z * z) ** 0.5 / (self.seconds * _SECOND_TICKS)
+        if self.seconds >= max(_UPRIGHT_S, self._walked) and mean > _TOGETHER:
+            self.upright, self._walked = unit((x, y, z)), self.seconds

@@ -21,6 +21,7 @@ _SLOW_TICKS = 4
 _TICK_S = TICK_NS / NS_PER_S
 # Smaller steps are sway of the rest pose.
 _LEAST_STALL_DEG = 0.4
+_NEAR_SHARE = 0.4
 # Distance of the quartiles of a normal distribution with SD 1.
 _QUARTILES = 1.349
 
@@ -258,7 +259,9 @@ class Held:
         share = self._stage.end.home_share * self.rise
         if self._stage.end.leave == "any":
             return phi <= share
-        return angle_between(self.home, u) <= share + self._stage.pose.near_deg
+        # a small rise is within what is near before one is down
+        near = min(self._stage.pose.near_deg, _NEAR_SHARE * self.rise)
+        return angle_between(self.home, u) <= max(share, near)
 
     def _leave(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
         """Off the raised pose: a dip, or the way down."""
