@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["AngleRange", "Dose", "Joint", "LoadAxis", "Tempo"]
+__all__ = ["AngleRange", "Dose", "Joint", "LoadAxis", "Person", "Tempo"]
 
 Joint = Literal["knee", "hip", "trunk", "any"]
 LoadAxis = Literal["load", "reps", "rom", "variant", "tempo", "hold"]
@@ -53,3 +53,16 @@ class Dose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.sets < 1 or (self.reps is None and self.hold_s is None):
             raise ValueError("expected at least one set, and reps or hold_s")
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of the person: body mass, and the lever arm from knee axis to strap centre."""
+
+    body_mass_kg: float | None = None
+    lever_arm_m: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.body_mass_kg is not None and not 10.0 <= self.body_mass_kg <= 400.0:
+            raise ValueError(f"body_mass_kg is {self.body_mass_kg}, expected 10 to 400")
+        if self.lever_arm_m is not None and not 0.1 <= self.lever_arm_m <= 1.0:
+            raise ValueError(f"lever_arm_m is {self.lever_arm_m}, expected 0.1 to 1 m")

@@ -136,6 +136,9 @@ class Flag(StrEnum):
     COUNT_UNSURE = "count_unsure"
     TIME_FROM_WALL_CLOCK = "time_from_wall_clock"
     TOO_SHORT_FOR_METRIC = "too_short_for_metric"
+    NOT_BROKEN = "not_broken"
+    METHOD_UNFIT = "method_unfit"
+    RATE_TOO_LOW = "rate_too_low"
 
 
 class StationReason(StrEnum):

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from eccentra.catalogue import AngleRange, Dose, Joint, LoadAxis, Tempo
+from eccentra.catalogue import AngleRange, Dose, Joint, LoadAxis, Person, Tempo
 from eccentra.datafolder import data_files, find_data_file
 from eccentra.errors import ExerciseError
 from eccentra.stages import EventStage
@@ -93,9 +93,17 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rehab_stage: tuple[Annotated[int, msgspec.Meta(ge=1, le=4)], ...] = ()
     evidence: str | None = None
 
-    def event_stage(self) -> EventStage:
-        """The stage that finds repetitions, with this exercise's parameters."""
-        return _event_stage(self.stage, self.id, self.default_tempo_s)
+    def event_stage(self, person: Person | None = None, tempo: Tempo | None = None) -> EventStage:
+        """The stage that finds repetitions, with this exercise's parameters.
+
+        Parameters
+        ----------
+        person
+            What is known of the person.
+        tempo
+            Prescribed times of the phases, instead of the exercise's usual ones.
+        """
+        return _event_stage(self.stage, self.id, tempo or self.default_tempo_s, person)
 
     def missing(self, have: set[str]) -> str | None:
         """What is missing when only ``have`` is there (placements, ``force``, ``imu``), or ``None``."""
@@ -160,7 +168,9 @@ def _explained(source: str | Path, error: msgspec.ValidationError, prefix: str =
     return ExerciseError(source, problem, where=path or None)
 
 
-def _event_stage(table: dict[str, Any], source: str | Path, tempo: Tempo | None) -> EventStage:
+def _event_stage(
+    table: dict[str, Any], source: str | Path, tempo: Tempo | None, person: Person | None = None
+) -> EventStage:
     parameters = dict(table)
     kind = parameters.pop("kind", None)
     if not isinstance(kind, str) or not re.fullmatch(r"[a-z_]+", kind):
@@ -171,9 +181,12 @@ def _event_stage(table: dict[str, Any], source: str | Path, tempo: Tempo | None)
         raise ExerciseError(
             source, f"is {kind!r}, no stage of that name finds repetitions", where="stage.kind"
         )
-    if tempo is not None and "tempo_s" in getattr(stage, "__struct_fields__", ()):
-        # a stage that measures tempo gets it from the exercise's record
+    fields = getattr(stage, "__struct_fields__", ())
+    if tempo is not None and "tempo_s" in fields:
+        # a stage that measures tempo gets it from the exercise's record or the prescription
         parameters.setdefault("tempo_s", msgspec.to_builtins(tempo))
+    if person is not None and "person" in fields:
+        parameters["person"] = msgspec.to_builtins(person)
     try:
         made: EventStage = msgspec.convert(parameters, stage)
     except msgspec.ValidationError as error:

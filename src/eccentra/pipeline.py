@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from eccentra.catalogue import Person, Tempo
 from eccentra.errors import InputError
 from eccentra.events import Event, SensorGap
 from eccentra.exercises import Exercise
@@ -30,6 +31,8 @@ class Pipeline:
         The sensors' streams, keyed by sensor id order of the session.
     first_set
         Index of the next set.
+    person, tempo
+        What is known of the person, and prescribed times of the phases.
 
     Raises
     ------
@@ -37,7 +40,15 @@ class Pipeline:
         When the exercise cannot be measured with these sensors.
     """
 
-    def __init__(self, exercise: Exercise, streams: Sequence[StreamInfo], *, first_set: int = 1) -> None:
+    def __init__(
+        self,
+        exercise: Exercise,
+        streams: Sequence[StreamInfo],
+        *,
+        first_set: int = 1,
+        person: Person | None = None,
+        tempo: Tempo | None = None,
+    ) -> None:
         _check_kit(exercise, streams)
         self._resample = {info.stream: exercise.resample.start(info) for info in streams}
         self._orient = {
@@ -50,7 +61,7 @@ class Pipeline:
             self._align = AlignRun(ready)
         except ValueError as error:
             raise InputError(exercise.id, f"{error}; wear each at a place of its own") from None
-        self._run = exercise.event_stage().start(self._align.info, first_set=first_set)
+        self._run = exercise.event_stage(person, tempo).start(self._align.info, first_set=first_set)
         self._gaps: list[Gap] = []
 
     def push(self, block: Block) -> list[Event]:

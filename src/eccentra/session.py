@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from eccentra.catalogue import Person, Tempo
 from eccentra.errors import InputError
 from eccentra.events import (
     CalibrationNeeded,
@@ -70,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ----------
     body_mass_kg
         Body mass, when known.
+    lever_arm_m
+        From the knee's axis to the centre of the ankle strap, when measured; torques need it.
     idle_end_s
         A session without a repetition for so long ends by itself; ``None`` for recordings made elsewhere.
     athlete
@@ -81,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     body_mass_kg: float | None = None
+    lever_arm_m: float | None = None
     idle_end_s: float | None = 1200.0
     athlete: str | None = None
     load: str | None = None
@@ -108,11 +112,13 @@ class Session:
     Raises
     ------
     InputError
-        When the exercise cannot be measured with these sensors.
+        When the exercise cannot be measured with these sensors, or a setting is impossible.
     """
 
     def __init__(self, header: Header) -> None:
         self.header = header
+        self._tempo: Tempo | None = None
+        self._fed = False
         self.exercise = header.exercise
         self.ended = False
         self.prescription: dict[str, Any] | None = None
@@ -251,9 +257,19 @@ class Session:
             case Command():
                 self._command(item)
             case Prescribed():
-                self.prescription = item.prescription
+                self._prescribe(item.prescription)
             case Resumed() | Packet():
                 pass
+
+    def _prescribe(self, prescription: dict[str, Any]) -> None:
+        """Its tempo holds from the first sample on, or from where the exercise begins anew."""
+        self.prescription = prescription
+        try:
+            self._tempo = msgspec.convert(prescription.get("tempo_s"), Tempo | None)
+        except msgspec.ValidationError as error:
+            raise InputError("prescription", f"tempo_s: {error}") from None
+        if not self._fed:
+            self._begin_exercise(self.exercise, self._sets + 1)
 
     def _resume(self, item: Resumed, before_ns: int) -> None:
         """Every connection ended with the process; what was open stays open, with a gap in it."""
@@ -311,8 +327,11 @@ class Session:
     def _restart(self, exercise: Exercise) -> None:
         """Close what is open and begin the exercise anew, with nothing calibrated."""
         self._emit(self._pipeline.finish())
+        self._begin_exercise(exercise, self._sets + 1)
+
+    def _begin_exercise(self, exercise: Exercise, first_set: int) -> None:
         self.exercise = exercise
-        self._pipeline = self._start(exercise, self._sets + 1)
+        self._pipeline = self._start(exercise, first_set)
         for name in sorted(self._absent):
             self._emit(self._pipeline.absent(name))
 
@@ -356,7 +375,12 @@ class Session:
 
     def _start(self, exercise: Exercise, first_set: int) -> Pipeline:
         infos = [sensor.info for sensor in self._sensors.values()]
-        return Pipeline(exercise, infos, first_set=first_set)
+        known = self.header.settings
+        try:
+            person = Person(body_mass_kg=known.body_mass_kg, lever_arm_m=known.lever_arm_m)
+        except ValueError as error:
+            raise InputError(self.header.session, str(error)) from None
+        return Pipeline(exercise, infos, first_set=first_set, person=person, tempo=self._tempo)
 
     def _flush(self) -> None:
         if not self._waiting_samples:
@@ -369,6 +393,7 @@ class Session:
                 t = np.concatenate([t for t, _ in pieces])
                 x = np.concatenate([x for _, x in pieces])
             if len(t):
+                self._fed = True
                 self._emit(self._pipeline.push(Block(name, t, x)))
 
     # -- events -----------------------------------------------------------------------------------------

@@ -13,12 +13,19 @@ from collections import deque
 import numpy as np
 
 from eccentra.events import Force
-from eccentra.samples import Floats
+from eccentra.samples import NS_PER_S, Floats
 from eccentra.stages.strokes import smooth
 
-__all__ = ["Zero", "summary"]
+__all__ = ["PEAK_SIGMA_S", "Zero", "noise_left", "summary"]
 
-_PEAK_SIGMA_S = 0.1325 / 20.0
+# -3 dB at 20 Hz
+PEAK_SIGMA_S = 0.1325 / 20.0
+
+
+def noise_left(rate_hz: float) -> float:
+    """Share of white noise that is left in the force of which the peak is taken."""
+    weights = smooth(np.eye(1, 41, 20)[0], rate_hz, PEAK_SIGMA_S).tolist()
+    return math.sqrt(math.fsum(w * w for w in weights))
 
 
 class Zero:
@@ -31,8 +38,7 @@ class Zero:
     spread_n
         Greatest difference inside a quiet stretch.
     memory_ns
-        A zero older than this is replaced by the next quiet level, whatever it is: sensors drift and are
-        tared.
+        Quiet levels older than this are forgotten once there is a newer one: sensors drift and are tared.
     """
 
     def __init__(self, window: int, spread_n: float, memory_ns: int) -> None:
@@ -42,7 +48,8 @@ class Zero:
         self._recent: deque[float] = deque(maxlen=window)
         self._spread = spread_n
         self._memory = memory_ns
-        self._since = 0
+        # (time, level, noise), levels rising: the first is the lowest one lately
+        self._levels: deque[tuple[int, float, float]] = deque()
         self._count = 0
 
     def push(self, t_ns: int, force_n: float, *, loaded: bool = False) -> None:
@@ -66,9 +73,16 @@ class Zero:
         if high - low > self._spread:
             return
         level = math.fsum(recent) / len(recent)
-        if self.value is None or level < self.value or t_ns - self._since > self._memory:
-            self.value, self._since = level, t_ns
-            self.noise = math.sqrt(math.fsum((f - level) ** 2 for f in recent) / len(recent))
+        levels = self._levels
+        if levels and levels[-1][1] < level and t_ns - levels[-1][0] < NS_PER_S:
+            return  # the same rest, at its end
+        noise = math.sqrt(math.fsum((f - level) ** 2 for f in recent) / len(recent))
+        while levels and levels[-1][1] >= level:
+            levels.pop()
+        levels.append((t_ns, level, noise))
+        while t_ns - levels[0][0] > self._memory:
+            levels.popleft()
+        _, self.value, self.noise = levels[0]
 
 
 def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: float) -> Force | None:
@@ -85,7 +99,7 @@ def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: fl
         return None
     dt = float(t[1] - t[0])
     net = force - zero
-    smoothed = smooth(net, 1.0 / dt, _PEAK_SIGMA_S)
+    smoothed = smooth(net, 1.0 / dt, PEAK_SIGMA_S)
     peaks: list[float] = []
     values: list[float] = []
     for start, end in spans:

@@ -6,6 +6,7 @@ parameters (the ``[stage]`` table of the exercise) and picks the run:
 - :mod:`eccentra.stages.nordic_motion` finds excursions of the thigh from the tall kneel,
 - :mod:`eccentra.stages.nordic_measure` takes one apart, :mod:`eccentra.stages.nordic_break` finds its break,
 - :mod:`eccentra.stages.nordic_judge` decides what counts, :mod:`eccentra.stages.nordic_rep` writes it down,
+- :mod:`eccentra.stages.nordic_numbers` adds what is measured beside times and angles,
 - :mod:`eccentra.stages.nordic_force` works from straps alone.
 """
 
@@ -13,15 +14,18 @@ from __future__ import annotations
 
 import msgspec
 
+from eccentra.catalogue import Person, Tempo
 from eccentra.samples import StreamInfo
 from eccentra.stages import EventRun
 from eccentra.stages.nordic_break import BreakRule
 from eccentra.stages.nordic_burst import BurstRule
-from eccentra.stages.nordic_measure import MeasureRule
+from eccentra.stages.nordic_course import MeasureRule
 from eccentra.stages.nordic_rise import RiseRule
 from eccentra.stages.nordic_whole import WholeRule
+from eccentra.stages.quality_score import QualityPart
+from eccentra.stages.strap_numbers import StrapRule
 
-__all__ = ["CountRule", "DirectionRule", "ForceRule", "PoseRule", "Stage", "ValidRule"]
+__all__ = ["CountRule", "DirectionRule", "ForceRule", "MetricRule", "PoseRule", "Stage", "ValidRule"]
 
 
 class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +201,62 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dip_s: float
 
 
+class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Further numbers.
+
+    Attributes
+    ----------
+    inclination_error_deg, boundary_error_s
+        Standard errors of a segment's inclination in movement and of a phase's boundary.
+    abs_limit_deg_s
+        Speed of the method ``bpa_abs10``.
+    core_share
+        Part of the controlled time without its start and its end, for the variation of speed.
+    smooth_cutoff_hz, smooth_least
+        Limits of the spectrum for smoothness.
+    least_quiet_s
+        Quiet start pose before a repetition that onset and force time need; the full ``quiet_s`` of straps is
+        not flagged.
+    rfd_s, rfd_least_hz
+        Rate of force development over so long, from this sample rate on.
+    lever_error_m
+        Standard error of a measured lever arm.
+    trend_least_reps, loss_least_reps
+        Repetitions that a variation or slope within a set needs, and that a loss from first to last needs.
+    quality
+        Parts of the quality score.
+    """
+
+    inclination_error_deg: float
+    boundary_error_s: float
+    abs_limit_deg_s: float
+    core_share: tuple[float, float]
+    smooth_cutoff_hz: float
+    smooth_least: float
+    least_quiet_s: float
+    rfd_s: float
+    rfd_least_hz: float
+    lever_error_m: float
+    trend_least_reps: int
+    loss_least_reps: int
+    quality: tuple[QualityPart, ...] = ()
+
+    def strap(self, force: ForceRule) -> StrapRule:
+        """How straps are read."""
+        return StrapRule(
+            onset_n=force.onset_n,
+            onset_sd=force.onset_sd,
+            onset_s=force.onset_s,
+            offset_share=force.offset_share,
+            quiet_s=force.quiet_s,
+            quiet_spread_n=force.quiet_spread_n,
+            least_quiet_s=self.least_quiet_s,
+            rfd_s=self.rfd_s,
+            rfd_least_hz=self.rfd_least_hz,
+            lever_error_m=self.lever_error_m,
+        )
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All parameters of the exercise's stage.
 
@@ -208,6 +268,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Valid repetitions with both sides that a side difference needs.
     start_knee_flexion_deg
         Knee flexion in the tall kneel on a flat floor.
+    metrics
+        Further numbers; without this table there are none.
+    tempo_s, person
+        Wanted times of the phases, body mass and lever arm; from the exercise's record and the session.
     """
 
     set_gap_s: float
@@ -223,6 +287,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     burst: BurstRule
     rise: RiseRule
     whole: WholeRule
+    metrics: MetricRule | None = None
+    tempo_s: Tempo = Tempo()
+    person: Person = Person()
 
     def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
         """Begin a run on aligned rows: by motion when a thigh sensor is worn, else by force."""

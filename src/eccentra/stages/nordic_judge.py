@@ -13,11 +13,12 @@ import math
 import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
-from eccentra.samples import NS_PER_S, Side
+from eccentra.samples import Side
 from eccentra.stages.inclination import Vector, angle_between, dot
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
-from eccentra.stages.nordic_rep import Circumstances, set_totals, write_repetition
+from eccentra.stages.nordic_rep import Circumstances, write_repetition
+from eccentra.stages.nordic_set import set_totals
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Judge", "Open"]
@@ -52,9 +53,8 @@ class Judge:
         self._sides = sides
         self._shank = shank
         self._gyro = gyro
-        self.book = SetBook(
-            first_set, round(stage.set_gap_s * 1e6), set_totals(stage.asymmetry_least_reps, sides)
-        )
+        totals = set_totals(stage.asymmetry_least_reps, sides, stage.metrics)
+        self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), totals)
         self.forward: Vector | None = None
         self._for = 0.0
         self._best = 0.0
@@ -325,6 +325,8 @@ class Judge:
         m = item.measured
         if item.full and item.evidence >= self._stage.direction.doubtful:
             self._opposite.append(item)
+            if len(self._opposite) > 3:  # only the last three may still be counted: forget the rows of others
+                self._opposite[-4].measured.seen = None
             if self._turned():
                 return self._turn_around(m, t_ns)
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
@@ -407,10 +409,6 @@ class Judge:
 
     def _end_us(self, item: _Waiting) -> int:
         return item.measured.us(item.measured.end)
-
-    def quiet_ns(self) -> int:
-        """Time after which a set is over, in ns."""
-        return round(self._stage.set_gap_s * NS_PER_S)
 
 
 def _clip(value: float, low: float, high: float) -> float:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 
 from eccentra.events import BreakPoint, Flag, Force, Metric, Phase, PhaseKind, Reason, Repetition
 from eccentra.samples import Side
+from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
-from eccentra.stages.sets import asymmetry, total
+from eccentra.stages.nordic_numbers import break_points, chosen_break, further_metrics
+from eccentra.stages.nordic_set import set_totals
 
 __all__ = ["Circumstances", "both_metrics", "set_totals", "write_repetition"]
 
@@ -39,21 +40,6 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     unsure: bool
 
 
-def _metric(
-    value: float | None, unit: str, method: str, flag: Flag | None = None, uncertainty: float | None = None
-) -> Metric:
-    if value is None or math.isnan(value):
-        return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
-    return Metric(
-        value=value,
-        unit=unit,
-        method=method,
-        quality="ok" if flag is None else "flagged",
-        reason=flag,
-        uncertainty=uncertainty,
-    )
-
-
 def write_repetition(
     m: Measured, stage: Stage, known: Circumstances, *, set_index: int, index: int, decided_ns: int
 ) -> Repetition:
@@ -62,6 +48,8 @@ def write_repetition(
     flags = _flags(m, known)
     phases = tuple(Phase(kind=_KINDS[s.kind], start_us=m.us(s.start), end_us=m.us(s.end)) for s in m.spans)
     forces = {side: m.forces.get(side) for side in known.sides}
+    metrics = _metrics(m, stage, known)
+    metrics |= further_metrics(m, stage, metrics, gyroscope=known.gyroscope, sides=known.sides)
     return Repetition(
         set_index=set_index,
         index=index,
@@ -71,8 +59,8 @@ def write_repetition(
         valid=not reasons,
         reasons=reasons,
         phases=phases,
-        metrics=_metrics(m, known),
-        break_point=_break_point(m, stage, known),
+        metrics=metrics,
+        break_point=_break_point(m, stage),
         force_left=forces.get("left"),
         force_right=forces.get("right"),
         confidence=_confidence(m, known),
@@ -136,10 +124,15 @@ def _confidence(m: Measured, known: Circumstances) -> float:
     return round(value, 3)
 
 
-def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
+def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metric]:
     inside = Flag.GAP_INSIDE if m.gap_inside else Flag.GAP_INTERPOLATED if m.interpolated else None
     edge = m.gap_start or m.gap_end
     kinematic = "zero_velocity"
+    rule = stage.metrics
+    # a duration and a range have two ends with independent errors
+    time = None if rule is None else math.sqrt(2.0) * rule.boundary_error_s
+    angle = None if rule is None else math.sqrt(2.0) * rule.inclination_error_deg
+    shank = m.knee_rom is not None
 
     def seconds(kind: str) -> float:
         return math.fsum(s.end - s.start for s in m.spans if s.kind == kind)
@@ -149,34 +142,54 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
     concentric = seconds("concentric")
     back = seconds("return") + concentric if known.returned else None
     rom = m.knee_rom if m.knee_rom is not None else m.rom
-    what = "knee_flexion" if m.knee_rom is not None else "thigh_lean"
-    assumed = inside or (Flag.SHANK_ASSUMED_FIXED if known.shank and m.knee_rom is None else None)
+    what = "knee_flexion" if shank else "thigh_lean"
+    assumed = inside or (Flag.SHANK_ASSUMED_FIXED if known.shank and not shank else None)
     out = {
-        "tut_s": _metric(
-            None if eccentric is None else eccentric + isometric + concentric, "s", "tut_kinematic", inside
+        "tut_s": metric_of(
+            None if eccentric is None else eccentric + isometric + concentric,
+            "s",
+            "tut_kinematic",
+            inside,
+            time,
         ),
-        "tut_controlled_s": _metric(None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside),
-        "eccentric_s": _metric(eccentric, "s", kinematic, inside),
-        "isometric_s": _metric(isometric, "s", kinematic, inside),
-        "concentric_s": _metric(concentric, "s", kinematic, inside),
-        "return_s": _metric(
-            back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN)
+        "tut_controlled_s": metric_of(
+            None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside, time
         ),
-        "rom_deg": _metric(None if edge else rom, "deg", what, assumed),
-        "lean_rom_deg": _metric(None if edge else m.rom, "deg", "thigh_lean", inside),
-        "omega_mean_ecc_deg_s": _metric(
+        "eccentric_s": metric_of(eccentric, "s", kinematic, inside, time),
+        "isometric_s": metric_of(isometric, "s", kinematic, inside, time if isometric > 0.0 else None),
+        "concentric_s": metric_of(concentric, "s", kinematic, inside, time if concentric > 0.0 else None),
+        "return_s": metric_of(
+            back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN), time
+        ),
+        "rom_deg": metric_of(
+            None if edge else rom,
+            "deg",
+            what,
+            assumed,
+            # the knee has the errors of two segments
+            math.sqrt(2.0) * angle if shank and angle is not None else angle,
+        ),
+        "lean_rom_deg": metric_of(None if edge else m.rom, "deg", "thigh_lean", inside, angle),
+        "omega_mean_ecc_deg_s": metric_of(
             None if eccentric is None or eccentric <= 0 else m.rom / eccentric,
             "deg/s",
             "rom_over_time",
             inside,
+            None
+            if eccentric is None or eccentric <= 0 or angle is None or time is None or m.rom <= 0.0
+            else m.rom / eccentric * math.hypot(angle / m.rom, time / eccentric),
         ),
-        "omega_peak_ecc_deg_s": _metric(
+        "omega_peak_ecc_deg_s": metric_of(
             None if m.gap_inside else m.peak_speed, "deg/s", "percentile_95", inside
         ),
     }
     if known.sides:
         missing = Flag.FORCE_MISSING if m.peak_angle is None else inside
-        out["lean_at_peak_force_deg"] = _metric(m.peak_angle, "deg", "thigh_lean", missing)
+        error = None
+        if rule is not None and m.seen is not None and m.peak_row is not None:
+            moving = float(m.seen.course.fast[m.peak_row]) * rule.boundary_error_s
+            error = math.hypot(rule.inclination_error_deg, moving)
+        out["lean_at_peak_force_deg"] = metric_of(m.peak_angle, "deg", "thigh_lean", missing, error)
     if "both" in known.sides:
         out |= both_metrics(m.forces.get("both"))
     return out
@@ -186,41 +199,16 @@ def both_metrics(force: Force | None) -> dict[str, Metric]:
     """One sensor that carries both legs has no side of its own."""
     flag = Flag.FORCE_MISSING if force is None else None
     return {
-        "force_both_peak_n": _metric(None if force is None else force.peak_n, "N", "peak_20hz", flag),
-        "force_both_mean_n": _metric(None if force is None else force.mean_n, "N", "mean_eccentric", flag),
-        "force_both_impulse_ns": _metric(
+        "force_both_peak_n": metric_of(None if force is None else force.peak_n, "N", "peak_20hz", flag),
+        "force_both_mean_n": metric_of(None if force is None else force.mean_n, "N", "mean_eccentric", flag),
+        "force_both_impulse_ns": metric_of(
             None if force is None else force.impulse_ns, "N.s", "impulse_eccentric", flag
         ),
     }
 
 
-def _break_point(m: Measured, stage: Stage, known: Circumstances) -> BreakPoint | None:
-    if m.break_s is None or m.break_lean is None or m.gap_inside:
+def _break_point(m: Measured, stage: Stage) -> BreakPoint | None:
+    one = chosen_break(break_points(m, stage))
+    if one is None:
         return None
-    start = stage.start_knee_flexion_deg
-    knee = start - m.break_lean if m.break_knee is None else start + m.break_knee - m.start_lean
-    return BreakPoint(lean_deg=m.break_lean, knee_flexion_deg=knee, method="bpa_rel", t_us=m.us(m.break_s))
-
-
-def set_totals(least_reps: int, sides: tuple[Side, ...]) -> Totals:
-    """Makes the function that sums up a set."""
-    return Totals(least_reps, "left" in sides and "right" in sides)
-
-
-class Totals:
-    """Metrics of a set from its counted repetitions."""
-
-    def __init__(self, least_reps: int, two_sides: bool) -> None:
-        self._least = least_reps
-        self._two_sides = two_sides
-
-    def __call__(self, reps: Sequence[Repetition]) -> dict[str, Metric]:
-        """Time under tension, eccentric time, and with two sides their difference."""
-        out = {
-            "tut_s": total(reps, "tut_s", "s", "tut_sum"),
-            "tut_controlled_s": total(reps, "tut_controlled_s", "s", "tut_sum"),
-            "eccentric_s": total(reps, "eccentric_s", "s", "tut_sum"),
-        }
-        if self._two_sides:
-            out["asymmetry_pct"] = asymmetry(reps, self._least)
-        return out
+    return BreakPoint(lean_deg=one.lean, knee_flexion_deg=one.knee, method=one.method, t_us=m.us(one.t_s))

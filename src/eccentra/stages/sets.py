@@ -23,6 +23,7 @@ from eccentra.events import (
     SetCompleted,
     SetStarted,
 )
+from eccentra.stages.set_numbers import signed_asymmetry
 
 __all__ = ["SetBook", "asymmetry", "total"]
 
@@ -54,18 +55,14 @@ def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
 
     Never negative; which side is weaker is seen from the repetitions. It is computed from valid repetitions
     with both sides and needs ``least`` of them: single repetitions of a symmetric person read 9 % on average.
+    The uncertainty comes from the spread of the repetitions (:func:`signed_asymmetry`).
     """
-    pairs = [(r.force_left, r.force_right) for r in reps if r.valid]
-    peaks = [(a.peak_n, b.peak_n) for a, b in pairs if a is not None and b is not None]
-    if len(peaks) < least:
-        reason = Flag.FEW_REPETITIONS if peaks else Flag.FORCE_MISSING
+    found = signed_asymmetry(reps, least)
+    if found is None:
+        both = any(r.force_left is not None and r.force_right is not None for r in reps if r.valid)
+        reason = Flag.FEW_REPETITIONS if both else Flag.FORCE_MISSING
         return Metric(value=None, unit="%", method="asym_max", quality="missing", reason=reason)
-    left = math.fsum(a for a, _ in peaks) / len(peaks)
-    right = math.fsum(b for _, b in peaks) / len(peaks)
-    stronger = max(left, right)
-    if stronger <= 0.0:
-        return Metric(value=None, unit="%", method="asym_max", quality="missing", reason=Flag.FORCE_MISSING)
-    return Metric(value=100.0 * abs(right - left) / stronger, unit="%", method="asym_max")
+    return Metric(value=abs(found[0]), unit="%", method="asym_max", uncertainty=found[1])
 
 
 class SetBook:

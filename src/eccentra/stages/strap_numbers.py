@@ -1,0 +1,296 @@
+"""Numbers of the straps over one repetition: onset, time to peak, peak, mean, impulse, per body mass, torque.
+
+Onset follows isometric testing: above the quiet level of the start pose by the greater of so many of its
+standard deviations and so many newtons, for so long. Peak, mean and impulse are above the level without load
+(:mod:`eccentra.stages.force`), so that they do not depend on whether somebody rested under tension.
+
+Uncertainties: of the peak, the noise of the quiet level after the smoothing that the peak went through; of a
+crossing of the threshold, that noise by the slope there, and the grid; of a torque, both relative errors
+(``dM/M = dF/F + dL/L``, independent). Placement of strap and person are in none of them: they are larger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from eccentra.catalogue import Person
+from eccentra.events import Flag, Force, Metric
+from eccentra.samples import Floats, Side
+from eccentra.stages.force import PEAK_SIGMA_S, noise_left
+from eccentra.stages.metric import metric_of
+from eccentra.stages.strokes import smooth
+
+__all__ = ["Quiet", "StrapRule", "onset", "quiet_level", "rise_rate", "strap_metrics", "tension_s"]
+
+
+class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How straps are read.
+
+    Attributes
+    ----------
+    onset_n, onset_sd, onset_s
+        Onset: above the quiet level by the greater of ``onset_n`` and ``onset_sd`` standard deviations, for
+        ``onset_s``.
+    offset_share
+        Tension ends below this share of the onset's threshold.
+    quiet_s, quiet_spread_n
+        The quiet level: so long within so many newtons.
+    least_quiet_s
+        When the start pose was never quiet for so long, this will do, and the numbers are flagged.
+    rfd_s, rfd_least_hz
+        Rate of force development over so long after the onset, from this sample rate on.
+    lever_error_m
+        Standard error of a measured lever arm.
+    """
+
+    onset_n: float
+    onset_sd: float
+    onset_s: float
+    offset_share: float
+    quiet_s: float
+    quiet_spread_n: float
+    least_quiet_s: float
+    rfd_s: float
+    rfd_least_hz: float
+    lever_error_m: float
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Level of the start pose, N: mean, standard deviation, and the row after it."""
+
+    level: float
+    noise: float
+    until: int
+
+
+def quiet_level(force: Floats, before: int, n: int, spread_n: float) -> Quiet | None:
+    """The last ``n`` quiet rows that end at or before the row ``before``; ``None`` when there are none."""
+    ends = np.arange(min(before, len(force)), n - 1, -max(1, n // 10))
+    if not len(ends):
+        return None
+    rows = force[(ends - n)[:, None] + np.arange(n)]
+    spread = rows.max(axis=1) - rows.min(axis=1)
+    calm = spread <= spread_n  # false where a row is missing
+    k = int(calm.argmax())
+    if not calm[k]:
+        return None
+    values = rows[k].tolist()
+    level = math.fsum(values) / n
+    noise = math.sqrt(math.fsum((v - level) ** 2 for v in values) / (n - 1))
+    return Quiet(level, noise, int(ends[k]))
+
+
+def onset(net: Floats, since: int, rate_hz: float, threshold: float, held_s: float) -> float | None:
+    """Place, in rows and between them, where ``net`` goes above ``threshold`` and stays so for ``held_s``."""
+    k = max(1, round(held_s * rate_hz))
+    above = net[since:] > threshold
+    if len(above) < k:
+        return None
+    held = np.logical_and.reduce(np.lib.stride_tricks.sliding_window_view(above, k), axis=1)
+    first = int(held.argmax())
+    if not held[first]:
+        return None
+    i = since + first
+    if first == 0:
+        return float(i)
+    low, high = float(net[i - 1]), float(net[i])
+    return i - 1 + (threshold - low) / (high - low) if high > low else float(i)
+
+
+def tension_s(net: Floats, begin: int, end: int, rate_hz: float, threshold: float, share: float) -> float:
+    """Time with force on between two rows: it goes on above ``threshold``, off below ``share`` of it."""
+    on, rows = False, 0
+    for value in net[begin:end].tolist():
+        on = value > (share * threshold if on else threshold)
+        rows += on
+    return rows / rate_hz
+
+
+def rise_rate(net: Floats, at: float, rate_hz: float, over_s: float) -> float | None:
+    """Rate of force development: mean slope over ``over_s`` from the place ``at``, N/s."""
+    end = at + over_s * rate_hz
+    if end > len(net) - 1:
+        return None
+    place = np.arange(len(net))
+    first, last = float(np.interp(at, place, net)), float(np.interp(end, place, net))
+    return (last - first) / over_s
+
+
+class _Side:
+    """One strap: its quiet level, where force begins, where it peaks."""
+
+    def __init__(
+        self,
+        force: Floats,
+        first: int,
+        spans: Sequence[tuple[int, int]],
+        hz: float,
+        rule: StrapRule,
+    ) -> None:
+        quiet = quiet_level(force, first, round(rule.quiet_s * hz), rule.quiet_spread_n)
+        self.settled = quiet is not None
+        self.quiet = quiet or quiet_level(force, first, round(rule.least_quiet_s * hz), rule.quiet_spread_n)
+        self.net = force
+        self.onset: float | None = None
+        if self.quiet is not None:
+            self.net = force - self.quiet.level
+            threshold = max(rule.onset_n, rule.onset_sd * self.quiet.noise)
+            self.onset = onset(self.net, self.quiet.until, hz, threshold, rule.onset_s)
+        smoothed = smooth(force, hz, PEAK_SIGMA_S)
+        tops = [a + int(smoothed[a:b].argmax()) for a, b in spans if b > a]
+        self.peak_row = max(tops, key=lambda row: float(smoothed[row])) if tops else None
+
+    def onset_error(self, hz: float) -> float | None:
+        """Standard error of the onset in s."""
+        if self.onset is None or self.quiet is None or not self.settled:
+            return None
+        i = round(self.onset)
+        a, b = max(0, i - 2), min(len(self.net) - 1, i + 2)
+        slope = float(self.net[b] - self.net[a]) * hz / (b - a)
+        if not slope > 0.0:
+            return None
+        return math.hypot(self.quiet.noise / slope, 1.0 / (hz * math.sqrt(12.0)))
+
+
+def strap_metrics(
+    t: Floats,
+    sides: Mapping[Side, Floats],
+    forces: Mapping[Side, Force | None],
+    eccentric: Sequence[tuple[float, float]],
+    loaded_end: float,
+    *,
+    rule: StrapRule,
+    person: Person,
+    flag: Flag | None,
+) -> dict[str, Metric]:
+    """What the straps say of one repetition, side by side and together.
+
+    Parameters
+    ----------
+    t
+        float64, shape (n,): evenly spaced times in s, from before the repetition on.
+    sides
+        Force as it came, N, shape (n,); NaN where it was not measured.
+    forces
+        Peak, mean and impulse of each side; a side without them has no numbers.
+    eccentric
+        Begin and end of the eccentric phases, s; ``loaded_end`` is the end of the last loaded phase.
+    flag
+        What touches all numbers of this repetition.
+
+    Returns
+    -------
+    dict
+        ``force_SIDE_...``, ``torque_SIDE_peak_nm`` with a lever arm, ``force_SIDE_peak_n_kg`` with a body
+        mass, and ``tut_force_s`` of all straps together.
+    """
+    hz = 1.0 / float(t[1] - t[0])
+    spans = [(int(t.searchsorted(a)), int(t.searchsorted(b, side="right"))) for a, b in eccentric]
+    start = eccentric[0][0]
+    out: dict[str, Metric] = {}
+    read: list[_Side] = []
+    for side, force in sides.items():
+        one = None
+        if forces.get(side) is not None:
+            one = _Side(force, spans[0][0], spans, hz, rule)
+            read.append(one)
+        out |= _loads(side, forces.get(side) if one else None, one, hz, rule, person, flag)
+        out |= _times(side, one, t, start, hz, rule, flag)
+    whole = len(read) == len(sides)
+    out["tut_force_s"] = (
+        _tension(read, t, loaded_end, hz, rule, flag) if whole else _missing("s", "tut_force")
+    )
+    return out
+
+
+def _missing(unit: str, method: str) -> Metric:
+    return metric_of(None, unit, method, Flag.FORCE_MISSING)
+
+
+def _loads(
+    side: Side,
+    force: Force | None,
+    one: _Side | None,
+    hz: float,
+    rule: StrapRule,
+    person: Person,
+    flag: Flag | None,
+) -> dict[str, Metric]:
+    """Sizes: N, N·s, N/kg, N·m."""
+    mass, lever = person.body_mass_kg, person.lever_arm_m
+    flag = flag if force is not None else Flag.FORCE_MISSING
+    peak = mean = impulse = noise = None
+    if force is not None and one is not None:
+        peak, mean, impulse = force.peak_n, force.mean_n, force.impulse_ns
+        noise = None if one.quiet is None else one.quiet.noise * noise_left(hz)
+    out = {
+        f"force_{side}_peak_n": metric_of(peak, "N", "peak_20hz", flag, noise),
+        f"force_{side}_mean_n": metric_of(mean, "N", "mean_eccentric", flag),
+        f"force_{side}_impulse_ns": metric_of(impulse, "N.s", "impulse_eccentric", flag),
+    }
+    if mass is not None:
+        out[f"force_{side}_peak_n_kg"] = metric_of(
+            None if peak is None else peak / mass,
+            "N/kg",
+            "peak_20hz_by_mass",
+            flag,
+            None if noise is None else noise / mass,
+        )
+    if lever is not None:
+        torque = error = None
+        if peak is not None:
+            torque = peak * lever
+            error = None if noise is None else math.hypot(noise * lever, peak * rule.lever_error_m)
+        out[f"torque_{side}_peak_nm"] = metric_of(torque, "N.m", "peak_20hz_by_lever", flag, error)
+    return out
+
+
+def _times(
+    side: Side, one: _Side | None, t: Floats, start: float, hz: float, rule: StrapRule, flag: Flag | None
+) -> dict[str, Metric]:
+    """Times: onset against the start of the descent, onset to peak; and the rate of force development."""
+    at = to_peak = error = rfd = None
+    step = 1.0 / hz
+    if one is None:
+        flag = Flag.FORCE_MISSING
+    elif not one.settled:
+        flag = Flag.BASELINE_UNSETTLED
+    if one is not None and one.onset is not None:
+        at, error = float(t[0]) + one.onset * step - start, one.onset_error(hz)
+        if one.peak_row is not None and one.peak_row >= one.onset:
+            to_peak = (one.peak_row - one.onset) * step
+        if hz >= rule.rfd_least_hz:
+            rfd = rise_rate(one.net, one.onset, hz, rule.rfd_s)
+    slow = Flag.RATE_TOO_LOW if hz < rule.rfd_least_hz and one is not None else flag
+    return {
+        f"force_{side}_onset_s": metric_of(at, "s", "onset_sd_held", flag, error),
+        f"force_{side}_time_to_peak_s": metric_of(to_peak, "s", "onset_to_peak_20hz", flag),
+        f"force_{side}_rfd_n_s": metric_of(rfd, "N/s", "rfd_from_onset", slow),
+    }
+
+
+def _tension(
+    read: Sequence[_Side], t: Floats, loaded_end: float, hz: float, rule: StrapRule, flag: Flag | None
+) -> Metric:
+    """Time with force on, from the quiet start pose to the end of the loaded phases, all straps together."""
+    if not all(one.settled for one in read):
+        flag = Flag.BASELINE_UNSETTLED
+    levels = [one.quiet for one in read if one.quiet is not None]
+    if len(levels) < len(read):
+        return metric_of(None, "s", "tut_force", flag)
+    net = read[0].net.copy()
+    for one in read[1:]:
+        net += one.net
+    noise = math.sqrt(math.fsum(one.noise**2 for one in levels))
+    threshold = max(rule.onset_n * len(read), rule.onset_sd * noise)
+    begin, end = max(one.until for one in levels), int(t.searchsorted(loaded_end, side="right"))
+    if end <= begin or bool(np.any(np.isnan(net[begin:end]))):
+        return _missing("s", "tut_force")
+    seconds = tension_s(net, begin, end, hz, threshold, rule.offset_share)
+    errors = [error for one in read if (error := one.onset_error(hz)) is not None]
+    error = max(errors) if len(errors) == len(read) else None
+    return metric_of(seconds, "s", "tut_force", flag, error)
