@@ -60,6 +60,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     search, rules, pause, gait, phases
         Parameters of the search, of the count, of pauses that part repetitions, of telling walking, and of
         phase times.
+    trend_least_reps
+        Repetitions that a variation within a set needs; ``None`` leaves means and variations of a set out.
     """
 
     set_gap_s: float
@@ -76,6 +78,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pause: PauseRules
     gait: GaitRules
     phases: PhaseRules
+    trend_least_reps: int | None = None
 
     def start(self, info: StreamInfo, first_set: int = 1) -> Run:
         """Begin a run on aligned rows."""
@@ -92,7 +95,7 @@ class Run:
         self._rows = Rows(info, keep_s=window + stage.rules.longest_s + stage.set_gap_s)
         self._step_s = 1.0 / info.rate_hz
         self._every = round(stage.search_every_s * NS_PER_S)
-        self._book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
+        self._book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals(stage.trend_least_reps))
         self._tracking: Tracking | None = None
         self._maker: RepMaker | None = None
         self._session_reps = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -12,7 +12,9 @@ from eccentra.samples import Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle
 from eccentra.stages.cycle_phases import CyclePhases, PhaseRules, cycle_phases
 from eccentra.stages.cycle_search import Found
+from eccentra.stages.metric import metric_of
 from eccentra.stages.movement_axis import GRAVITY
+from eccentra.stages.set_numbers import eccentric_share, mean_of, span, variation_of
 from eccentra.stages.sets import total
 
 __all__ = ["GaitRules", "RepMaker", "set_totals"]
@@ -31,13 +33,28 @@ class GaitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     shake: float
 
 
-def set_totals(reps: Sequence[Repetition]) -> dict[str, Metric]:
-    """Totals of a set."""
-    return {
-        "tut_s": total(reps, "tut_s", "s", _TUT),
-        "eccentric_s": total(reps, "eccentric_s", "s", _PHASE),
-        "concentric_s": total(reps, "concentric_s", "s", _PHASE),
-    }
+def set_totals(trend_least_reps: int | None) -> Callable[[Sequence[Repetition]], dict[str, Metric]]:
+    """Makes the function that sums up a set; ``None`` leaves out means and variations."""
+
+    def totals(reps: Sequence[Repetition]) -> dict[str, Metric]:
+        out = {
+            "tut_s": total(reps, "tut_s", "s", _TUT),
+            "eccentric_s": total(reps, "eccentric_s", "s", _PHASE),
+            "concentric_s": total(reps, "concentric_s", "s", _PHASE),
+        }
+        if trend_least_reps is not None:
+            valid = [rep for rep in reps if rep.valid]
+            out["tut_span_s"] = span(reps)
+            out["eccentric_share"] = eccentric_share(reps)
+            for name in ("omega_mean_ecc_deg_s", "omega_mean_con_deg_s"):
+                if any(name in rep.metrics for rep in reps):
+                    out[name] = mean_of(valid, name, "deg/s")
+            out["eccentric_cv"] = variation_of(valid, "eccentric_s", trend_least_reps)
+            out["concentric_cv"] = variation_of(valid, "concentric_s", trend_least_reps)
+            out["rom_cv"] = variation_of(valid, "rom_deg", trend_least_reps)
+        return out
+
+    return totals
 
 
 def looks_like_gait(found: Found, t: Floats, rows: Floats, rules: GaitRules) -> bool:
@@ -170,8 +187,14 @@ class RepMaker:
             us = sum(p.end_us - p.start_us for p in phases if kind in (None, p.kind))
             return Metric(value=us * 1e-6, unit="s", method=method, quality=quality, reason=reason)
 
+        def speed(kind: str) -> Metric:
+            us = sum(p.end_us - p.start_us for p in phases if p.kind == kind)
+            return metric_of(rom / (us * 1e-6) if us else None, "deg/s", "rom_over_time", reason)
+
         angle = self._found.axis.kind in ("tilt", "turn")
+        speeds = {f"omega_mean_{kind[:3]}_deg_s": speed(kind) for kind in ("eccentric", "concentric")}
         return {
+            **(speeds if angle else {}),
             "tut_s": lasting(None, _TUT),
             "concentric_s": lasting("concentric", _PHASE),
             "isometric_s": lasting("isometric", _PHASE),

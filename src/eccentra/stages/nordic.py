@@ -223,6 +223,8 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Standard error of a measured lever arm.
     trend_least_reps, loss_least_reps
         Repetitions that a variation or slope within a set needs, and that a loss from first to last needs.
+    quality_least
+        Share of the score's weights that must have been measured.
     quality
         Parts of the quality score.
     """
@@ -239,6 +241,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     lever_error_m: float
     trend_least_reps: int
     loss_least_reps: int
+    quality_least: float
     quality: tuple[QualityPart, ...] = ()
 
     def strap(self, force: ForceRule) -> StrapRule:

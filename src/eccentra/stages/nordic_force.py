@@ -32,6 +32,7 @@ from eccentra.stages.history import History
 from eccentra.stages.live import LiveState
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
+from eccentra.stages.nordic_lone import lone_metrics
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.nordic_whole import Whole
 from eccentra.stages.sets import SetBook
@@ -101,7 +102,9 @@ class ForceRun:
         self._unproven: list[tuple[int, int, _Lowering]] = []
         sides = tuple(self._columns)
         self._book = SetBook(
-            first_set, round(stage.set_gap_s * 1e6), set_totals(stage.asymmetry_least_reps, sides)
+            first_set,
+            round(stage.set_gap_s * 1e6),
+            set_totals(stage.asymmetry_least_reps, sides, stage.metrics),
         )
         self._t = 0
         self._free_from = -(1 << 62)  # times may be negative
@@ -358,6 +361,10 @@ class ForceRun:
         }
         if "both" in self._columns:
             metrics |= both_metrics(found.forces.get("both"))
+        when = (found.start, found.end)
+        metrics |= lone_metrics(
+            self._history, self._columns, self._step_ns, when, found.forces, metrics, self._stage, flag
+        )
         missing = any(force is None for force in found.forces.values())
         flags = [Flag.PHASE_FROM_FORCE]
         flags += [Flag.GAP_INSIDE] if found.gap else []

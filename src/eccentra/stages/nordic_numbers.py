@@ -22,7 +22,7 @@ from eccentra.stages.nordic_measure import Measured, Seen
 from eccentra.stages.quality_score import quality_metrics
 from eccentra.stages.strap_numbers import strap_metrics
 
-__all__ = ["BreakAt", "break_points", "chosen_break", "further_metrics"]
+__all__ = ["BreakAt", "break_points", "chosen_break", "further_metrics", "tempo_metrics"]
 
 
 class BreakAt(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ def further_metrics(
     found = break_points(m, stage)
     out = _speeds(m, seen, rule, flag, gyroscope)
     out |= _breaks(m, seen, rule, found, flag)
-    out |= _tempo(stage, rule, known)
+    out |= tempo_metrics(stage, rule, known)
     out["rom_share"] = metric_of(
         None if m.gap_start or m.gap_end else m.rom / stage.count.nominal_rom_deg,
         "1",
@@ -119,7 +119,7 @@ def further_metrics(
     )
     if sides:
         out |= _straps(m, seen, stage, rule, flag, sides)
-    return out | quality_metrics(rule.quality, known | out)
+    return out | quality_metrics(rule.quality, known | out, rule.quality_least)
 
 
 # -- speeds -------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def _angles(
 # -- tempo --------------------------------------------------------------------------------------------------
 
 
-def _tempo(stage: Stage, rule: MetricRule, known: dict[str, Metric]) -> dict[str, Metric]:
+def tempo_metrics(stage: Stage, rule: MetricRule, known: dict[str, Metric]) -> dict[str, Metric]:
     """Adherence to the wanted times, for the phases that have one."""
     out: dict[str, Metric] = {}
     _, time = _two_ends(rule)

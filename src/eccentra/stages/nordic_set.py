@@ -60,7 +60,7 @@ class Totals:
             out["asymmetry_pct"] = asymmetry(reps, self._least)
         if self._rule is not None:
             out |= self._further(reps, self._rule)
-            out |= self._quality(reps, out, self._rule.quality)
+            out |= self._quality(reps, out, self._rule.quality, self._rule.quality_least)
         return out
 
     def _further(self, reps: Sequence[Repetition], rule: MetricRule) -> dict[str, Metric]:
@@ -85,16 +85,20 @@ class Totals:
         return out
 
     def _quality(
-        self, reps: Sequence[Repetition], of_set: dict[str, Metric], parts: Sequence[QualityPart]
+        self,
+        reps: Sequence[Repetition],
+        of_set: dict[str, Metric],
+        parts: Sequence[QualityPart],
+        least: float,
     ) -> dict[str, Metric]:
         """Parts are means over the repetitions; what only a set has is scored from its own number."""
         shares = {part.id: mean_of(reps, f"quality_{part.id}", "1") for part in parts}
         known = {name: share for name, share in shares.items() if share.value is not None}
-        own = quality_metrics([part for part in parts if part.id not in known], of_set)
+        own = quality_metrics([part for part in parts if part.id not in known], of_set, 0.0)
         for part in parts:
             if part.id not in known and f"quality_{part.id}" in own:
                 known[part.id] = own[f"quality_{part.id}"]
-        return scored(parts, known)
+        return scored(parts, known, least)
 
     def _strength(
         self, reps: Sequence[Repetition], valid: Sequence[Repetition], rule: MetricRule

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from eccentra.events import Metric
+from eccentra.events import Flag, Metric
 from eccentra.stages.metric import metric_of
 
 __all__ = ["METHOD", "QualityPart", "quality_metrics", "scored"]
@@ -46,7 +46,9 @@ class QualityPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError(f"quality part {self.id!r}: weight is {self.weight}, expected 0 to 1")
 
 
-def quality_metrics(parts: Sequence[QualityPart], metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+def quality_metrics(
+    parts: Sequence[QualityPart], metrics: Mapping[str, Metric], least_coverage: float
+) -> dict[str, Metric]:
     """The score, the coverage, and ``quality_PART`` for each part that could be measured."""
     shares: dict[str, Metric] = {}
     for part in parts:
@@ -59,28 +61,33 @@ def quality_metrics(parts: Sequence[QualityPart], metrics: Mapping[str, Metric])
         if before is not None and before.value is not None:
             share, reason = min(share, before.value), before.reason or reason
         shares[part.id] = metric_of(share, "1", METHOD, reason)
-    return scored(parts, shares)
+    return scored(parts, shares, least_coverage)
 
 
-def scored(parts: Sequence[QualityPart], shares: Mapping[str, Metric]) -> dict[str, Metric]:
+def scored(
+    parts: Sequence[QualityPart], shares: Mapping[str, Metric], least_coverage: float
+) -> dict[str, Metric]:
     """Score and coverage of parts whose shares are known, with these shares.
 
     Parameters
     ----------
     shares
         By id of the part, from 0 to 1; each has a value.
+    least_coverage
+        Parts of less weight than this (of all weights) make no score.
     """
     weights = {part.id: part.weight for part in parts}
     if not weights:
         return {}
     known = {name: metric.value for name, metric in shares.items() if metric.value is not None}
     covered = math.fsum(weights[name] for name in known)
+    coverage = covered / math.fsum(weights.values())
     doubt = next((metric.reason for metric in shares.values() if metric.reason is not None), None)
     score = None
-    if covered > 0.0:
+    if covered > 0.0 and coverage >= least_coverage:
         score = 100.0 * math.fsum(weights[name] * share for name, share in known.items()) / covered
     return {
         **{f"quality_{name}": metric for name, metric in shares.items()},
-        "quality_score": metric_of(score, "1", METHOD, doubt),
-        "quality_coverage": metric_of(covered / math.fsum(weights.values()), "1", "weight_measured"),
+        "quality_score": metric_of(score, "1", METHOD, doubt if score is not None else Flag.METHOD_UNFIT),
+        "quality_coverage": metric_of(coverage, "1", "weight_measured"),
     }

@@ -202,7 +202,7 @@ def strap_metrics(
         out |= _times(side, one, t, start, hz, rule, flag)
     whole = len(read) == len(sides)
     out["tut_force_s"] = (
-        _tension(read, t, loaded_end, hz, rule, flag) if whole else _missing("s", "tut_force")
+        _tension(read, t, loaded_end, hz, rule, flag) if whole else _missing("s", "tut_above_onset")
     )
     return out
 
@@ -281,7 +281,7 @@ def _tension(
         flag = Flag.BASELINE_UNSETTLED
     levels = [one.quiet for one in read if one.quiet is not None]
     if len(levels) < len(read):
-        return metric_of(None, "s", "tut_force", flag)
+        return metric_of(None, "s", "tut_above_onset", flag)
     net = read[0].net.copy()
     for one in read[1:]:
         net += one.net
@@ -289,8 +289,8 @@ def _tension(
     threshold = max(rule.onset_n * len(read), rule.onset_sd * noise)
     begin, end = max(one.until for one in levels), int(t.searchsorted(loaded_end, side="right"))
     if end <= begin or bool(np.any(np.isnan(net[begin:end]))):
-        return _missing("s", "tut_force")
+        return _missing("s", "tut_above_onset")
     seconds = tension_s(net, begin, end, hz, threshold, rule.offset_share)
     errors = [error for one in read if (error := one.onset_error(hz)) is not None]
     error = max(errors) if len(errors) == len(read) else None
-    return metric_of(seconds, "s", "tut_force", flag, error)
+    return metric_of(seconds, "s", "tut_above_onset", flag, error)
