@@ -24,14 +24,14 @@ def variation(speed: Floats) -> float | None:
 
     A minimum-jerk stroke has 0.65 as a whole and 0.2 between 20 and 80 % of its time; a constant speed has 0.
     """
-    values = speed.tolist()
-    n = len(values)
+    n = len(speed)
     if n < 5:
         return None
-    mean = math.fsum(values) / n
+    mean = float(np.add.reduce(speed)) / n
     if mean <= 0.0:
         return None
-    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / n) / mean
+    off = speed - mean
+    return math.sqrt(float(np.add.reduce(off * off)) / n) / mean
 
 
 def first_above(speed: Floats, limit: float) -> int | None:

@@ -103,11 +103,12 @@ def onset(net: Floats, since: int, rate_hz: float, threshold: float, held_s: flo
 
 def tension_s(net: Floats, begin: int, end: int, rate_hz: float, threshold: float, share: float) -> float:
     """Time with force on between two rows: it goes on above ``threshold``, off below ``share`` of it."""
-    on, rows = False, 0
-    for value in net[begin:end].tolist():
-        on = value > (share * threshold if on else threshold)
-        rows += on
-    return rows / rate_hz
+    force = net[begin:end]
+    rows = np.arange(len(force))
+    # on where the last row above the threshold is later than the last one below the share of it
+    on = np.maximum.accumulate(np.where(force > threshold, rows, -1))
+    off = np.maximum.accumulate(np.where(force <= share * threshold, rows, -1))
+    return int(np.count_nonzero(on > off)) / rate_hz
 
 
 def rise_rate(net: Floats, at: float, rate_hz: float, over_s: float) -> float | None:
