@@ -194,6 +194,13 @@ def test_break_points_by_method_are_kept_apart() -> None:
     assert "break_lean_bta_deg" not in alone.metrics
 
 
+def test_braking_at_a_stop_is_not_the_break() -> None:
+    stop = (Stop(at=0.25, seconds=0.2),)
+    rep = NordicRep(descent_s=2.5, break_lean_deg=32.0, stops=stop, shape="ramped", end_lean_deg=88.0)
+    metrics = one(rep, "thigh+force").metrics
+    assert value(metrics, "break_lean_bta_deg") == pytest.approx(32.0, abs=3.0)
+
+
 def test_a_very_slow_lowering_has_its_absolute_break_point() -> None:
     slow = one(NordicRep(descent_s=20.0, break_lean_deg=35.0, shape="ramped"), "thigh").metrics
     assert value(slow, "break_lean_bpa_abs10_deg") == pytest.approx(35.0, abs=3.0)

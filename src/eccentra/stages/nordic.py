@@ -208,6 +208,8 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ----------
     inclination_error_deg, boundary_error_s
         Standard errors of a segment's inclination in movement and of a phase's boundary.
+    torque_before_s
+        The greatest torque of a break (``bta``) is at most so long before control was lost.
     abs_limit_deg_s
         Speed of the method ``bpa_abs10``.
     core_share
@@ -231,6 +233,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     inclination_error_deg: float
     boundary_error_s: float
+    torque_before_s: float
     abs_limit_deg_s: float
     core_share: tuple[float, float]
     smooth_cutoff_hz: float

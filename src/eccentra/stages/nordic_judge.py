@@ -19,6 +19,7 @@ from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_rep import Circumstances, write_repetition
 from eccentra.stages.nordic_set import set_totals
+from eccentra.stages.nordic_usual import Usual
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Judge", "Open"]
@@ -59,9 +60,7 @@ class Judge:
         self._for = 0.0
         self._best = 0.0
         self._proofs = 0
-        self._times: list[float] = []
-        self._roms: list[float] = []
-        self._loads: list[float] = []
+        self.usual = Usual(stage)
         self._waiting: list[_Waiting] = []
         self._opposite: list[_Waiting] = []
         self._unproven: list[tuple[int, int]] = []
@@ -85,22 +84,6 @@ class Judge:
             return None
         return 1 if along > 0.0 else -1
 
-    @property
-    def rom(self) -> float | None:
-        """Calibrated ROM: the upper median of the last full ones."""
-        recent = sorted(self._roms[-9:])
-        return recent[len(recent) // 2] if recent else None
-
-    def full_from(self) -> float:
-        """Smallest ROM of a full repetition."""
-        rule, rom = self._stage.count, self.rom
-        return rule.first_full_share * rule.nominal_rom_deg if rom is None else rule.full_share * rom
-
-    def partial_from(self) -> float:
-        """Smallest ROM that counts."""
-        rule = self._stage.count
-        return max(rule.partial_least_deg, rule.partial_share * (self.rom or rule.nominal_rom_deg))
-
     def without_gyroscope(self) -> None:
         """Numbers come from inclination alone."""
         self._gyro = False
@@ -111,8 +94,8 @@ class Judge:
         """A descent has ended: count it now if that is sure enough."""
         rule = self._stage.direction
         side = self.side_of(m.axis)
-        full = m.rom >= self.full_from()
-        if not full or self._refused(m) is not None or side in (-1, None) or self._not_kneeling(m):
+        full = m.rom >= self.usual.full_from()
+        if not full or self.usual.refused(m) is not None or side in (-1, None) or self._not_kneeling(m):
             return None, []
         if not (self.established or self.book.open):
             loaded = m.loaded_n is not None and m.loaded_n >= self._stage.force.loaded_n
@@ -132,7 +115,7 @@ class Judge:
         unsure: bool = False,
     ) -> list[Event]:
         """An excursion is over: complete what was counted, or decide now."""
-        full = m.rom >= self.full_from()
+        full = m.rom >= self.usual.full_from()
         item = _Waiting(
             measured=m, returned=returned, full=full, evidence=self._evidence(m, full), unsure=unsure
         )
@@ -141,7 +124,7 @@ class Judge:
             if item.full:
                 self._learn(item)
             return events
-        reason = self._refused(m)
+        reason = self.usual.refused(m)
         if reason is None and not full and not rested:
             reason = Reason.SETUP  # a partial repetition ends in the start pose
         if reason is not None:
@@ -183,27 +166,6 @@ class Judge:
         return events + self.book.finish(t_ns // 1000)
 
     # -- inside -------------------------------------------------------------------------------------
-
-    def _refused(self, m: Measured) -> Reason | None:
-        """Why this is no lowering at all, whatever its direction."""
-        rule, force = self._stage.count, self._stage.force
-        if m.rom < self.partial_from():
-            return Reason.TOO_SMALL
-        if m.eccentric_s < rule.least_down_s:
-            return Reason.TOO_FAST
-        partial = m.rom < self.full_from()
-        if partial and (m.eccentric_s < rule.partial_down_s or m.rom / m.eccentric_s > rule.most_mean_deg_s):
-            return Reason.TOO_FAST
-        if m.eccentric_s > rule.most_down_s:
-            return Reason.TOO_LONG
-        if m.shank_change is not None and m.shank_change > rule.shank_reject_deg:
-            return Reason.SHANK_MOVED
-        if m.loaded_n is not None:
-            usual = sorted(self._loads[-9:])
-            least = force.slack_share * usual[len(usual) // 2] if usual else force.loaded_n
-            if m.loaded_n < min(least, force.loaded_n):
-                return Reason.NO_LOAD
-        return None
 
     def _sure(self, item: _Waiting, side: int) -> bool:
         """Whether this counts now, not only if more like it follows."""
@@ -294,13 +256,13 @@ class Judge:
             decided_ns=t_ns,
         )
         if item.full and not m.gap_inside:
-            self._roms.append(m.rom)
+            self.usual.roms.append(m.rom)
             if m.loaded_n is not None:
-                self._loads.append(m.loaded_n)
+                self.usual.loads.append(m.loaded_n)
             if m.shank_home is not None:
                 self._kneel = m.shank_home
         events = self.book.complete(rep)
-        if self.book.live_reps == 1 and len(self._roms) == 1:
+        if self.book.live_reps == 1 and len(self.usual.roms) == 1:
             events.append(CalibrationDone(t_us=rep.end_us, what="forward direction"))
         return events
 
@@ -316,7 +278,7 @@ class Judge:
         self._proofs += 1
         if self.established:
             self._unproven = []
-        self._times.append(m.eccentric_s)
+        self.usual.times.append(m.eccentric_s)
         if self.forward is not None and dot(self.forward, m.axis) > 0.0:
             self.forward = m.axis
 
@@ -341,7 +303,7 @@ class Judge:
             strong = [i.evidence for i in self._opposite if i.evidence > 0.75 * self._best]
             clearer = bool(strong) and max(strong) > self._best + 0.3
             return clearer or (len(strong) > 1 and math.fsum(strong) > self._for + 0.9)
-        usual, rom = sorted(self._times[-9:]), self.rom or 0.0
+        usual, rom = sorted(self.usual.times[-9:]), self.usual.rom or 0.0
         alike = [
             i.measured.eccentric_s > 0.7 * usual[len(usual) // 2] and i.measured.rom > 0.85 * rom
             for i in self._opposite[-3:]
@@ -354,7 +316,7 @@ class Judge:
         for set_index, index in self._unproven:
             events += self.book.amend(set_index, index, t_ns // 1000, Reason.WRONG_DIRECTION)
         self._unproven = []
-        self._roms, self._loads, self._times = [], [], []
+        self.usual = Usual(self._stage)
         self._for, self._best, self._proofs = 0.0, 0.0, 0
         self._kneel = None
         self.forward = m.axis
@@ -373,7 +335,11 @@ class Judge:
         keep: list[_Waiting] = []
         for item in reversed(waiting):
             near = after - self._end_us(item) <= gap
-            if self.side_of(item.measured.axis) == 1 and near and item.measured.rom >= self.partial_from():
+            if (
+                self.side_of(item.measured.axis) == 1
+                and near
+                and item.measured.rom >= self.usual.partial_from()
+            ):
                 keep.insert(0, item)
                 after = item.measured.us(item.measured.start)
             else:

@@ -25,9 +25,10 @@ __all__ = ["MeasureRule", "Measured", "Seen", "Span", "measure"]
 
 
 class Seen(msgspec.Struct):
-    """Rows behind the numbers: course, each strap as it came, its level without load, the shank's lean."""
+    """Rows behind the numbers: course, all straps, each as it came, its level without load, shank's lean."""
 
     course: Course
+    load: Load
     forces: dict[Side, Floats]
     zeros: dict[Side, float]
     shank: Floats | None
@@ -222,6 +223,7 @@ def _numbers(
         noise=work.noise,
         seen=Seen(
             work,
+            load,
             {side: grid.x[:, c] for side, c in columns.forces.items()},
             zeros,
             None if shank is None else shank.knee,

@@ -313,7 +313,7 @@ class MotionRun:
         if (stopped and e.peak - phi < max(6.0, 0.1 * e.peak)) or back:
             if e.ended_at is None:
                 e.ended_at = t
-            if e.opened is None and e.peak > e.judged + 3.0 and e.peak >= 0.8 * self._judge.full_from():
+            if e.opened is None and e.peak > e.judged + 3.0 and e.peak >= 0.8 * self._judge.usual.full_from():
                 e.judged = e.peak
                 self._judge_down(e, t, row, out)
             self._say(e, "return" if back else "rest", t, out)
@@ -331,7 +331,9 @@ class MotionRun:
         elif (
             e.dwell_since is not None
             and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S
-            and (waited is None or waited > count.return_s * NS_PER_S or e.peak < self._judge.full_from())
+            and (
+                waited is None or waited > count.return_s * NS_PER_S or e.peak < self._judge.usual.full_from()
+            )
         ):
             self._elsewhere(e, t, row, out)
 

@@ -38,8 +38,9 @@ def break_points(m: Measured, stage: Stage) -> dict[str, BreakAt | Flag]:
     """Break-point by every method that can be tried, or why there is none.
 
     ``bpa_rel``: control was lost (:mod:`eccentra.stages.nordic_break`). ``bta``: the angle at the greatest
-    force of a repetition in which it was. ``bpa_abs10``: the first angle at which the speed exceeds 10 deg/s,
-    which only means something when control was slower than that (nine tenths of the first 80 % of its time).
+    force from shortly before that on; an earlier, greater one was needed to stop on the way. ``bpa_abs10``:
+    the first angle at which the speed exceeds 10 deg/s, which only means something when control was slower
+    than that (nine tenths of the first 80 % of its time).
     """
     out: dict[str, BreakAt | Flag] = {}
     seen, rule = m.seen, stage.metrics
@@ -51,10 +52,16 @@ def break_points(m: Measured, stage: Stage) -> dict[str, BreakAt | Flag]:
     if seen is None or rule is None:
         return out
     if seen.forces:
-        peak = None if m.peak_row is None else float(seen.course.grid.t[m.peak_row])
-        out["bta"] = why or (Flag.FORCE_MISSING if peak is None else _at(m, stage, "bta", peak))
+        out["bta"] = why or _torque(m, seen, stage, rule)
     out["bpa_abs10"] = why or _absolute(m, seen, stage, rule)
     return out
+
+
+def _torque(m: Measured, seen: Seen, stage: Stage, rule: MetricRule) -> BreakAt | Flag:
+    row = seen.load.peak_row(max(m.start, (m.break_s or m.start) - rule.torque_before_s), m.down_end)
+    if m.peak_row is None or row is None:
+        return Flag.FORCE_MISSING
+    return _at(m, stage, "bta", float(seen.course.grid.t[row]))
 
 
 def _absolute(m: Measured, seen: Seen, stage: Stage, rule: MetricRule) -> BreakAt | Flag:
