@@ -96,6 +96,7 @@ def analyze(
     *,
     exercise: str | Path,
     body_mass_kg: float | None = None,
+    lever_arm_m: float | None = None,
 ) -> Analysis:
     """Count and measure the repetitions in recordings made elsewhere.
 
@@ -107,6 +108,8 @@ def analyze(
         Id of an exercise, or a TOML file.
     body_mass_kg
         Body mass, when known.
+    lever_arm_m
+        From the knee's axis to the centre of the ankle strap, when measured.
 
     Returns
     -------
@@ -121,7 +124,7 @@ def analyze(
     chosen = load_exercise(exercise)
     worn = read_worn(imu, force)
     inputs = session_inputs(worn)
-    header = session_header(worn, inputs, chosen, body_mass_kg)
+    header = session_header(worn, inputs, chosen, body_mass_kg, lever_arm_m)
     session = Session(header)
     events = session.feed_many(inputs) + session.finish()
     notes = tuple(f"{one.sensor}: {note}" for one in worn for note in one.signal.notes)

@@ -93,7 +93,11 @@ def _packets(worn: Worn) -> list[Packet]:
 
 
 def session_header(
-    worn: Sequence[Worn], inputs: Sequence[Input], exercise: Exercise, body_mass_kg: float | None
+    worn: Sequence[Worn],
+    inputs: Sequence[Input],
+    exercise: Exercise,
+    body_mass_kg: float | None,
+    lever_arm_m: float | None = None,
 ) -> Header:
     """Header of the session.
 
@@ -108,6 +112,7 @@ def session_header(
         # a recording that was made is whole, however long the breaks in it are
         settings=Settings(
             body_mass_kg=body_mass_kg,
+            lever_arm_m=lever_arm_m,
             idle_end_s=None,
             noted=tuple((one.sensor, flag) for one in worn for flag in one.signal.flags),
         ),

@@ -270,6 +270,12 @@ class TestRefused:
             "--exercise", "nordic-curl", "--imu", imu, "--body-mass", mass
         )
 
+    @pytest.mark.parametrize("lever", ["0", "40", "nan"])
+    def test_lever_arm(self, imu: str, lever: str) -> None:
+        assert "expected 0.1 to 1 m" in refused(
+            "--exercise", "nordic-curl", "--imu", imu, "--lever-arm", lever
+        )
+
     def test_output_cannot_be_written(self, imu: str, tmp_path: Path) -> None:
         target = tmp_path / "none" / "out.json"
         assert "cannot be written" in refused("--exercise", "nordic-curl", "--imu", imu, "--json", target)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["analyze", "write_document"]
 
 _BODY_MASS_KG = (20.0, 350.0)
+_LEVER_ARM_M = (0.1, 1.0)
 
 
 def analyze(
@@ -37,6 +38,10 @@ def analyze(
         ),
     ] = None,
     body_mass: Annotated[float | None, typer.Option(metavar="KG", help="Body mass, when known.")] = None,
+    lever_arm: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Knee axis to the centre of the ankle strap, when measured."),
+    ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="OUT.json", help="Where results go; - is stdout.")
     ] = None,
@@ -51,7 +56,9 @@ def analyze(
     pull = [_pair("--force", "SIDE", text) for text in force or []]
     if body_mass is not None and not _BODY_MASS_KG[0] <= body_mass <= _BODY_MASS_KG[1]:
         raise InputError(f"--body-mass {body_mass:g}", "expected {:g} to {:g} kg".format(*_BODY_MASS_KG))
-    result = run(motion, pull, exercise=exercise, body_mass_kg=body_mass)
+    if lever_arm is not None and not _LEVER_ARM_M[0] <= lever_arm <= _LEVER_ARM_M[1]:
+        raise InputError(f"--lever-arm {lever_arm:g}", "expected {:g} to {:g} m".format(*_LEVER_ARM_M))
+    result = run(motion, pull, exercise=exercise, body_mass_kg=body_mass, lever_arm_m=lever_arm)
     if save is not None:
         _save(save, result)
     if json is not None:

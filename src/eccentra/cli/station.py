@@ -30,6 +30,10 @@ def station(
     body_mass: Annotated[
         float | None, typer.Option(metavar="KG", min=20, max=300, help="For forces per kg.")
     ] = None,
+    lever_arm: Annotated[
+        float | None,
+        typer.Option(metavar="M", min=0.1, max=1, help="Knee axis to strap centre, for torques."),
+    ] = None,
     mqtt: Annotated[
         str | None,
         typer.Option(
@@ -90,6 +94,7 @@ def station(
         athlete=athlete,
         load=load,
         body_mass_kg=body_mass,
+        lever_arm_m=lever_arm,
     )
     with alone(home, name), _publisher(mqtt, site, node, home) as publisher:
         watched = sys.stdin.isatty() and sys.stdout.isatty()

@@ -131,6 +131,7 @@ class Running:
         athlete = do.athlete or self.athlete
         settings = Settings(
             body_mass_kg=do.body_mass_kg or self._room.body_mass_kg,
+            lever_arm_m=self._room.lever_arm_m,
             athlete=athlete,
             load=self._room.load if do.load is None else do.load,
         )

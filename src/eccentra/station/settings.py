@@ -37,6 +37,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     athlete: str | None = None
     load: str | None = None
     body_mass_kg: float | None = None
+    lever_arm_m: float | None = None
 
 
 class RoomState(msgspec.Struct, frozen=True, kw_only=True):
