@@ -351,3 +351,31 @@ def test_a_session_hands_on_what_it_knows_of_the_person_and_the_tempo() -> None:
         assert value(rep.metrics, "torque_left_peak_nm") == pytest.approx(0.38 * peak)
         assert value(rep.metrics, "force_left_peak_n_kg") == pytest.approx(peak / 80.0)
         assert "tempo_adherence" in rep.metrics
+
+
+@pytest.mark.parametrize("kit", ["thigh+shank+force", "force"])
+def test_numbers_that_are_not_flagged_are_those_without_the_hole(kit: str) -> None:
+    """Rows of one sensor are taken out of one repetition; what is not flagged stays what it was."""
+    simulation, events = session(24, kit)
+    plain, whole = {(r.set_index, r.index): r for r in reps_in(events)}, rows_of(simulation)
+    rng, names = np.random.default_rng(24), whole.info.channels
+    checked = 0
+    for true in simulation.truth.reps:
+        place = rng.choice([name for name in names if name.endswith(("up_x", "force"))]).partition(".")[0]
+        start = rng.uniform(true.start_s, true.end_s)
+        t, x = whole.block.t, whole.block.x.copy()
+        gone = (t > start * 1e9) & (t < (start + rng.choice([0.25, 0.5, 1.0])) * 1e9)
+        x[np.ix_(gone, [name.startswith(f"{place}.") for name in names])] = np.nan
+        changed = events_of(Rows(whole.info, Block("aligned", t, x)))
+        for rep in reps_in(changed):
+            same = plain.get((rep.set_index, rep.index))
+            if same is None or not (same.start_us < rep.end_us and rep.start_us < same.end_us):
+                continue
+            for name, metric in rep.metrics.items():
+                if metric.quality != "ok" or metric.value is None or name == "quality_score":
+                    continue
+                before = same.value(name)
+                assert before is not None, name
+                checked += 1
+                assert metric.value == pytest.approx(before, abs=max(metric.uncertainty or 0.0, 0.02)), name
+    assert checked > 100 or kit == "force"

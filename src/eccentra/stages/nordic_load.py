@@ -39,8 +39,10 @@ class Load:
             return None
         return a + int(np.argmax(smooth(net, 1.0 / float(self._t[1]), 0.02)))
 
-    def carried_back(self, start: float, down_end: float, back: tuple[float, float], share: float) -> bool:
-        """Whether the hamstrings brought the body up again, and not the hands; false when not known.
+    def carried_back(
+        self, start: float, down_end: float, back: tuple[float, float], share: float
+    ) -> bool | None:
+        """Whether the hamstrings brought the body up again, and not the hands; ``None`` when not known.
 
         The middle half of the way back is compared with the descent.
         """
@@ -48,7 +50,7 @@ class Load:
         down = self._net(*self._rows(start, down_end))
         up = self._net(*self._rows(back[0] + quarter, back[1] - quarter))
         if down is None or up is None:
-            return False
+            return None
         usual = float(np.sort(down)[len(down) // 2])
         return usual > 0.0 and float(np.sort(up)[len(up) // 2]) > share * usual
 

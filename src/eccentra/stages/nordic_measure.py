@@ -39,7 +39,8 @@ class Measured(msgspec.Struct, kw_only=True):
 
     ``t0`` is the session time of the first row in ns. ``spans`` tile the repetition, except lying on the
     floor. Leans are from the start pose. ``gap_start``, ``gap_end``, ``gap_inside`` say whether rows were
-    missing at the begin of the descent, at its end, or elsewhere between first and last phase. ``seen`` may
+    missing at the begin of the descent, at its end, or elsewhere between first and last phase;
+    ``back_unknown`` that straps are worn but did not tell who brought the body up again. ``seen`` may
     be dropped when nobody will ask for further numbers.
     """
 
@@ -70,6 +71,7 @@ class Measured(msgspec.Struct, kw_only=True):
     gap_end: bool
     gap_inside: bool
     interpolated: bool
+    back_unknown: bool
     noise: float
     seen: Seen | None
 
@@ -167,6 +169,7 @@ def _numbers(
     on_floor = broken is not None or deepest >= rule.floor_lean_deg
     load = Load(grid, columns, zeros)
     peak_n = math.fsum(f.peak_n for f in forces.values() if f is not None)
+    unknown = False
     if back is not None:
         stop = back[0] - down_end
         loaded = load.held(down_end, back[0], rule.held_share * peak_n)
@@ -176,7 +179,8 @@ def _numbers(
             elif spans[-1].kind == "eccentric":
                 spans[-1] = Span("eccentric", spans[-1].start, back[0])
         # nobody pulls back up what could not be held on the way down
-        own = broken is None and load.carried_back(start, down_end, back, rule.active_share)
+        own = False if broken is not None else load.carried_back(start, down_end, back, rule.active_share)
+        unknown = own is None and bool(columns.forces)
         spans.append(Span("concentric" if own else "return", *back))
     shank = _shank(grid, columns, start, down_end, shank_axis)
     peak_row = load.peak_row(start, down_end)
@@ -219,6 +223,7 @@ def _numbers(
         gap_start=missing(grid, start - near, start + near),
         gap_end=missing(grid, down_end - near, down_end + near),
         gap_inside=missing(grid, start - near, last + near),
+        back_unknown=unknown,
         interpolated=bridged(grid, columns, start - near, last + near),
         noise=work.noise,
         seen=Seen(

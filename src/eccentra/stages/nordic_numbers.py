@@ -247,11 +247,14 @@ def _straps(
     course = seen.course
     t: Floats = course.grid.t
     missing = Flag.FORCE_MISSING if m.peak_row is None else flag
-    speed = knee = None
+    speed = knee = error = None
     if m.peak_row is not None and not m.gap_inside:
         speed = float(course.fast[m.peak_row])
         at = float(t[m.peak_row])
         knee = stage.start_knee_flexion_deg - course.at(at) + _shank_at(m, at)
+        if seen.shank is not None:
+            two = math.sqrt(2.0) * rule.inclination_error_deg
+            error = math.hypot(two, speed * rule.boundary_error_s)
     out = {
         "omega_at_peak_force_deg_s": metric_of(speed, "deg/s", "at_peak_force", missing),
         "knee_flexion_at_peak_force_deg": metric_of(
@@ -259,6 +262,7 @@ def _straps(
             "deg",
             "at_peak_force",
             missing or (Flag.SHANK_ASSUMED_FIXED if seen.shank is None else None),
+            error,
         ),
     }
     out |= strap_metrics(
@@ -271,6 +275,9 @@ def _straps(
         person=stage.person,
         flag=flag,
     )
+    if m.back_unknown:
+        tension = out["tut_force_s"]
+        out["tut_force_s"] = metric_of(tension.value, "s", tension.method, Flag.FORCE_MISSING)
     lever = stage.person.lever_arm_m
     if lever is not None:
         out["work_ecc_j"] = _work(m, seen, lever, rule, flag)

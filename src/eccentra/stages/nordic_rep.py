@@ -100,7 +100,7 @@ def _flags(m: Measured, known: Circumstances) -> tuple[Flag, ...]:
         (not known.gyroscope, Flag.NO_GYROSCOPE),
         (not known.shank, Flag.SHANK_ASSUMED_FIXED),
         (bool(known.sides) and not known.zeros, Flag.BASELINE_UNSETTLED),
-        (any(m.forces.get(side) is None for side in known.sides), Flag.FORCE_MISSING),
+        (m.back_unknown or any(m.forces.get(side) is None for side in known.sides), Flag.FORCE_MISSING),
         (known.unsure or ((m.gap_start or m.gap_end) and m.gap_inside), Flag.COUNT_UNSURE),
     )
     return tuple(flag for holds, flag in checks if holds)
@@ -126,6 +126,8 @@ def _confidence(m: Measured, known: Circumstances) -> float:
 
 def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metric]:
     inside = Flag.GAP_INSIDE if m.gap_inside else Flag.GAP_INTERPOLATED if m.interpolated else None
+    # straps tell whether the way back is a loaded phase
+    loaded = inside or (Flag.FORCE_MISSING if m.back_unknown else None)
     edge = m.gap_start or m.gap_end
     kinematic = "zero_velocity"
     rule = stage.metrics
@@ -149,15 +151,15 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
             None if eccentric is None else eccentric + isometric + concentric,
             "s",
             "tut_kinematic",
-            inside,
+            loaded,
             time,
         ),
         "tut_controlled_s": metric_of(
             None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside, time
         ),
         "eccentric_s": metric_of(eccentric, "s", kinematic, inside, time),
-        "isometric_s": metric_of(isometric, "s", kinematic, inside, time if isometric > 0.0 else None),
-        "concentric_s": metric_of(concentric, "s", kinematic, inside, time if concentric > 0.0 else None),
+        "isometric_s": metric_of(isometric, "s", kinematic, loaded, time if isometric > 0.0 else None),
+        "concentric_s": metric_of(concentric, "s", kinematic, loaded, time if concentric > 0.0 else None),
         "return_s": metric_of(
             back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN), time
         ),

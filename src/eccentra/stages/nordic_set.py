@@ -25,6 +25,8 @@ from eccentra.stages.sets import asymmetry, total
 
 __all__ = ["Totals", "set_totals"]
 
+_GAPS = (Flag.GAP_INSIDE, Flag.GAP_INTERPOLATED, Flag.START_NOT_SEEN)
+
 
 def set_totals(least_reps: int, sides: tuple[Side, ...], rule: MetricRule | None = None) -> Totals:
     """Makes the function that sums up a set."""
@@ -61,6 +63,10 @@ class Totals:
         if self._rule is not None:
             out |= self._further(reps, self._rule)
             out |= self._quality(reps, out, self._rule.quality, self._rule.quality_least)
+            for flag in _GAPS:
+                if any(flag in rep.flags for rep in reps):
+                    # what dropped out for it is missing in means and trends, too
+                    return {name: _doubted(metric, flag) for name, metric in out.items()}
         return out
 
     def _further(self, reps: Sequence[Repetition], rule: MetricRule) -> dict[str, Metric]:
@@ -92,13 +98,16 @@ class Totals:
         least: float,
     ) -> dict[str, Metric]:
         """Parts are means over the repetitions; what only a set has is scored from its own number."""
+        lost = next(
+            (m.reason for rep in reps if (m := rep.metrics.get("quality_coverage")) and m.reason), None
+        )
         shares = {part.id: mean_of(reps, f"quality_{part.id}", "1") for part in parts}
         known = {name: share for name, share in shares.items() if share.value is not None}
         own = quality_metrics([part for part in parts if part.id not in known], of_set, 0.0)
         for part in parts:
             if part.id not in known and f"quality_{part.id}" in own:
                 known[part.id] = own[f"quality_{part.id}"]
-        return scored(parts, known, least)
+        return scored(parts, known, least, lost)
 
     def _strength(
         self, reps: Sequence[Repetition], valid: Sequence[Repetition], rule: MetricRule
@@ -120,6 +129,13 @@ class Totals:
             reason = asymmetry(reps, self._least).reason
             out["asymmetry_signed_pct"] = metric_of(value, "%", "asym_max_right_minus_left", reason, error)
         return out
+
+
+def _doubted(metric: Metric, flag: Flag) -> Metric:
+    """The metric, flagged if it was not yet."""
+    if metric.quality != "ok":
+        return metric
+    return metric_of(metric.value, metric.unit, metric.method, flag, metric.uncertainty)
 
 
 def _peak(rep: Repetition, sides: Sequence[Side]) -> float | None:

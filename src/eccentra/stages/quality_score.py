@@ -18,6 +18,8 @@ from eccentra.stages.metric import metric_of
 __all__ = ["METHOD", "QualityPart", "quality_metrics", "scored"]
 
 METHOD = "weighted_parts"
+# Reasons by which a number is missing that this kit measures; all others belong to the movement or the kit.
+_LOST = (Flag.GAP_INSIDE, Flag.FORCE_MISSING, Flag.BASELINE_UNSETTLED)
 
 
 class QualityPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,9 +53,13 @@ def quality_metrics(
 ) -> dict[str, Metric]:
     """The score, the coverage, and ``quality_PART`` for each part that could be measured."""
     shares: dict[str, Metric] = {}
+    lost: Flag | None = None
     for part in parts:
         metric = metrics.get(part.metric)
-        if metric is None or metric.value is None:
+        if metric is None:
+            continue
+        if metric.value is None:
+            lost = lost or (metric.reason if metric.reason in _LOST else None)
             continue
         share = min(1.0, max(0.0, (metric.value - part.none) / (part.full - part.none)))
         reason = metric.reason if metric.quality != "ok" else None
@@ -61,11 +67,14 @@ def quality_metrics(
         if before is not None and before.value is not None:
             share, reason = min(share, before.value), before.reason or reason
         shares[part.id] = metric_of(share, "1", METHOD, reason)
-    return scored(parts, shares, least_coverage)
+    return scored(parts, shares, least_coverage, lost)
 
 
 def scored(
-    parts: Sequence[QualityPart], shares: Mapping[str, Metric], least_coverage: float
+    parts: Sequence[QualityPart],
+    shares: Mapping[str, Metric],
+    least_coverage: float,
+    lost: Flag | None = None,
 ) -> dict[str, Metric]:
     """Score and coverage of parts whose shares are known, with these shares.
 
@@ -75,6 +84,8 @@ def scored(
         By id of the part, from 0 to 1; each has a value.
     least_coverage
         Parts of less weight than this (of all weights) make no score.
+    lost
+        Why a part that is usually measured was not.
     """
     weights = {part.id: part.weight for part in parts}
     if not weights:
@@ -82,12 +93,12 @@ def scored(
     known = {name: metric.value for name, metric in shares.items() if metric.value is not None}
     covered = math.fsum(weights[name] for name in known)
     coverage = covered / math.fsum(weights.values())
-    doubt = next((metric.reason for metric in shares.values() if metric.reason is not None), None)
+    doubt = lost or next((metric.reason for metric in shares.values() if metric.reason is not None), None)
     score = None
     if covered > 0.0 and coverage >= least_coverage:
         score = 100.0 * math.fsum(weights[name] * share for name, share in known.items()) / covered
     return {
         **{f"quality_{name}": metric for name, metric in shares.items()},
         "quality_score": metric_of(score, "1", METHOD, doubt if score is not None else Flag.METHOD_UNFIT),
-        "quality_coverage": metric_of(coverage, "1", "weight_measured"),
+        "quality_coverage": metric_of(coverage, "1", "weight_measured", lost),
     }

@@ -27,6 +27,9 @@ __all__ = [
     "variation_of",
 ]
 
+# What makes the times of a repetition doubtful.
+_TIMES = (Flag.GAP_INSIDE, Flag.START_NOT_SEEN, Flag.PHASE_FROM_FORCE)
+
 
 def series(reps: Sequence[Repetition], name: str) -> tuple[list[float], list[int], str | None, Flag | None]:
     """Values of one metric, the indices of their repetitions, their method, and why they are doubtful.
@@ -117,7 +120,7 @@ def span(reps: Sequence[Repetition]) -> Metric:
     """From the start of the first repetition to the end of the last one, pauses included."""
     if not reps:
         return metric_of(None, "s", "tut_span", Flag.FEW_REPETITIONS)
-    touched = Flag.GAP_INSIDE if any(Flag.GAP_INSIDE in rep.flags for rep in (reps[0], reps[-1])) else None
+    touched = next((flag for flag in _TIMES if any(flag in rep.flags for rep in reps)), None)
     start, end = min(rep.start_us for rep in reps), max(rep.end_us for rep in reps)
     return metric_of((end - start) * 1e-6, "s", "tut_span", touched)
 
@@ -130,8 +133,8 @@ def rest_mean(reps: Sequence[Repetition]) -> Metric:
     seen = all(Flag.RETURN_NOT_SEEN not in rep.flags for rep in ordered[:-1])
     if not rests:
         return metric_of(None, "s", "mean(end_to_start)", Flag.FEW_REPETITIONS)
-    touched = any(Flag.GAP_INSIDE in rep.flags for rep in ordered)
-    flag = None if seen and not touched else Flag.GAP_INSIDE if touched else Flag.RETURN_NOT_SEEN
+    touched = next((flag for flag in _TIMES if any(flag in rep.flags for rep in ordered)), None)
+    flag = touched or (None if seen else Flag.RETURN_NOT_SEEN)
     return metric_of(math.fsum(rests) / len(rests), "s", "mean(end_to_start)", flag)
 
 

@@ -62,7 +62,15 @@ def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
         both = any(r.force_left is not None and r.force_right is not None for r in reps if r.valid)
         reason = Flag.FEW_REPETITIONS if both else Flag.FORCE_MISSING
         return Metric(value=None, unit="%", method="asym_max", quality="missing", reason=reason)
-    return Metric(value=abs(found[0]), unit="%", method="asym_max", uncertainty=found[1])
+    touched = any(r.force_left is None or r.force_right is None or Reason.GAP in r.reasons for r in reps)
+    return Metric(
+        value=abs(found[0]),
+        unit="%",
+        method="asym_max",
+        quality="flagged" if touched else "ok",
+        reason=Flag.FORCE_MISSING if touched else None,
+        uncertainty=found[1],
+    )
 
 
 class SetBook:
