@@ -1,6 +1,7 @@
-"""How well Nordic curls are counted, timed and measured: simulated sessions by kit and hard case.
+"""How well exercises are counted, timed and measured: simulated sessions by kit and hard case.
 
-Run ``python benchmarks/accuracy.py [--sets N] [--kit KIT] [--seed S] [--verbose]``. Samples go through the
+Run ``python benchmarks/accuracy.py [--exercise ID|all] [--sets N] [--kit KIT] [--seed S] [--verbose]``;
+without ``--exercise`` Nordic curls, see :mod:`accuracy_joint` for the others. Samples go through the
 same stages as live packets (resampling, orientation, alignment, event stage); the radio is left out. All
 results are on simulated people: they show that the software does what it should, not how people
 differ.
@@ -20,12 +21,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
+from accuracy_joint import joint_sheet
 
 from eccentra.events import Event, RepAmended, RepCompleted, Repetition, RepRejected, SetCompleted
-from eccentra.exercises import Exercise, load_exercise
+from eccentra.exercises import Exercise, exercise_ids, load_exercise
 from eccentra.pipeline import Pipeline
 from eccentra.samples import Block, StreamInfo
-from eccentra.simulate import Simulation, simulate
+from eccentra.simulate import JOINT_EXERCISES, Simulation, simulate
 from eccentra.simulate.nordic import NordicSet
 from eccentra.simulate.sessions import nordic_session
 from eccentra.simulate.truth import TrueRep, TrueSet
@@ -221,11 +223,23 @@ def _explain(sim: Simulation, true: TrueSet, found: list[Repetition], events: li
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sets", type=int, default=100, help="sets in all, shared by the kits")
+    joint = [name for name in exercise_ids() if name in JOINT_EXERCISES]
+    parser.add_argument("--exercise", choices=["nordic-curl", "all", *joint], default="nordic-curl")
+    parser.add_argument(
+        "--minutes", type=float, default=5.0, help="joint exercises: everyday movement, per kit"
+    )
+    parser.add_argument(
+        "--sets", type=int, default=100, help="sets in all, shared by the kits; joint exercises: per kit"
+    )
     parser.add_argument("--kit", choices=KITS, action="append")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--verbose", action="store_true", help="explain every wrong count")
     args = parser.parse_args(argv)
+    if args.exercise != "nordic-curl":
+        names = joint if args.exercise == "all" else [args.exercise]
+        joint_sheet(names, args.sets, args.seed, args.minutes, args.verbose, run, repetitions)
+        if args.exercise != "all":
+            return 0
     exercise = load_exercise("nordic-curl")
     kits = args.kit or list(KITS)
     scores: dict[str, Score] = defaultdict(Score)

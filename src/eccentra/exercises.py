@@ -136,6 +136,7 @@ def load_exercise(name: str | Path) -> Exercise:
         raise ExerciseError(path, f"cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExerciseError(path, f"is not TOML: {error}") from None
+    _fill_in(raw, path)
     exercise = parse_exercise(raw, path)
     if exercise.id != path.stem:
         raise ExerciseError(path, f"is {exercise.id!r}, expected the file's name {path.stem!r}", where="id")
@@ -160,6 +161,37 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
             )
     _event_stage(exercise.stage, source, exercise.default_tempo_s)
     return exercise
+
+
+def _fill_in(raw: dict[str, Any], source: Path) -> None:
+    """Values that ``[stage] defaults = NAME`` takes from ``pipelines/shared/NAME.toml``; own ones win.
+
+    The exercise is complete afterwards: a session file keeps it without the other file.
+    """
+    stage = raw.get("stage")
+    if not isinstance(stage, dict) or "defaults" not in stage:
+        return
+    name = stage.pop("defaults")
+    path = find_data_file(f"{_FOLDER}/shared", name) if isinstance(name, str) else None
+    if path is None:
+        found = f"is {name!r}, expected a file in {_FOLDER}/shared"
+        raise ExerciseError(source, found, where="stage.defaults")
+    try:
+        shared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExerciseError(path, f"cannot be used: {error}") from None
+    raw["stage"] = _merged(shared, stage)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = dict(below)
+    for key, value in above.items():
+        old = out.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            out[key] = _merged(old, value)
+        else:
+            out[key] = value
+    return out
 
 
 def _explained(source: str | Path, error: msgspec.ValidationError, prefix: str = "") -> ExerciseError:

@@ -33,7 +33,7 @@ PROGRAM = Path(sys.executable).with_name("eccentra")
             "kind is 'melt', expected one of",
         ),
         (["movesense", "--transport", "usb:0", "--faults", "left:drop@3"], "no such sensor; there are"),
-        (["movesense", "--transport", "usb:0", "--exercise", "squat"], "the demo simulates"),
+        (["movesense", "--transport", "usb:0", "--exercise", "juggling"], "the demo simulates"),
         (
             ["tindeq-progressor"] * 3 + ["--transport", "tcp-client:127.0.0.1:1"],
             "at most 2 sensors of kind force",

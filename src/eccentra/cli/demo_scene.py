@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Literal
 
 from eccentra.errors import InputError
 from eccentra.simulate import (
+    JOINT_EXERCISES,
     KITS,
     Athlete,
     CyclicSet,
@@ -16,7 +18,10 @@ from eccentra.simulate import (
     Hold,
     HoldRep,
     HoldSet,
+    JointRep,
+    JointSet,
     KneelDown,
+    LeavePosition,
     LieStill,
     Move,
     NordicRep,
@@ -24,6 +29,7 @@ from eccentra.simulate import (
     Scenario,
     StrapWork,
     TakePose,
+    TakePosition,
 )
 from eccentra.simulate.poses import PoseName
 
@@ -53,7 +59,7 @@ def scene(exercise: str, kit: str | None, seed: int) -> Scenario:
         No simulated athlete does this exercise, or there is no such kit.
     """
     if exercise not in EXERCISES:
-        raise InputError(exercise, f"the demo simulates {', '.join(EXERCISES)} only; choose one of them")
+        raise InputError(exercise, f"the demo simulates {', '.join(EXERCISES)}; choose one of them")
     if kit is not None and kit not in KITS:
         raise InputError(f"--kit {kit}", f"no such set of sensors; known are {', '.join(KITS)}")
     return EXERCISES[exercise](kit, Random(seed))
@@ -136,10 +142,43 @@ def _holds(draw: Random, style: Literal["bridge", "long_lever", "plank"], number
     return HoldSet(holds=holds, style=style, rise=1.2)
 
 
+def _joint(exercise: str, kit: str | None, draw: Random) -> Scenario:
+    table = JOINT_EXERCISES[exercise]
+    timeline: list[Move] = [Hold(seconds=2.0)]
+    for number in range(_SETS):
+        reps = tuple(_joint_rep(exercise, draw, number, i) for i in range(_REPS + 2))
+        timeline += [
+            TakePosition(exercise=exercise, seconds=3.5),
+            Hold(seconds=2.0),
+            JointSet(exercise=exercise, reps=reps),
+            Hold(seconds=1.5),
+            LeavePosition(exercise=exercise, seconds=3.0),
+            Hold(seconds=_REST_S),
+        ]
+    most = max(table.kits, key=lambda name: len(KITS[name]))
+    return Scenario(name="demo", exercise="joint", timeline=tuple(timeline), kit=kit or most)
+
+
+def _joint_rep(exercise: str, draw: Random, set_number: int, number: int) -> JointRep:
+    table = JOINT_EXERCISES[exercise]
+    # The second set shows fatigue: faster, and the last repetition stops half-way.
+    tired = set_number == 1
+    last = tired and number == _REPS + 1
+    share = 0.5 * sum(table.partial) if last else 1.0
+    return JointRep(
+        first_s=draw.uniform(*table.first_s) * (0.8 if tired else 1.0) * share,
+        second_s=draw.uniform(*table.second_s) * (0.8 if tired else 1.0) * share,
+        hold_s=1.0 if table.hold_s[1] > 0.0 else 0.0,
+        pause_s=draw.uniform(0.4, 1.2),
+        partial=share if last else None,
+    )
+
+
 EXERCISES: dict[str, Callable[[str | None, Random], Scenario]] = {
     "nordic-curl": _nordic,
     "generic": _generic,
     "bridge-hold": _bridge,
     "long-lever-bridge-hold": _long_lever,
     "plank": _plank,
+    **{name: partial(_joint, name) for name in JOINT_EXERCISES},
 }

@@ -19,6 +19,9 @@ from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remo
 from eccentra.simulate.generic import PATTERNS, Pattern, generic_session
 from eccentra.simulate.hold_sessions import hold_session
 from eccentra.simulate.holds import Dip, HoldRep, HoldSet
+from eccentra.simulate.joint import JointRep, JointSet, LeavePosition, SitDown, TakePosition
+from eccentra.simulate.joint_sessions import everyday_session, joint_session
+from eccentra.simulate.joint_table import JOINT_EXERCISES, JointExercise
 from eccentra.simulate.kits import KITS
 from eccentra.simulate.link import Clock, Link
 from eccentra.simulate.measure import Signal
@@ -31,6 +34,7 @@ from eccentra.simulate.simulation import Simulation, simulate
 from eccentra.simulate.truth import TrueBreak, TrueForce, TrueMovement, TruePhase, TrueRep, TrueSet, Truth
 
 __all__ = [
+    "JOINT_EXERCISES",
     "KITS",
     "PATTERNS",
     "Athlete",
@@ -48,7 +52,11 @@ __all__ = [
     "HoldRep",
     "HoldSet",
     "ImuErrors",
+    "JointExercise",
+    "JointRep",
+    "JointSet",
     "KneelDown",
+    "LeavePosition",
     "LieDown",
     "LieStill",
     "Limb",
@@ -66,9 +74,11 @@ __all__ = [
     "Signal",
     "Simulation",
     "SitBack",
+    "SitDown",
     "Stop",
     "StrapWork",
     "TakePose",
+    "TakePosition",
     "TrueBreak",
     "TrueForce",
     "TrueMovement",
@@ -77,8 +87,10 @@ __all__ = [
     "TrueSet",
     "Truth",
     "Walk",
+    "everyday_session",
     "generic_session",
     "hold_session",
+    "joint_session",
     "load_scenario",
     "nordic_session",
     "scenario_from",

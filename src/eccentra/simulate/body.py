@@ -7,6 +7,7 @@ thigh      rad     lean of the thigh: 0 upright, + when the hip is ahead of the 
 shank      rad     lean of the shank: 0 standing, pi/2 kneeling (knee ahead of the ankle)
 trunk      rad     lean of the trunk
 roll, yaw  rad     lean of the whole body to the right; heading, + to the left
+abduct     rad     the same of the leg against the body, about the hip
 speed      m/s     forward speed of the body
 ankle_x/z  m       the ankle's place against the body's path and the floor
 limb       rad     angle of the free limb about its own axis (see :class:`~eccentra.simulate.scenario.Limb`)
@@ -41,6 +42,7 @@ CHANNELS = (
     "trunk",
     "roll",
     "yaw",
+    "abduct",
     "speed",
     "ankle_x",
     "ankle_z",

@@ -15,6 +15,7 @@ from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import Fault
 from eccentra.simulate.holds import HoldSet
+from eccentra.simulate.joint import JointSet, LeavePosition, SitDown, TakePosition
 from eccentra.simulate.kits import KITS
 from eccentra.simulate.nordic import NordicSet
 from eccentra.simulate.poses import LieStill, Shift, TakePose
@@ -38,6 +39,10 @@ Move = (
     | LieStill
     | Shift
     | HoldSet
+    | JointSet
+    | TakePosition
+    | LeavePosition
+    | SitDown
 )
 
 
@@ -63,7 +68,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     name: str = ""
-    exercise: Literal["nordic", "generic", "hold"] = "nordic"
+    exercise: Literal["nordic", "generic", "hold", "joint"] = "nordic"
     athlete: Athlete = Athlete()
     limb: Limb = Limb()
     timeline: tuple[Move, ...]

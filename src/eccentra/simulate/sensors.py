@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -184,7 +185,9 @@ def _chain_pose(
     The segment's attitude is Rz(yaw) Rx(roll) Ry(lean); the rates follow from these angles' derivatives.
     """
     segment, along, front = _SEGMENTS[placement]
-    lean, roll, yaw = course[segment], course["roll"], course["yaw"]
+    lean, yaw = course[segment], course["yaw"]
+    leg = segment in ("thigh", "shank") and bool(course["abduct"].any())
+    roll = course["roll"] + course["abduct"] if leg else course["roll"]
     sl, cl, sr, cr, sy, cy = np.sin(lean), np.cos(lean), np.sin(roll), np.cos(roll), np.sin(yaw), np.cos(yaw)
     x, z = course["ankle_x"].copy(), course["ankle_z"].copy()
     for joint, length in (("shank", athlete.shank_m), ("thigh", athlete.thigh_m)):
@@ -201,6 +204,8 @@ def _chain_pose(
         return np.stack([cy * a - sy * side, sy * a + cy * side, up], axis=1)
 
     place = world(x, 0.0, z)
+    if leg:
+        place += _hip_kept(course, athlete, world)
     east, north = _ground(course)
     place[:, 0] += east
     place[:, 1] += north
@@ -208,6 +213,19 @@ def _chain_pose(
     dl, dr, dy = np.gradient(lean, DT), np.gradient(roll, DT), np.gradient(yaw, DT)
     rate = np.stack([dr * cl - dy * sl * cr, dl + dy * sr, dr * sl + dy * cl * cr], axis=1)
     return axes, place, rate
+
+
+def _hip_kept(course: Course, athlete: Athlete, leg: Callable[..., Floats]) -> Floats:
+    """What the leg is moved by so that an abducted leg turns about the hip and not about the ankle."""
+    x, z = course["ankle_x"].copy(), course["ankle_z"].copy()
+    for joint, length in (("shank", athlete.shank_m), ("thigh", athlete.thigh_m)):
+        x += length * np.sin(course[joint])
+        z += length * np.cos(course[joint])
+    roll, yaw = course["roll"], course["yaw"]
+    side = -np.sin(roll) * z
+    body = np.stack([np.cos(yaw) * x - np.sin(yaw) * side, np.sin(yaw) * x + np.cos(yaw) * side], axis=1)
+    body = np.concatenate([body, (np.cos(roll) * z)[:, None]], axis=1)
+    return np.asarray(body - leg(x, 0.0, z))
 
 
 def _limb_pose(course: Course, limb: Limb) -> tuple[tuple[Floats, Floats, Floats], Floats, Floats]:

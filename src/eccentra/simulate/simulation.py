@@ -142,9 +142,25 @@ def _rep(raw: RawRep, place: tuple[int, int], course: Course, forces: dict[str, 
         rom_deg=float(np.degrees(np.ptp(course[raw.channel][rows]))),
         rom_lean_deg=float(np.degrees(np.ptp(course["thigh"][rows]))),
         rom_knee_deg=float(np.degrees(np.ptp(knees[rows]))),
+        roms=_roms(course, rows),
         break_point=broken,
         force=_forces(raw, forces) if raw.channel == "thigh" else {},
     )
+
+
+def _roms(course: Course, rows: slice) -> dict[str, float]:
+    """Range of each angle in degrees by method id."""
+    thigh, shank, trunk = (course[name][rows] for name in ("thigh", "shank", "trunk"))
+    angles = {
+        "thigh_inclination": thigh,
+        "shank_inclination": shank,
+        "trunk_inclination": trunk,
+        "pelvis_inclination": trunk,
+        "knee_flexion": shank - thigh,
+        "hip_flexion": trunk - thigh,
+        "hip_abduction": course["abduct"][rows] + course["roll"][rows],
+    }
+    return {name: float(np.degrees(np.ptp(angle))) for name, angle in angles.items()}
 
 
 def _forces(raw: RawRep, forces: dict[str, Floats]) -> dict[str, TrueForce]:

@@ -46,7 +46,8 @@ class TrueRep(msgspec.Struct, frozen=True, kw_only=True):
     ``index`` runs from 1 in each set. ``partial``: it is counted, but not valid. ``tut_s`` is eccentric +
     concentric + loaded holds; ``tut_controlled_s`` ends at the break. ``rom_lean_deg`` and ``rom_knee_deg``
     are the ranges of thigh lean and knee flexion from its start to the end of its last loaded phase;
-    ``rom_deg`` is the range of the angle that a generic cycle moves.
+    ``rom_deg`` is the range of the angle that a generic cycle moves; ``roms`` has the range of each angle
+    that sensors may track, by method id.
     """
 
     set_index: int
@@ -60,6 +61,7 @@ class TrueRep(msgspec.Struct, frozen=True, kw_only=True):
     rom_deg: float
     rom_lean_deg: float | None = None
     rom_knee_deg: float | None = None
+    roms: dict[str, float] = {}
     break_point: TrueBreak | None = None
     force: dict[str, TrueForce] = {}
 
@@ -89,7 +91,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     """All that happened."""
 
     duration_s: float
-    exercise: Literal["nordic", "generic", "hold"]
+    exercise: Literal["nordic", "generic", "hold", "joint"]
     sets: tuple[TrueSet, ...]
     movements: tuple[TrueMovement, ...]
 

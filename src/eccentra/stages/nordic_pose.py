@@ -7,66 +7,30 @@ the mean of the poses in which repetitions began.
 from __future__ import annotations
 
 from collections import deque
-from math import radians, sin
 
-from eccentra.samples import NS_PER_S
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, unit
 from eccentra.stages.nordic import PoseRule
+from eccentra.stages.stillness import TICK_NS, Stillness, chord2
 
 __all__ = ["TICK_NS", "Poses", "chord2"]
 
-TICK_NS = 50_000_000
 
-
-def chord2(angle_deg: float) -> float:
-    """Squared distance of two unit vectors at this angle."""
-    half = 2.0 * sin(radians(angle_deg) / 2.0)
-    return half * half
-
-
-class Poses:
+class Poses(Stillness):
     """State: the last moments, the start pose, upright."""
 
     def __init__(self, rule: PoseRule) -> None:
         self._rule = rule
-        quiet = round(rule.quiet_s * NS_PER_S / TICK_NS)
-        self.recent: deque[tuple[int, Vector]] = deque(maxlen=quiet + 1)
-        self._full = quiet + 1
-        self._quiet_chord = chord2(rule.quiet_deg)
+        super().__init__(rule.quiet_s, rule.quiet_deg)
         self.home: Vector | None = None
         self.upright: Vector | None = None
         self._count = 0
         self._shanks: deque[Vector] = deque(maxlen=12)
-
-    @property
-    def middle(self) -> Vector:
-        """Pose in the middle of the last moments: inside a rest, not at its edge."""
-        return self.recent[len(self.recent) // 2][1]
 
     def settle(self, pose: Vector) -> None:
         """``pose`` is the start pose from now on."""
         self.home = pose
         if self.upright is None:
             self.upright, self._count = pose, 1
-
-    def motion(self, t: int, u: Vector) -> tuple[float, bool]:
-        """Speed of "up" over the last 150 ms in deg/s, and whether a pose is held."""
-        recent = self.recent
-        recent.append((t, u))
-        n = len(recent)
-        if n < 4:
-            return 0.0 if n < 2 else 99.0, False
-        past, v = recent[-4]
-        dx, dy, dz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
-        speed = 57.29578e9 * (dx * dx + dy * dy + dz * dz) ** 0.5 / (t - past)
-        if n < self._full or speed > 4.0:
-            return speed, False
-        for k in (0, n // 2):
-            v = recent[k][1]
-            dx, dy, dz = u[0] - v[0], u[1] - v[1], u[2] - v[2]
-            if dx * dx + dy * dy + dz * dz > self._quiet_chord:
-                return speed, False
-        return speed, True
 
     def back_upright(self, home: Vector, u: Vector) -> bool:
         """From a pose elsewhere (sitting on the heels) into the start pose."""

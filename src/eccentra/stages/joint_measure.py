@@ -1,0 +1,383 @@
+"""One repetition taken apart: strokes away and back, their zero-velocity times, stops, range, courses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from eccentra.events import PhaseKind
+from eccentra.samples import NS_PER_S, Floats, Times
+from eccentra.stages.inclination import Vector
+from eccentra.stages.joint import Stage
+from eccentra.stages.joint_grid import Angle, Columns, Grid, even_rows, tracked_angle
+from eccentra.stages.joint_rise import rise_of
+from eccentra.stages.strokes import Ends, Stroke, find_strokes, join_strokes, refine, smooth
+
+__all__ = ["Measured", "Span", "measure"]
+
+# Boundaries within this of missing rows are not known.
+_NEAR_S = 0.15
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A phase in s from the first row."""
+
+    kind: PhaseKind
+    start: float
+    end: float
+
+
+class Measured(msgspec.Struct, kw_only=True):
+    """What was found.
+
+    ``t0`` is the session time of the first row in ns; ``spans`` tile the repetition. Angles in degrees:
+    ``start_off`` from the pose in which the person rested, ``end_off`` from the own start. ``second_range``
+    is the smallest range of the segments after the first one. ``back_share`` is how much of the way was left
+    when it ended. ``rise`` is how sure it is that the first sensor rose on the way away, in standard errors.
+    """
+
+    t0: int
+    homes: dict[str, Vector]
+    axis: Vector
+    spans: list[Span]
+    rom: float
+    first_rom: float
+    roms: dict[str, float]
+    whole: bool
+    second_range: float | None
+    rise: float
+    start_off: float
+    end_off: float
+    back_share: float
+    away_s: float
+    hold_s: float
+    back_s: float
+    turns: int
+    stops: int
+    mean_speed: float | None
+    peak_speed: float | None
+    last_third: float | None
+    courses: dict[str, Floats]
+    step_s: float
+    gap_start: bool
+    gap_end: bool
+    gap_inside: bool
+    interpolated: bool
+    no_gyroscope: bool
+
+    @property
+    def start(self) -> float:
+        """Begin of the first phase in s."""
+        return self.spans[0].start
+
+    @property
+    def end(self) -> float:
+        """End of the last phase in s."""
+        return self.spans[-1].end
+
+    def total(self, kind: PhaseKind) -> float:
+        """Summed length of the phases of one kind in s."""
+        return math.fsum(s.end - s.start for s in self.spans if s.kind == kind)
+
+    @property
+    def moving_s(self) -> float:
+        """Time of the strokes, without stops."""
+        return math.fsum(s.end - s.start for s in self.spans if s.kind != "isometric")
+
+    def us(self, s: float) -> int:
+        """Session time in µs of a time in s."""
+        return (self.t0 + round(s * NS_PER_S)) // 1000
+
+
+class _Course:
+    """Smoothed angle and speed, and the strokes in them."""
+
+    def __init__(self, grid: Grid, angle: Angle, stage: Stage, since: int) -> None:
+        rule, hz = stage.phases, 1.0 / grid.step_s
+        self.grid = grid
+        self.fast = smooth(angle.spin, hz, rule.smooth_s)
+        calm = smooth(angle.spin, hz, rule.tremor_smooth_s)
+        most = int(0.8 * len(calm))
+        shake = float(np.partition(np.abs(self.fast - calm), most)[most])
+        size = np.sort(np.abs(calm)[np.abs(calm) > 2.0 * rule.stroke_speed_deg_s])
+        typical = float(size[len(size) // 2]) if len(size) else 0.0
+        # shaking that could stop or turn a stroke at its threshold asks for more smoothing
+        self.smear = rule.smooth_s if shake < 0.15 * typical else rule.tremor_smooth_s
+        self.speed = self.fast if self.smear == rule.smooth_s else calm
+        self.angle = smooth(angle.raw, hz, self.smear)
+        self.rom = float(np.max(self.angle[since:])) if since < len(calm) else 0.0
+        self.least = max(rule.stroke_share * self.rom, 1.5)
+        strokes = find_strokes(self.angle, self.speed, threshold=rule.stroke_speed_deg_s, least=self.least)
+        self.strokes = strokes
+        self.noise = self._noise(rule.least_noise_deg_s, rule.stroke_speed_deg_s, since)
+        if strokes:
+            error = 0.1 * math.sqrt(len(angle.leans))
+            how = Ends(noise=self.noise, smear_s=self.smear, error=error, most_residual=3.0 * error)
+            refine(strokes, grid.t, self.angle, self.speed, how)
+
+    def _noise(self, least: float, most: float, until: int) -> float:
+        """Sway and tremor in the quietest 0.7 s before the departure."""
+        n = round(0.7 / self.grid.step_s)
+        starts = np.arange(0, until + 1 - n, n // 4)
+        if not len(starts):
+            return least
+        rest = self.speed[starts[:, None] + np.arange(n)]
+        rest -= np.add.reduce(rest, 1)[:, None] / n
+        best = math.sqrt(float(np.add.reduce(rest * rest, 1).min()) / n)
+        return min(max(least, 3.0 * best), most)
+
+    def at(self, s: float) -> float:
+        """Angle at a time."""
+        return float(np.interp(s, self.grid.t, self.angle))
+
+
+def measure(
+    t: Times,
+    x: Floats,
+    *,
+    stage: Stage,
+    rule_at: int,
+    columns: Columns,
+    homes: dict[str, Vector],
+    since_ns: int,
+    step_ns: int,
+) -> Measured | None:
+    """Take apart the repetition in these rows; ``None`` when there is no stroke away and back in them.
+
+    Parameters
+    ----------
+    t, x
+        Aligned rows, from some seconds before the departure to now.
+    rule_at
+        Which of the stage's ways to track the angle.
+    homes
+        "Up" in each sensor's frame in the start pose.
+    since_ns
+        Last moment known to be in the start pose.
+    """
+    grid = even_rows(t, x, columns, step_ns)
+    if grid is None:
+        return None
+    since = int(grid.t.searchsorted((since_ns - grid.t0) / NS_PER_S))
+    angle = tracked_angle(grid, columns, stage.angles[rule_at], homes, since)
+    if angle is None:
+        return None
+    course = _Course(grid, angle, stage, since)
+    found = _ways(course, stage, since)
+    if found is None:
+        return None
+    away, back, turns = found
+    spans, hold_s, stops = _phases(away, back, stage)
+    return _numbers(course, angle, stage, rule_at, columns, homes, spans, (away, back), hold_s, stops, turns)
+
+
+def _ways(course: _Course, stage: Stage, since: int) -> tuple[list[Stroke], list[Stroke], int] | None:
+    """Strokes of the way away and of the way back, joined at short stops, and changes of direction."""
+    grid, strokes = course.grid, course.strokes
+    from_s = float(grid.t[min(since, len(grid.t) - 1)]) - stage.pose.touch_memory_s
+    strokes = [s for s in strokes if s.end_s > from_s]
+    if not strokes:
+        return None
+    top = max(range(len(strokes)), key=lambda k: course.at(strokes[k].end_s) if strokes[k].sign > 0 else -1e9)
+    if strokes[top].sign < 0:
+        return None
+    away = _outward(course, strokes[: top + 1], stage.phases.stop_s)
+    back = _homeward(course, strokes[top + 1 :], away, stage)
+    if not back:
+        return None
+    inside = [s for s in strokes if away[0].first <= s.first and s.last <= back[-1].last]
+    turns = sum(a.sign != b.sign for a, b in pairwise(inside))
+    stop_s = stage.phases.stop_s
+    return join_strokes(away, stop_s=stop_s), join_strokes(back, stop_s=stop_s), turns
+
+
+def _outward(course: _Course, strokes: list[Stroke], stop_s: float) -> list[Stroke]:
+    """Strokes that make the way away: what came before the last time near the start is none of it."""
+    high = course.at(strokes[-1].end_s)
+    out: list[Stroke] = []
+    for stroke in reversed(strokes):
+        if stroke.sign < 0:
+            if course.at(stroke.end_s) < 0.3 * high:
+                break
+            continue
+        if out and course.at(stroke.end_s) < 0.12 * high and out[-1].start_s - stroke.end_s >= stop_s:
+            break  # swaying a little, then a rest, is not yet the movement
+        out.append(stroke)
+    return out[::-1]
+
+
+def _homeward(course: _Course, strokes: list[Stroke], away: list[Stroke], stage: Stage) -> list[Stroke]:
+    """Strokes of the way back, until the start is reached."""
+    low, high = course.at(away[0].start_s), course.at(away[-1].end_s)
+    near = max(stage.count.arrived_share * (high - low), 2.0)
+    least = max(0.06 * (high - low), course.least)
+    out: list[Stroke] = []
+    for stroke in strokes:
+        if stroke.sign > 0:
+            if out and course.at(stroke.start_s) < low + stage.count.turn_share * (high - low):
+                break
+            continue
+        if out and course.at(out[-1].end_s) <= low + near:
+            break
+        if abs(course.at(stroke.end_s) - course.at(stroke.start_s)) >= least or not out:
+            out.append(stroke)
+    return out
+
+
+def _phases(away: list[Stroke], back: list[Stroke], stage: Stage) -> tuple[list[Span], float, int]:
+    """Phases that tile the repetition, the time of the hold at the far end, and the number of other stops."""
+    spans: list[Span] = []
+    for stroke in away:
+        if spans:
+            spans.append(Span("isometric", spans[-1].end, stroke.start_s))
+        spans.append(Span(stage.first, stroke.start_s, stroke.end_s))
+    far, turn = spans[-1].end, max(back[0].start_s, spans[-1].end)
+    hold_s = 0.0
+    if turn - far >= stage.phases.stop_s:
+        hold_s = turn - far
+        spans.append(Span("isometric", far, turn))
+    elif spans[-1].start < turn:
+        spans[-1] = Span(stage.first, spans[-1].start, turn)
+    for stroke in back:
+        if stroke is not back[0]:
+            spans.append(Span("isometric", spans[-1].end, stroke.start_s))
+        spans.append(Span(stage.second, spans[-1].end, max(stroke.end_s, spans[-1].end)))
+    return spans, hold_s, len(away) + len(back) - 2
+
+
+def _numbers(
+    course: _Course,
+    angle: Angle,
+    stage: Stage,
+    rule_at: int,
+    columns: Columns,
+    homes: dict[str, Vector],
+    spans: list[Span],
+    ways: tuple[list[Stroke], list[Stroke]],
+    hold_s: float,
+    stops: int,
+    turns: int,
+) -> Measured:
+    grid, segments = course.grid, stage.angles[rule_at].segments
+    start, end = spans[0].start, spans[-1].end
+    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end)) + 1
+    loaded = max(s.end for s in spans if s.kind != "return")
+    c = int(grid.t.searchsorted(loaded)) + 1
+    roms = {
+        name: float(np.ptp(smooth(lean, 1.0 / grid.step_s, course.smear)[a:c]))
+        for name, lean in angle.leans.items()
+    }
+    inside = course.angle[a:b]
+    rom = float(np.ptp(course.angle[a:c]))
+    low, high, last = course.at(start), float(inside.max()), course.at(end)
+    eccentric = ways[0] if stage.first == "eccentric" else ways[1]
+    mean, peak, last_third = _eccentric_speed(course, eccentric)
+    first = segments[0]
+    worn = [s for s in segments if s in grid.have]
+    near = _NEAR_S
+    gap_start = any(grid.missing(s, start - near, start + near) for s in worn)
+    gap_end = any(grid.missing(s, end - near, end + near) for s in worn)
+    gap_inside = any(grid.missing(s, start - near, end + near) for s in worn)
+    return Measured(
+        t0=grid.t0,
+        homes=homes,
+        axis=angle.axes[first],
+        spans=spans,
+        rom=rom,
+        first_rom=roms[first],
+        roms=roms,
+        whole=angle.whole and all(s in worn for s in segments),
+        second_range=min((roms[s] for s in segments[1:] if s in roms), default=None),
+        rise=_rise(course, stage, columns, first, ways, roms[first]),
+        start_off=abs(float(np.interp(start, grid.t, angle.leans[first]))),
+        end_off=abs(last - low),
+        back_share=(last - low) / max(high - low, 1.0),
+        away_s=ways[0][-1].end_s - start,
+        hold_s=hold_s,
+        back_s=end - ways[1][0].start_s,
+        turns=turns,
+        stops=stops,
+        mean_speed=mean,
+        peak_speed=peak,
+        last_third=last_third,
+        courses=_segment_courses(grid, columns, homes, angle, a, b),
+        step_s=grid.step_s,
+        gap_start=gap_start,
+        gap_end=gap_end,
+        gap_inside=gap_inside,
+        interpolated=_bridged(grid, columns, worn, a, b),
+        no_gyroscope=bool(np.isnan(grid.x[0, columns.rate[first]])),
+    )
+
+
+def _rise(
+    course: _Course,
+    stage: Stage,
+    columns: Columns,
+    segment: str,
+    ways: tuple[list[Stroke], list[Stroke]],
+    rom: float,
+) -> float:
+    t, at = course.grid.t, columns.acc[segment]
+    spans = [
+        (int(t.searchsorted(s.start_s)), int(t.searchsorted(s.end_s)), sign)
+        for strokes, sign in zip(ways, (1, -1), strict=True)
+        for s in strokes
+    ]
+    acc = course.grid.x[:, at : at + 3]
+    # an offset that stays with the sensor is seen from two sides that differ by the sensor's turn
+    turn = math.radians(min(max(rom, 0.0), 180.0))
+    error = stage.acceleration_error_m_s2 * 2.0 * math.sin(0.5 * turn)
+    return rise_of(course.grid.up(segment, columns), acc, course.grid.step_s, spans, error)
+
+
+def _eccentric_speed(
+    course: _Course, strokes: list[Stroke]
+) -> tuple[float | None, float | None, float | None]:
+    """Mean and 95th percentile of the eccentric speed, and that of the last third of the way by the mean."""
+    t, pieces, way, seconds = course.grid.t, [], 0.0, 0.0
+    for stroke in strokes:
+        a, b = int(t.searchsorted(stroke.start_s)), int(t.searchsorted(stroke.end_s)) + 1
+        pieces.append(np.abs(course.fast[a:b]))
+        way += abs(course.at(stroke.end_s) - course.at(stroke.start_s))
+        seconds += stroke.end_s - stroke.start_s
+    speed = np.concatenate(pieces) if pieces else np.empty(0)
+    if len(speed) < 5 or seconds <= 0.0:
+        return None, None, None
+    top = np.sort(speed)
+    passed = np.cumsum(speed)
+    last = speed[int(passed.searchsorted(passed[-1] * 2.0 / 3.0)) :]
+    third = float(np.add.reduce(last)) / max(len(last), 1) / max(way / seconds, 1e-6)
+    return way / seconds, float(top[int(0.95 * (len(top) - 1))]), third
+
+
+def _segment_courses(
+    grid: Grid, columns: Columns, homes: dict[str, Vector], angle: Angle, a: int, b: int
+) -> dict[str, Floats]:
+    """How far each segment has turned from its start pose and out of its plane, in degrees.
+
+    Nothing of a segment of which rows are missing inside: rules must not be broken by what was not seen.
+    """
+    out: dict[str, Floats] = {}
+    for segment in grid.have:
+        home = homes.get(segment)
+        hole = grid.hole.get(segment)
+        if home is None or (hole is not None and bool(np.any(hole[a:b]))):
+            continue
+        up = grid.up(segment, columns)[a:b]
+        along = up[:, 0] * home[0] + up[:, 1] * home[1] + up[:, 2] * home[2]
+        out[f"{segment}_turn_deg"] = np.degrees(np.arccos(np.clip(along, -1.0, 1.0)))
+        axis = angle.axes.get(segment)
+        if axis is not None:
+            side = up[:, 0] * axis[0] + up[:, 1] * axis[1] + up[:, 2] * axis[2]
+            out[f"{segment}_off_plane_deg"] = np.degrees(np.abs(np.arcsin(np.clip(side, -1.0, 1.0))))
+    return out
+
+
+def _bridged(grid: Grid, columns: Columns, worn: Sequence[str], a: int, b: int) -> bool:
+    """Whether rows of a sensor were interpolated over a gap."""
+    return any(bool(np.any(grid.x[a:b, columns.gap[s]] > 0.0)) for s in worn if s in columns.gap)

@@ -1,0 +1,299 @@
+"""The run of a joint exercise: trials from every resting pose, the first one to come back has it.
+
+A set-up leads from pose to pose and never back; a repetition comes back to the pose it left. Holds at the far
+end are resting poses too, and seen from there the movement comes back as well, but later: once a repetition
+is found from one pose, the other trials are dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason, RepRejected
+from eccentra.samples import NS_PER_S, Block, StreamInfo
+from eccentra.stages.history import History
+from eccentra.stages.inclination import Vector
+from eccentra.stages.joint import Stage
+from eccentra.stages.joint_grid import columns_of
+from eccentra.stages.joint_judge import Judge
+from eccentra.stages.joint_measure import Measured, measure
+from eccentra.stages.joint_trial import Seen, Trial
+from eccentra.stages.live import LiveState
+from eccentra.stages.stillness import TICK_NS, Stillness
+
+__all__ = ["MotionRun"]
+
+# Rows before the last moment in the start pose: noise of the rest, and soft starts.
+_BEFORE_NS = 7 * NS_PER_S // 2
+
+
+class MotionRun:
+    """State of the run.
+
+    Parameters
+    ----------
+    stage
+        Parameters.
+    info
+        Aligned rows.
+    first_set
+        Index of the first set.
+    """
+
+    def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self._stage = stage
+        self._columns = columns_of(info)
+        self._rule_at = _best_angle(stage, set(self._columns.up))
+        self._first = stage.angles[self._rule_at].segments[0]
+        self._at = self._columns.up[self._first]
+        self._others = tuple(s for s in self._columns.up if s != self._first)
+        self._step_ns = round(NS_PER_S / info.rate_hz)
+        self._most_deg = min(stage.count.over_share * _largest(stage, self._rule_at) + 10.0, 175.0)
+        self._still = Stillness(stage.pose.quiet_s, stage.pose.quiet_deg)
+        self._recent: deque[tuple[Vector | None, ...]] = deque(maxlen=self._still.recent.maxlen)
+        self._judge = Judge(stage, self._rule_at, first_set)
+        self._history = History()
+        self._trials: list[Trial] = []
+        self._noise: list[int] | None = None
+        self._free_from = -(1 << 62)
+        self._t = 0
+        self._phase = "rest"
+        self._angle: float | None = None
+        self._said_no_gyro = False
+        self._said_pose = False
+
+    # -- the run ------------------------------------------------------------------------------------
+
+    def push(self, block: Block) -> Sequence[Event]:
+        """Take aligned rows, give the events they decide."""
+        self._history.push(block)
+        out: list[Event] = []
+        x = block.x
+        for i, t in enumerate(block.t.tolist()):
+            if t % TICK_NS == 0:
+                self._tick(t, x[i].tolist(), out)
+        return out
+
+    def finish(self) -> Sequence[Event]:
+        """Decide what is open."""
+        out: list[Event] = []
+        for trial in self._trials:
+            if trial.away and trial.eligible and trial.phi <= self._stage.count.home_share * trial.peak:
+                seen = Seen("back", trial.since, self._t, trial.peak, True, trial.unsure)
+                if self._take(trial, seen, self._t, out) is not None:
+                    break
+        else:
+            trial_open = next((one for one in self._trials if one.proven and one.away and one.eligible), None)
+            if trial_open is not None and trial_open.peak >= self._judge.partial_from():
+                us = self._t // 1000
+                out += self._judge.book.reject(trial_open.since // 1000, us, us, Reason.UNFINISHED)
+        self._flush_noise(self._t, out)
+        out += self._judge.finish(self._t)
+        return out
+
+    def undo(self, t_us: int) -> Sequence[Event]:
+        """Take the last counted repetition back: somebody says that it was none."""
+        return self._judge.book.undo(t_us)
+
+    def live(self) -> LiveState:
+        """What a screen shows now."""
+        book = self._judge.book
+        return LiveState(
+            t_us=self._t // 1000,
+            phase=self._phase,
+            set_index=book.set_index,
+            reps=book.live_reps if book.open else 0,
+            angle_deg=self._angle,
+            tut_s=sum(rep.value("tut_s") or 0.0 for rep in book.reps) if book.open else None,
+        )
+
+    # -- every 50 ms --------------------------------------------------------------------------------
+
+    def _tick(self, t: int, row: list[float], out: list[Event]) -> None:
+        at = self._at
+        u = (row[at], row[at + 1], row[at + 2])
+        if u[0] != u[0]:
+            return
+        still = self._still
+        if still.recent and t - still.recent[-1][0] > 4 * TICK_NS:
+            # rows were missing: no speed, no pose across it; a movement under way is not sure any more
+            still.recent.clear()
+            self._recent.clear()
+            for trial in self._trials:
+                trial.unsure = trial.away
+        self._t = t
+        self._recent.append(tuple(_vector(row, self._columns.up[s]) for s in self._others))
+        speed, quiet = still.motion(t, u)
+        self._check_gyroscope(row, t, out)
+        begins = not self._trials and len(still.recent) >= 5 and speed < self._stage.pose.touch_deg_s
+        if quiet or begins:
+            self._rest(t, u, out)
+        for trial in list(self._trials):
+            seen = trial.step(t, u, speed)
+            winner = None if seen is None else self._take(trial, seen, t, out)
+            if winner is not None:
+                self._trials = [winner]
+                winner.proven = True
+                break
+        self._show(t, out)
+        if not t % NS_PER_S:
+            self._every_second(t, out)
+
+    def _every_second(self, t: int, out: list[Event]) -> None:
+        busy = any(
+            trial.proven and trial.away and trial.eligible and trial.peak >= self._judge.partial_from()
+            for trial in self._trials
+        )
+        out += self._judge.tick(t, busy)
+        oldest = min((trial.since for trial in self._trials if trial.away and trial.eligible), default=t)
+        self._history.drop_before(min(oldest, t) - _BEFORE_NS - 5 * NS_PER_S)
+
+    def _rest(self, t: int, u: Vector, out: list[Event]) -> None:
+        """A pose is held: known ones follow it, a new one is remembered."""
+        middle = self._still.middle
+        others = self._recent[len(self._recent) // 2]
+        known = False
+        for trial in self._trials:
+            if trial.is_near(u) and trial.is_near(middle):
+                known = True
+                if not trial.away:
+                    trial.settle(middle, others)
+        for trial in self._trials:
+            trial.rested_away = trial.away
+        if known:
+            return
+        self._add_trial(middle, others, t)
+        if not self._said_pose:
+            self._said_pose = True
+            out.append(CalibrationDone(t_us=t // 1000, what="start pose"))
+
+    def _check_gyroscope(self, row: list[float], t: int, out: list[Event]) -> None:
+        if (
+            not self._said_no_gyro
+            and row[self._columns.rate[self._first]] != row[self._columns.rate[self._first]]
+        ):
+            self._said_no_gyro = True
+            out.append(QualityNoted(t_us=t // 1000, flag=Flag.NO_GYROSCOPE, detail=self._first))
+
+    # -- a trial has seen something -----------------------------------------------------------------
+
+    def _take(self, trial: Trial, seen: Seen, t: int, out: list[Event]) -> Trial | None:
+        """From which pose it was a repetition, if it was one."""
+        small = seen.peak < self._stage.count.partial_least_deg - 5.0
+        if seen.what == "lost" or small:
+            if not small and seen.eligible and trial.proven:
+                self._add_noise(seen.since, seen.until)
+            return None
+        if not seen.eligible:
+            if trial is self._trials[-1] or trial.proven:
+                self._add_noise(seen.since, seen.until)
+            return None
+        m = self._measure(trial, seen)
+        if m is None:
+            self._add_noise(seen.since, seen.until)
+            return None
+        trial.free_from = min(m.t0 + round(m.end * NS_PER_S), t)
+        self._flush_noise(t, out)
+        winner, events = self._judge.done(m, t, seen, trial)
+        out += events
+        if any(isinstance(e, RepRejected) and e.reason is Reason.WRONG_DIRECTION for e in events):
+            self._start_from_far(m)
+        if winner is trial:
+            self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
+        return winner
+
+    def _measure(self, trial: Trial, seen: Seen) -> Measured | None:
+        begin = max(seen.since - _BEFORE_NS, self._free_from, trial.free_from)
+        rows, x = self._history.rows(begin, self._t)
+        homes: dict[str, Vector] = {self._first: trial.home}
+        for segment, home in zip(self._others, trial.others, strict=True):
+            if home is not None:
+                homes[segment] = home
+        return measure(
+            rows,
+            x,
+            stage=self._stage,
+            rule_at=self._rule_at,
+            columns=self._columns,
+            homes=homes,
+            since_ns=max(seen.since, begin),
+            step_ns=self._step_ns,
+        )
+
+    def _start_from_far(self, m: Measured) -> None:
+        """The movement was seen from its far end: where it turned around is the start pose."""
+        at = m.t0 + round((m.start + m.away_s) * NS_PER_S)
+        rows, x = self._history.rows(at - TICK_NS, at + TICK_NS)
+        if not len(rows):
+            return
+        row = x[len(rows) // 2].tolist()
+        home = _vector(row, self._at)
+        if home is None or any(trial.is_near(home) for trial in self._trials):
+            return
+        others = tuple(_vector(row, self._columns.up[s]) for s in self._others)
+        for trial in self._trials:
+            trial.proven = False
+        self._add_trial(home, others, int(rows[len(rows) // 2]))
+
+    def _add_trial(self, home: Vector, others: tuple[Vector | None, ...], t: int) -> None:
+        pose, count = self._stage.pose, self._stage.count
+        self._trials.append(Trial(home, others, t, pose, count, self._most_deg))
+        if len(self._trials) > pose.most_poses:
+            gone = next((one for one in self._trials if not one.proven), self._trials[0])
+            self._trials = [one for one in self._trials if one is not gone]
+
+    def _add_noise(self, start: int, end: int) -> None:
+        """A movement that is no candidate; many in a row are told as one."""
+        if self._noise is None:
+            self._noise = [start, end, 1]
+        else:
+            self._noise[1] = end
+            self._noise[2] += 1
+
+    def _flush_noise(self, t: int, out: list[Event]) -> None:
+        noise, self._noise = self._noise, None
+        if noise is not None:
+            start, end, swings = noise
+            walking = swings >= 4 and (end - start) / swings < 2 * NS_PER_S
+            reason = Reason.WALKING if walking else Reason.SETUP
+            out += self._judge.book.reject(start // 1000, end // 1000, t // 1000, reason)
+
+    def _show(self, t: int, out: list[Event]) -> None:
+        """Tell the live phase when it changes."""
+        trial = next((one for one in self._trials if one.proven), self._trials[-1] if self._trials else None)
+        if trial is None:
+            return
+        self._angle = trial.phi if trial.away else 0.0
+        names = {
+            "rest": "rest",
+            "first": self._stage.first,
+            "stop": "isometric",
+            "second": self._stage.second,
+        }
+        phase = names[trial.phase]
+        if not trial.proven and not self._judge.book.open and phase != self._stage.first:
+            phase = "rest"
+        if phase == self._phase:
+            return
+        self._phase = phase
+        book = self._judge.book
+        index = book.set_index if book.open else book.set_index + 1
+        out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))  # type: ignore[arg-type]
+
+
+def _vector(row: list[float], at: int) -> Vector | None:
+    x = row[at]
+    return None if x != x else (x, row[at + 1], row[at + 2])
+
+
+def _largest(stage: Stage, rule_at: int) -> float:
+    return stage.angles[rule_at].rom.max
+
+
+def _best_angle(stage: Stage, worn: set[str]) -> int:
+    for k, rule in enumerate(stage.angles):
+        if set(rule.segments) <= worn:
+            return k
+    wanted = " or ".join(" + ".join(rule.segments) for rule in stage.angles)
+    raise ValueError(f"rows have motion of {sorted(worn)}, expected {wanted}")
