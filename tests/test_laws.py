@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,16 @@ from eccentra.inputs import Connected, Input, Lost, Packet, Resumed, Tick
 from eccentra.profiles import SensorSetup, load_profile, profile_ids
 from eccentra.recording import Recorder, Recording, encode_event
 from eccentra.session import Header, Session, Settings
-from eccentra.simulate import Simulation, nordic_session, scenario_from, simulate
+from eccentra.simulate import (
+    Hold,
+    NordicRep,
+    NordicSet,
+    Scenario,
+    Simulation,
+    nordic_session,
+    scenario_from,
+    simulate,
+)
 from needs import ROOT
 
 KITS = ("thigh", "thigh+shank", "thigh+shank+force", "force")
@@ -292,6 +302,48 @@ def test_what_a_gap_touches_is_flagged(start: float, length: float, sensor: int,
 
 
 # -- law 7: SI inside --------------------------------------------------------------------------------------
+
+
+def not_finite(value: object, where: str = "") -> list[str]:
+    """Where an event holds a number that is none."""
+    if isinstance(value, float):
+        return [] if math.isfinite(value) else [where]
+    if isinstance(value, dict):
+        return [w for key, one in value.items() for w in not_finite(one, f"{where}.{key}")]
+    if isinstance(value, tuple):
+        return [w for i, one in enumerate(value) for w in not_finite(one, f"{where}[{i}]")]
+    fields = getattr(value, "__struct_fields__", ())
+    return [w for name in fields for w in not_finite(getattr(value, name), f"{where}.{name}")]
+
+
+@pytest.mark.parametrize("kit", ["thigh+force", "force", "thigh+shank"])
+def test_what_was_not_measured_is_null_and_never_nan(kit: str) -> None:
+    """Holes that begin or end beside the ends of phases, where averages reach over the edge."""
+    rep = NordicRep(descent_s=3.0, back="hands", return_s=1.2, pause_s=1.0)
+    timeline = (Hold(seconds=4.0), NordicSet(reps=(rep, rep)), Hold(seconds=4.0))
+    made = simulate(Scenario(timeline=timeline, kit=kit), 3)
+    items = made.inputs()
+    edges = [p.end_s for s in made.truth.sets for r in s.reps for p in r.phases]
+    edges += [p.start_s for s in made.truth.sets for r in s.reps for p in r.phases]
+    header = Header(
+        session="nan", exercise=load_exercise("nordic-curl"), sensors=made.setups, software="test"
+    )
+    rng, seen = random.Random(8), 0
+    for _ in range(40):
+        sensor, edge = rng.choice(made.setups).sensor, rng.choice(edges) + rng.uniform(-0.12, 0.12)
+        length = rng.choice([0.1, 0.3, 1.0])
+        first, last = (edge, edge + length) if rng.random() < 0.5 else (edge - length, edge)
+        kept = [
+            item
+            for item in items
+            if not (
+                isinstance(item, Packet) and item.sensor == sensor and first < item.arrival_ns / 1e9 < last
+            )
+        ]
+        for numbered in at_once(header, tuple(kept)):
+            assert not not_finite(numbered.event), (sensor, first, last)
+            seen += isinstance(numbered.event, RepCompleted)
+    assert seen > 60
 
 
 @pytest.mark.parametrize("name", profile_ids())

@@ -327,7 +327,7 @@ class Sender:
     def send(self, verb: str, payload: bytes, *, retain: bool = False, station: str = "rack1") -> None:
         self.client.publish(f"eccentra/v1/home/n1/station/{station}/cmd/{verb}", payload, 1, retain)
 
-    def until(self, true: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    def until(self, true: Callable[[], bool], what: str, timeout_s: float = 90.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not true():
             assert time.monotonic() < deadline, (

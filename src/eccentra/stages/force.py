@@ -99,7 +99,7 @@ def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: fl
         return None
     dt = float(t[1] - t[0])
     net = force - zero
-    smoothed = smooth(net, 1.0 / dt, PEAK_SIGMA_S)
+    smoothed = _smoothed(net, 1.0 / dt)
     peaks: list[float] = []
     values: list[float] = []
     for start, end in spans:
@@ -110,3 +110,13 @@ def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: fl
     if not values or any(v != v for v in values):
         return None
     return Force(peak_n=max(peaks), mean_n=math.fsum(values) / len(values), impulse_ns=math.fsum(values) * dt)
+
+
+def _smoothed(net: Floats, hz: float) -> Floats:
+    """Force below 20 Hz; beside a hole only what was measured is averaged."""
+    there = np.isfinite(net)
+    if there.all():
+        return smooth(net, hz, PEAK_SIGMA_S)
+    weight = smooth(there.astype(np.float64), hz, PEAK_SIGMA_S)
+    held = smooth(np.where(there, net, 0.0), hz, PEAK_SIGMA_S)
+    return np.where(there, held / np.maximum(weight, 1e-9), np.nan)
