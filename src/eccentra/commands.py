@@ -16,7 +16,8 @@ from eccentra.errors import EccentraError, InputError
 
 __all__ = ["VERBS", "Answer", "CommandError", "Request", "Verb", "parse_arguments", "parse_line"]
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}$")]
+# "$" alone would let a line break at the end pass
+Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}(?!\n)$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Scale = Annotated[float, msgspec.Meta(ge=0, le=10)]
 

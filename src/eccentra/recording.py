@@ -11,7 +11,7 @@ import contextlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -56,6 +56,8 @@ class Recorder:
         The file to make; it must not exist.
     header
         What the session's result depends on besides its inputs.
+    notes
+        Facts about the file, as for :meth:`note`; they are in it from its first moment on.
 
     Raises
     ------
@@ -63,7 +65,7 @@ class Recorder:
         When the file exists already or cannot be made.
     """
 
-    def __init__(self, path: str | Path, header: Header) -> None:
+    def __init__(self, path: str | Path, header: Header, notes: Mapping[str, str] | None = None) -> None:
         self.path = Path(path)
         try:
             # made by ourselves so that nobody else can read it, not even for a moment
@@ -72,16 +74,24 @@ class Recorder:
             raise RecordingError(self.path, "exists already; give another name or remove it") from None
         except OSError as error:
             raise RecordingError(self.path, f"cannot be made: {error.strerror}") from None
-        self._db = sqlite3.connect(self.path, isolation_level=None)
-        self._db.executescript(
-            f"PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_USER_VERSION};"
-            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_TABLES}"
-        )
-        self._db.execute("BEGIN")
-        self._db.execute("INSERT INTO meta VALUES ('header', ?)", (_encoder.encode(header).decode(),))
         self._seq = self._committed = 0
         self._committed_at: int | None = None
-        self.commit()
+        self._db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            self._db.executescript(
+                f"PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_USER_VERSION};"
+                f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_TABLES}"
+            )
+            self._db.execute("BEGIN")
+            for key, value in {"header": _encoder.encode(header).decode(), **(notes or {})}.items():
+                self.note(key, value)
+            self.commit()
+        except sqlite3.Error as error:
+            # what is half made would be found and complained about for ever
+            self._db.close()
+            for tail in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + tail).unlink(missing_ok=True)
+            raise RecordingError(self.path, f"cannot be made: {error}") from None
 
     @classmethod
     def reopen(cls, path: str | Path) -> Recorder:
@@ -150,6 +160,10 @@ class Recorder:
         self._seq = self._committed
         self._db.execute("BEGIN")
 
+    def abandon(self) -> None:
+        """Close without what was not committed."""
+        self._db.close()
+
     def rest(self) -> None:
         """Commit and close without an end: the session is to be continued."""
         if self._db.in_transaction:
@@ -157,11 +171,16 @@ class Recorder:
         self._db.close()
 
     def close(self) -> None:
-        """Commit and leave one portable file without side files."""
+        """Commit and leave one portable file without side files.
+
+        While somebody reads the file, or the disk is full, the side files stay: nothing is lost by that.
+        """
         if self._db.in_transaction:
             self._db.execute("COMMIT")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.execute("PRAGMA journal_mode=DELETE")
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA busy_timeout=0")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
 
     def __enter__(self) -> Recorder:

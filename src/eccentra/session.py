@@ -337,7 +337,8 @@ class Session:
 
     def _tare(self, name: str, t_us: int) -> None:
         sensor = self._sensors.get(name)
-        level = sensor.level() if sensor is not None else None
+        # the last second of a sensor that is silent may be long ago, and under load
+        level = sensor.level() if sensor is not None and name not in self._absent else None
         if sensor is None or level is None or sensor.info.kind != "force":
             return
         sensor.tare = level

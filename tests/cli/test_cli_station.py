@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -110,6 +111,7 @@ def test_typed_commands() -> None:
         ("undo it", "bad_line", "name=value"),
         ('mark "open', "bad_line", "type a command"),
         ("start colour=red", "bad_arguments", "colour"),
+        ("start athlete='a-1\n'", "bad_arguments", "athlete"),
     ],
 )
 def test_wrong_lines_are_refused_in_words(line: str, reason: str, says: str) -> None:
@@ -197,3 +199,39 @@ def test_trouble_and_what_is_typed_are_on_the_screen() -> None:
     ):
         assert words in text
     assert not published
+
+
+AWAY = Health(
+    connected=False, unacknowledged=0, dropped=0, oldest_unacked_age_s=None, errors=0, last_error=None
+)
+
+
+def test_a_session_taken_up_again_may_have_sensors_that_are_no_longer_bound() -> None:
+    watch = RoomWatch("room", (), [WantedSensor(setup=setup("t"), address="x")], plain=False)
+    published: list[str] = []
+    running = state("running", exercise="generic", health={"t": LinkHealth(), "gone": LinkHealth()})
+    watch.update(running, AWAY, 0, lambda name, health: published.append(name), None)
+    assert published == ["t"]
+
+
+class Broken(io.StringIO):
+    """A pipe whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_who_reads_the_lines_may_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = RoomWatch("room", (), (), plain=True)
+    monkeypatch.setattr(sys, "stdout", Broken())
+    monkeypatch.setattr(sys, "stderr", Broken())
+    watch.say("set 1 complete")
+    watch.note(StationNoted(reason=StationReason.DISK_BACK, level="info", detail="well"))
+
+
+def test_a_terminal_may_not_know_all_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    RoomWatch("room", (), (), plain=True).say("caf\xe9")
+    sys.stdout.flush()
+    assert raw.getvalue() == b"caf?\n"

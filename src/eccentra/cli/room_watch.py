@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 
 import typer
@@ -80,7 +82,7 @@ class RoomWatch:
     def note(self, note: StationNoted) -> None:
         """Take something about the station."""
         if self._plain:
-            typer.echo(f"{note.level}: {_words(note)}", err=True)
+            self._echo(f"{note.level}: {_words(note)}", err=True)
         elif note.level == "info":
             self._last = note.detail
 
@@ -88,7 +90,14 @@ class RoomWatch:
         """Show a line."""
         self._last = line
         if self._plain:
-            typer.echo(line)
+            self._echo(line)
+
+    def _echo(self, line: str, *, err: bool = False) -> None:
+        """Print, as long as somebody reads it: a pipe that breaks must not end the session."""
+        stream = sys.stderr if err else sys.stdout
+        encoding = stream.encoding or "utf-8"
+        with contextlib.suppress(OSError):
+            typer.echo(line.encode(encoding, "replace").decode(encoding), err=err)
 
     # -- the screen -----------------------------------------------------------------------------------
 
@@ -102,7 +111,9 @@ class RoomWatch:
     ) -> None:
         """Make a new screen; publishes each sensor's health once a second."""
         links = {one.sensor: one for one in state.links}
-        rates = {name: self._rates.update(name, one) for name, one in state.health.items()}
+        # a session that was taken up again may have sensors that the station no longer knows
+        known = {name: one for name, one in state.health.items() if name in self._wanted}
+        rates = {name: self._rates.update(name, one) for name, one in known.items()}
         rows = tuple(
             self._row(name, state.health.get(name), links.get(name), rates.get(name)) for name in self._wanted
         )
@@ -122,7 +133,7 @@ class RoomWatch:
         )
         if self._published_ns is None or now_ns - self._published_ns >= _HEALTH_NS:
             self._published_ns = now_ns
-            for name, health in state.health.items():
+            for name, health in known.items():
                 link = links.get(name)
                 signal = (None, None) if link is None else (link.rssi_dbm, link.battery_pct)
                 publish(name, health_message(self._wanted[name], health, rates[name], *signal))

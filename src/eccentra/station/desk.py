@@ -82,20 +82,16 @@ class Desk:
         exercise = None if do.exercise is None else exercise_named(do.exercise)
         header = None if running.journal is None else running.journal.session.header
         other = do.athlete is not None and header is not None and do.athlete != header.settings.athlete
+        if other:
+            return running.change(commands.Start(athlete=do.athlete, exercise=do.exercise), request.id)
+        events: list[Numbered] = []
         if header is not None and exercise is not None:
             # the check that the session would make, before anything is recorded
             session_of(msgspec.structs.replace(header, exercise=exercise))
-        if other and not running.streaming:
-            raise CommandError("no_sensors", "no sensor streams: a session of another person cannot start")
-        events: list[Numbered] = []
-        if header is not None and exercise is not None and not other:
             args = {"exercise": msgspec.to_builtins(exercise)}
             events = running.take("exercise", args, request.id)
         running.exercise = running.exercise if exercise is None else exercise.id
         running.athlete = do.athlete or running.athlete
-        if other:
-            events = running.end()
-            events += running.start(commands.Start(), request.id)
         return events
 
     def _check_tare(self, sensor: str | None) -> None:
@@ -108,6 +104,9 @@ class Desk:
         forces = [name for name, kind in kinds.items() if kind == "force" and sensor in (None, name)]
         if not forces:
             raise CommandError("no_force", "only force sensors have a zero to set")
+        health = session.health()
+        if all(health[name].silent for name in forces):
+            raise CommandError("no_data", f"{', '.join(forces)} sends nothing now; wait until it streams")
 
     async def _send_again(self, request: Request, do: commands.Resend) -> Answer:
         if self._resend is None:

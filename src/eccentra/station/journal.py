@@ -98,32 +98,52 @@ class Journal:
         if not self._failing and self._recorder.uncommitted:
             self._try(self._recorder.commit)
 
-    def close(self) -> None:
-        """The session is over, or rests until the next start of the program."""
-        self.retry()
-        if self._failing:
-            return
-        if self.session.ended:
-            self._recorder.note("ended", "yes")
-            self._recorder.close()
-        else:
+    def close(self) -> bool:
+        """The session is over, or rests until the next start of the program.
+
+        False when the disk does not take it: what waits is kept, and this is to be called again.
+        """
+        waited = self._write_again()
+        if not self._failing:
+            self._try(self._finish)
+        self._say_back(waited)
+        return not self._failing
+
+    def _finish(self) -> None:
+        if not self.session.ended:
             self._recorder.rest()
+            return
+        self._recorder.note("ended", "yes")
+        self._recorder.commit()
+        self._recorder.close()
+
+    @property
+    def unsaved(self) -> int:
+        """How many inputs wait for the disk."""
+        return len(self._unsaved)
 
     def retry(self) -> None:
         """Try again to write what could not be written; to be called about once a second."""
+        self._say_back(self._write_again())
+
+    def _write_again(self) -> int:
+        """Gives how many inputs waited for it."""
         if not self._failing:
-            return
+            return 0
         waiting, self._unsaved, self._failing = self._unsaved, [], False
         for item in waiting:
             self._record(item)
         self._hand_out()
-        if not self._failing:
+        return len(waiting)
+
+    def _say_back(self, waited: int) -> None:
+        if self._said and not self._failing:
             self._said = False
             self._note(
                 StationNoted(
                     reason=StationReason.DISK_BACK,
                     level="info",
-                    detail=f"the session file can be written again; {len(waiting)} inputs were caught up",
+                    detail=f"the session file can be written again; {waited} inputs were caught up",
                     session=self.name,
                 )
             )

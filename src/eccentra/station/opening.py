@@ -18,11 +18,8 @@ __all__ = ["exercise_named", "new_file", "session_id", "session_of"]
 
 def new_file(folder: Path, header: Header, *, station: str, zero_ns: int, boot: str) -> Recorder:
     """A session file with what recovery needs to know."""
-    recorder = Recorder(session_file(folder, header.session), header)
-    for key, value in (("station", station), ("zero_ns", str(zero_ns)), ("boot", boot)):
-        recorder.note(key, value)
-    recorder.commit()
-    return recorder
+    notes = {"station": station, "zero_ns": str(zero_ns), "boot": boot}
+    return Recorder(session_file(folder, header.session), header, notes)
 
 
 def exercise_named(name: str | None) -> Exercise:

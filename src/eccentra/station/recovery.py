@@ -101,20 +101,17 @@ def recover(
         try:
             found.append(_replay(path, tell))
         except (EccentraError, sqlite3.Error) as error:
-            note(
-                StationNoted(
-                    reason=StationReason.RECOVERY_FAILED,
-                    level="error",
-                    detail=f"the session {path.stem} cannot be continued: {error}",
-                    advice="its file is kept as it is: eccentra replay reads what is readable",
-                    session=path.stem,
-                )
-            )
+            advice = "its file is kept as it is: eccentra replay reads what is readable"
+            note(_failed(path, f"cannot be continued: {error}", advice))
     going_on: Resumable | None = None
     for one in found:
         resumable = None if one is not found[-1] else _resumable(one, now_ns, wall_ns, same_boot)
         if resumable is None:
-            _close(one, tell)
+            try:
+                _close(one, tell)
+            except (EccentraError, sqlite3.Error) as error:
+                advice = "make its file writable or free the disk; it is tried again at the next start"
+                note(_failed(one.path, f"was interrupted and cannot be closed: {error}", advice))
         going_on = resumable
     if going_on is not None:
         note(
@@ -160,11 +157,15 @@ def stored_events(path: Path, from_seq: int) -> list[Numbered]:
 def _unfinished(folder: Path, station: str, note: Callable[[StationNoted], None]) -> list[Path]:
     """Files of this station without an end, oldest first."""
     out = []
-    for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda p: p.stat().st_mtime_ns):
+    for path in sorted(filter(_may_be_open, folder.glob(f"*{SUFFIX}")), key=_changed_ns):
         try:
             with Recording(path) as recording:
-                if recording.note("station") == station and recording.note("ended") is None:
-                    out.append(path)
+                mine, ended = recording.note("station") == station, recording.note("ended") is not None
+            if mine and ended:
+                # it could not be made one file when it ended: somebody read it, or the disk was full
+                Recorder.reopen(path).close()
+            elif mine:
+                out.append(path)
         except RecordingError as error:
             note(
                 StationNoted(
@@ -177,6 +178,35 @@ def _unfinished(folder: Path, station: str, note: Callable[[StationNoted], None]
     return out
 
 
+def _may_be_open(path: Path) -> bool:
+    """False for a file that was ended, without opening it as a database: there may be many thousands.
+
+    Such a file is no longer in write-ahead mode, which the bytes 18 and 19 of SQLite's header tell.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:] != b"\x01\x01"
+    except OSError:
+        return True
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _failed(path: Path, problem: str, advice: str) -> StationNoted:
+    return StationNoted(
+        reason=StationReason.RECOVERY_FAILED,
+        level="error",
+        detail=f"the session {path.stem} {problem}",
+        advice=advice,
+        session=path.stem,
+    )
+
+
 def _replay(path: Path, tell: Callable[[list[Numbered]], None]) -> _Found:
     with Recording(path) as recording:
         session = Session(recording.header)
@@ -186,7 +216,7 @@ def _replay(path: Path, tell: Callable[[list[Numbered]], None]) -> _Found:
             session=session,
             last_ns=0,
             wall_ns=None,
-            zero_ns=None if zero is None else int(zero),
+            zero_ns=int(zero) if zero is not None and zero.lstrip("-").isdecimal() else None,
             boot=boot,
             requests=[],
         )
@@ -234,12 +264,16 @@ def _resumable(
 def _close(one: _Found, tell: Callable[[list[Numbered]], None]) -> None:
     """End a session that was interrupted and does not go on."""
     recorder = Recorder.reopen(one.path)
-    if not one.session.ended:
-        end = Command(one.last_ns, "stop", {"why": "interrupted"})
-        recorder.append(end)
-        events = one.session.feed(end)
-        recorder.keep_events(events)
-        recorder.commit()
-        tell(events)
-    recorder.note("ended", "yes")
-    recorder.close()
+    try:
+        if not one.session.ended:
+            end = Command(one.last_ns, "stop", {"why": "interrupted"})
+            recorder.append(end)
+            events = one.session.feed(end)
+            recorder.keep_events(events)
+            recorder.commit()
+            tell(events)
+        recorder.note("ended", "yes")
+        recorder.close()
+    except sqlite3.Error:
+        recorder.abandon()
+        raise

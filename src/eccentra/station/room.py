@@ -81,11 +81,14 @@ class Station:
                     await link
         finally:
             link.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await link
-            if self._recovered.is_set():
-                self.turn()
-            self._running.close(end=self._stopping == "end")
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await link
+            finally:
+                # also when the link broke down: what it brought is recorded
+                if self._recovered.is_set():
+                    self.turn()
+                self._running.close(end=self._stopping == "end")
 
     def stop(self, *, rest: bool = False) -> None:
         """Leave :meth:`run`: the session ends by command, or rests until the program is started again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -68,7 +69,8 @@ class Running:
         self._may_begin = room.exercise is not None
         self._tried: frozenset[str] = frozenset()
         self._late: set[str] = set()
-        self._next_tick = self._next_pair = self._committed_ns = 0
+        self._unwritten: list[Journal] = []
+        self._next_tick = self._next_pair = self._next_write = self._committed_ns = 0
         self._wall_offset: int | None = None
 
     @property
@@ -91,6 +93,9 @@ class Running:
         """Take what came, in host time, and what time it is; true when a session took something."""
         now = self._clock.monotonic_ns()
         mine = [item for item in items if self._sort(item)]
+        if now >= self._next_write:
+            self._next_write = now + NS_PER_S
+            self._write_waiting()
         journal = self.journal
         if journal is None:
             self._next_tick = now + NS_PER_S
@@ -121,38 +126,64 @@ class Running:
         """
         if self.journal is not None:
             raise CommandError("running", f"session {self.journal.name} is running; stop it first")
+        return self._begin(self._open(do), request)
+
+    def change(self, do: commands.Start, request: str) -> list[Numbered]:
+        """End the session and begin another one; when that is refused, the running one goes on.
+
+        Raises
+        ------
+        CommandError, RecordingError
+            As :meth:`start`.
+        """
+        journal = self._open(do)
+        return self.end() + self._begin(journal, request)
+
+    def _open(self, do: commands.Start) -> Journal:
+        """A session that could begin now, and its file."""
         exercise = exercise_named(do.exercise or self.exercise)
         sensors = tuple(self._setups[name] for name in self._setups if name in self.streaming)
         if not sensors:
             raise CommandError(
                 "no_sensors", "no sensor is streaming; switch the sensors on and wait for their data"
             )
-        now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
-        athlete = do.athlete or self.athlete
-        settings = Settings(
-            body_mass_kg=do.body_mass_kg or self._room.body_mass_kg,
-            lever_arm_m=self._room.lever_arm_m,
-            athlete=athlete,
-            load=self._room.load if do.load is None else do.load,
-        )
+        self._write_waiting()
+        now = self._clock.monotonic_ns()
         header = Header(
-            session=session_id(self._room.station, wall),
+            session=session_id(self._room.station, self._clock.wall_ns()),
             exercise=exercise,
             sensors=sensors,
             software=__version__,
-            settings=settings,
+            settings=self._settings(do),
         )
         session = session_of(header)
         recorder = new_file(
             self._room.folder, header, station=self._room.station, zero_ns=now, boot=self._clock.boot()
         )
-        self.exercise, self.athlete, self._may_begin = exercise.id, athlete, False
-        self._take_up(Journal(session, recorder, now, tell=self._tell, note=self._note))
-        self._wall_offset = wall - now
+        return Journal(session, recorder, now, tell=self._tell, note=self._note)
+
+    def _settings(self, do: commands.Start) -> Settings:
+        room, athlete = self._room, do.athlete or self.athlete
+        # what the station was started with holds for the person it was started for
+        mine = room.athlete is None or athlete == room.athlete
+        load = room.load if mine else None
+        return Settings(
+            body_mass_kg=do.body_mass_kg or (room.body_mass_kg if mine else None),
+            lever_arm_m=room.lever_arm_m if mine else None,
+            athlete=athlete,
+            load=load if do.load is None else do.load,
+        )
+
+    def _begin(self, journal: Journal, request: str | None) -> list[Numbered]:
+        header, now = journal.session.header, self._clock.monotonic_ns()
+        wall = self._clock.wall_ns() - (now - journal.zero_ns)
+        self.exercise, self.athlete, self._may_begin = header.exercise.id, header.settings.athlete, False
+        self._take_up(journal)
+        self._wall_offset = wall - journal.zero_ns
         # the command is the first input: after an interruption it is known that it was carried out
         asked: list[Input] = [] if request is None else [Command(0, "start", {}, request)]
-        return self.current().take(
-            [ClockPair(0, wall), *asked, *(Connected(0, setup.sensor) for setup in sensors)]
+        return journal.take(
+            [ClockPair(0, wall), *asked, *(Connected(0, setup.sensor) for setup in header.sensors)]
         )
 
     def resume(self, found: Resumable, began_ns: int) -> None:
@@ -160,7 +191,10 @@ class Running:
         self._may_begin = False
         try:
             recorder = Recorder.reopen(found.path)
-        except EccentraError as error:
+            # should it be interrupted once more, the monotonic clock of this start of the computer tells more
+            recorder.note("zero_ns", str(found.zero_ns))
+            recorder.note("boot", self._clock.boot())
+        except (EccentraError, sqlite3.Error) as error:
             self._note(
                 StationNoted(
                     reason=StationReason.RECOVERY_FAILED,
@@ -186,12 +220,24 @@ class Running:
 
     def close(self, *, end: bool) -> None:
         """Nothing more will come: end the session, or let it rest until the program is started again."""
-        if self.journal is None:
-            return
-        if end and not self.journal.ended:
+        if self.journal is not None and end and not self.journal.ended:
             self.end()
-        else:
+        elif self.journal is not None:
             self._over()
+        self._write_waiting()
+        for journal in self._unwritten:
+            if not journal.unsaved:
+                continue
+            self._note(
+                StationNoted(
+                    reason=StationReason.DISK_FAILED,
+                    level="error",
+                    detail=f"the last {journal.unsaved} inputs could not be written until the program ended; "
+                    "they are lost",
+                    advice="free space before the next start: the session is taken up as it is in its file",
+                    session=journal.name,
+                )
+            )
 
     def take(self, verb: str, args: dict[str, object], request: str) -> list[Numbered]:
         """Give a command to the session."""
@@ -207,8 +253,13 @@ class Running:
         self._next_pair = self._clock.monotonic_ns() + _PAIR_NS
 
     def _over(self) -> None:
-        self.current().close()
-        self.journal = None
+        journal, self.journal = self.current(), None
+        if not journal.close():
+            self._unwritten.append(journal)
+
+    def _write_waiting(self) -> None:
+        """Sessions that are over but not on the disk yet: try again."""
+        self._unwritten = [journal for journal in self._unwritten if not journal.close()]
 
     def _begin_when_ready(self, now: int) -> None:
         here = frozenset(self.streaming)
