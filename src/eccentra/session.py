@@ -134,7 +134,7 @@ class Session:
         self._pair: tuple[int, int] | None = None
         self._seq = 0
         self._sets = 0
-        self._reps = 0
+        self._reps: set[tuple[int, int]] = set()
         self._last_activity: int | None = None
         self._now = 0
         self._out: list[Numbered] = []
@@ -162,7 +162,7 @@ class Session:
     def live(self) -> LiveState:
         """What a screen shows now."""
         state = self._pipeline.live()
-        return msgspec.structs.replace(state, session_reps=self._reps)
+        return msgspec.structs.replace(state, session_reps=len(self._reps))
 
     def health(self) -> dict[str, LinkHealth]:
         """How each sensor's data arrive."""
@@ -369,7 +369,7 @@ class Session:
 
     def _end(self, why: Any) -> None:
         self._emit(self._pipeline.finish())
-        self._put(SessionEnded(t_us=self._now // 1000, why=why, sets=self._sets, reps=self._reps))
+        self._put(SessionEnded(t_us=self._now // 1000, why=why, sets=self._sets, reps=len(self._reps)))
         self.ended = True
 
     # -- stages -----------------------------------------------------------------------------------------
@@ -405,9 +405,10 @@ class Session:
 
     def _put(self, event: Event) -> None:
         if isinstance(event, RepCompleted):
-            self._reps += 1
-        elif isinstance(event, RepAmended):
-            self._reps += 1 if event.counted else -1
+            self._reps.add((event.rep.set_index, event.rep.index))
+        elif isinstance(event, RepAmended) and not event.counted:
+            # it may be taken back before it is completed, and then never is
+            self._reps.discard((event.set_index, event.index))
         elif isinstance(event, SetCompleted):
             self._sets = event.set_index
         elif isinstance(event, SensorGap):

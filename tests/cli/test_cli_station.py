@@ -54,6 +54,14 @@ def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: tuple[str
     assert done.stderr.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_used_is_one_line_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "sessions").touch()
+    done = run(tmp_path, "--simulated", "thigh")
+    assert done.returncode == 2
+    assert "set ECCENTRA_HOME" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_one_station_at_a_time(tmp_path: Path) -> None:
     with alone(tmp_path, "s1"):
         with pytest.raises(InputError, match="runs already"), alone(tmp_path, "s1"):

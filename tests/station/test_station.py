@@ -13,6 +13,7 @@ from eccentra.events import (
     Marked,
     RepAmended,
     RepCompleted,
+    RepCounted,
     Reported,
     SessionEnded,
     SessionResumed,
@@ -102,6 +103,19 @@ def test_undo_takes_the_last_repetition_out_of_the_set(tmp_path: Path, simulatio
     (done,) = bench.told.of(SetCompleted)
     assert done.reps_counted == 2
     assert bench.ask("undo", "u-2").reason == "no_session"
+
+
+def test_a_repetition_may_be_taken_back_before_its_numbers_are_there(
+    tmp_path: Path, simulation: Simulation
+) -> None:
+    bench = begun(tmp_path, simulation, until_s=8.2)
+    assert bench.told.of(RepCounted)
+    assert not bench.told.of(RepCompleted)
+    assert bench.ask("undo").status == "done"
+    assert bench.station.state().live.session_reps == 0
+    bench.ask("stop", "x-1")
+    (ended,) = bench.told.of(SessionEnded)
+    assert ended.reps == 0
 
 
 def test_undo_without_a_repetition_is_refused(tmp_path: Path, simulation: Simulation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,7 @@ def station(
         load_exercise(exercise)
     clock = HostClock(speed)
     home = user_folder()
+    _usable(home / "sessions")
     link: Link
     if simulated is not None:
         from eccentra.cli.rehearsal import rehearsal
@@ -106,6 +108,18 @@ def station(
         asyncio.run(runner.run(watched))
     if runner.interrupted:
         raise KeyboardInterrupt
+
+
+def _usable(folder: Path) -> None:
+    """Make the folder of the session files, or refuse."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            str(folder), f"cannot be made: {error.strerror}; set ECCENTRA_HOME to a folder of yours"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(str(folder), "cannot be written to; set ECCENTRA_HOME to a folder of yours")
 
 
 def _bluetooth(station: str) -> tuple[Mailbox, Link, tuple[WantedSensor, ...]]:
