@@ -111,6 +111,8 @@ def damaged(path: Path, how: str) -> None:
             path.write_bytes(data[:100])
         case "empty":
             path.write_bytes(b"")
+        case "schema":
+            path.write_bytes(data.replace(b"CREATE TABLE input", b"CREATE T\xbeBLE input", 1))
         case "foreign":
             path.write_bytes(b"%PDF-1.7 something else")
         case _:
@@ -126,6 +128,7 @@ def damaged(path: Path, how: str) -> None:
         ("cut off", "is damaged"),
         ("cut to its head", "damaged|header"),
         ("empty", "not a session file"),
+        ("schema", "is damaged"),
         ("foreign", "not a session file"),
         ("PRAGMA application_id = 1", "another program"),
         ("PRAGMA user_version = 9", "has version 9, this program reads 1"),

@@ -29,6 +29,8 @@ _USER_VERSION = 1
 _COMMIT_NS = 200_000_000
 _MOST_PACKET_BYTES = 1 << 16
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+# the second when the text of a damaged schema is to be quoted
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE input (
@@ -110,7 +112,7 @@ class Recorder:
             self._db = sqlite3.connect(self.path, isolation_level=None)
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
             self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise RecordingError(self.path, f"cannot be continued: {error}") from None
         self._seq = self._committed = last
         self._committed_at = None
@@ -272,7 +274,7 @@ class Recording:
             whole = (
                 db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]
             )
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             db.close()
             raise RecordingError(self.path, f"is damaged ({error}); restore it from a copy") from None
         # beside a write-ahead log the file itself may still be the shorter one
@@ -328,7 +330,7 @@ class Recording:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except _DAMAGE as error:
             raise RecordingError(
                 self.path, f"is damaged or cut off ({error}); restore it from a copy"
             ) from None

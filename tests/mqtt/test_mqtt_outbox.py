@@ -223,7 +223,7 @@ def test_a_finished_and_delivered_session_keeps_its_number_only(open_outbox: Ope
     assert open_outbox().taken("s-1") == 0
 
 
-@pytest.mark.parametrize("damage", ["garbage", "cut", "page"])
+@pytest.mark.parametrize("damage", ["garbage", "cut", "page", "schema"])
 def test_a_damaged_file_is_put_aside_and_a_new_one_begun(
     open_outbox: Open, tmp_path: Path, damage: str
 ) -> None:
@@ -236,6 +236,8 @@ def test_a_damaged_file_is_put_aside_and_a_new_one_begun(
         content[:100] = b"\xff" * 100
     elif damage == "cut":
         content = content[: len(content) // 2]
+    elif damage == "schema":
+        content = content.replace(b"CREATE TABLE message", b"CREATE T\xbeBLE message", 1)
     else:
         content[4096:20000] = b"\x5a" * (20000 - 4096)
     path.write_bytes(content)

@@ -71,6 +71,9 @@ class OutboxFile:
         try:
             self._db = self._connect()
             self._check(self._db)
+        except UnicodeDecodeError:
+            # a damaged schema whose text cannot even be quoted
+            return self.begin_anew()
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) not in DAMAGE:
                 self._disconnect()
