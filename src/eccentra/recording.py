@@ -96,8 +96,8 @@ class Recorder:
             raise RecordingError(self.path, f"cannot be made: {error}") from None
 
     @classmethod
-    def reopen(cls, path: str | Path) -> Recorder:
-        """Go on writing a session file that was not ended.
+    def reopen(cls, path: str | Path, notes: Mapping[str, str] | None = None) -> Recorder:
+        """Go on writing a session file that was not ended; ``notes`` become true with the next commit.
 
         Raises
         ------
@@ -110,9 +110,15 @@ class Recorder:
         self.path = Path(path)
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None)
+        except _DAMAGE as error:
+            raise RecordingError(self.path, f"cannot be continued: {error}") from None
+        try:
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
             self._db.execute("BEGIN IMMEDIATE")
+            for key, value in (notes or {}).items():
+                self.note(key, value)
         except _DAMAGE as error:
+            self._db.close()
             raise RecordingError(self.path, f"cannot be continued: {error}") from None
         self._seq = self._committed = last
         self._committed_at = None

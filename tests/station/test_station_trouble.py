@@ -210,6 +210,19 @@ def test_killed_again_after_a_restart_of_the_computer(tmp_path: Path, simulation
     assert after.gap_s == pytest.approx(2.0, abs=0.3)
 
 
+def test_a_monotonic_clock_that_went_back_is_not_believed(tmp_path: Path, simulation: Simulation) -> None:
+    """A virtual machine was restored, or a rehearsal goes on at another speed."""
+    first = killed(tmp_path, simulation)
+    wall = first.clock.wall_ns() + 5 * _S
+    first.clock.now_ns -= 6 * _S
+    first.clock.wall = wall - first.clock.now_ns
+    second = Bench(tmp_path, simulation, clock=first.clock)
+    recovered(second)
+    (resumed,) = second.told.of(SessionResumed)
+    assert resumed.by_wall
+    assert resumed.gap_s == pytest.approx(5.0, abs=0.3)
+
+
 def test_another_athlete_who_cannot_start_ends_nothing(tmp_path: Path, simulation: Simulation) -> None:
     bench = begun(tmp_path, simulation, 6.0)
     for setup in simulation.setups:

@@ -244,7 +244,8 @@ def _resumable(
     if one.session.ended:
         return None
     zero, by_wall = one.zero_ns, False
-    if zero is None or not same_boot(one.boot):
+    # a clock that has not come as far as the last input is another one: a machine restored, another speed
+    if zero is None or not same_boot(one.boot) or now_ns - zero < one.last_ns:
         if one.wall_ns is None:
             return None
         zero, by_wall = now_ns - (wall_ns - one.wall_ns), True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -190,11 +189,10 @@ class Running:
         """Go on with an interrupted session; ``began_ns`` is when this process began to listen."""
         self._may_begin = False
         try:
-            recorder = Recorder.reopen(found.path)
             # should it be interrupted once more, the monotonic clock of this start of the computer tells more
-            recorder.note("zero_ns", str(found.zero_ns))
-            recorder.note("boot", self._clock.boot())
-        except (EccentraError, sqlite3.Error) as error:
+            notes = {"zero_ns": str(found.zero_ns), "boot": self._clock.boot()}
+            recorder = Recorder.reopen(found.path, notes)
+        except EccentraError as error:
             self._note(
                 StationNoted(
                     reason=StationReason.RECOVERY_FAILED,
