@@ -136,6 +136,7 @@ def plain_line(event: Event) -> str | None:
         case RepCompleted(rep=rep):
             parts = [f"set {rep.set_index} repetition {rep.index}"]
             names = {
+                "hold_s": ("hold", "s", 1),
                 "eccentric_s": ("eccentric", "s", 2),
                 "tut_s": ("TUT", "s", 2),
                 "rom_deg": ("ROM", "deg", 0),
