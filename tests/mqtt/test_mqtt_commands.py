@@ -265,10 +265,12 @@ def test_only_so_many_wait_and_only_so_many_are_remembered() -> None:
     assert desk.desks.refused == Counter(busy=8)
     for request in desk.calls:
         desk.answer(request)
-    for index in range(600):
+    for index in range(17_000):
         desk.send(request_id=f"s{index}")
         desk.answer(desk.calls[-1])
-    assert desk.send(request_id="s599") == [("rack1", "s599", "done", "again")]
+        if index == 4000:  # far more than can come while a command is valid would have to come
+            assert desk.send(request_id="r0") == [("rack1", "r0", "done", "again")]
+    assert desk.send(request_id="s16999") == [("rack1", "s16999", "done", "again")]
     assert desk.send(request_id="r0") == []
 
 

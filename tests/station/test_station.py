@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
 from station_parts import Bench, FakeClock, from_sensors, recovered, replay, short_session
 
+from eccentra.commands import Request, parse_line
 from eccentra.events import (
     CalibrationNeeded,
     Marked,
@@ -92,6 +94,22 @@ def test_commands_are_carried_out_once_and_recorded(tmp_path: Path, simulation: 
     bench.ask("stop", "x-1")
     assert replay(bench.files()[0]) == bench.told.events
     assert bench.ask("mark", "m-2").reason == "no_session"
+
+
+def test_a_flood_of_commands_does_not_make_an_earlier_one_forgotten(
+    tmp_path: Path, simulation: Simulation
+) -> None:
+    bench = begun(tmp_path, simulation, until_s=6.0)
+    bench.ask("mark first", "m-0")
+    desk = bench.station._desk
+
+    async def flood() -> None:
+        for number in range(4000):
+            await desk.answer(Request(id=f"f-{number}", do=parse_line("start")))
+
+    asyncio.run(flood())
+    assert bench.ask("mark first", "m-0").reason == "again"
+    assert len(bench.told.of(Marked)) == 1
 
 
 def test_undo_takes_the_last_repetition_out_of_the_set(tmp_path: Path, simulation: Simulation) -> None:

@@ -20,7 +20,8 @@ from eccentra.mqtt.commands import Refusal, parse_command
 __all__ = ["CommandDesks"]
 
 _PENDING = 32
-_REMEMBERED = 512
+# More than can come in the ten seconds for which a command is valid: older ones are refused as late.
+_REMEMBERED = 16_384
 _ANSWER_NS = 5_000_000_000
 
 log = logging.getLogger("eccentra.mqtt")

@@ -10,7 +10,8 @@ from eccentra.events import Numbered
 
 __all__ = ["Requests"]
 
-_MOST = 512
+# More than can come in the ten seconds for which a command is valid: older ones are refused as late.
+_MOST = 16_384
 
 
 class Requests:
