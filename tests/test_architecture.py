@@ -27,7 +27,21 @@ EDGE_LIBRARIES = {
 }
 # Lower number = deeper. An import may point at the same or a deeper floor, never up.
 FLOORS = [
-    ({"samples", "errors", "events", "inputs", "walltime", "datafolder", "commands", "catalogue"}, 0),
+    (
+        {
+            "samples",
+            "errors",
+            "ids",
+            "repetition",
+            "events",
+            "inputs",
+            "walltime",
+            "datafolder",
+            "commands",
+            "catalogue",
+        },
+        0,
+    ),
     ({"decode", "clock", "profiles", "stages", "exercises"}, 1),
     ({"pipeline", "intake", "session", "recording", "plan"}, 2),
     (

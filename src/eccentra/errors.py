@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # every start of the program imports this module: keep it light
-    from eccentra.events import StationReason
+    from eccentra.ids import StationReason
 
 __all__ = [
     "DecodeError",

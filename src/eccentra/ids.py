@@ -1,0 +1,123 @@
+"""Stable ids: why a repetition is not valid, what a reader should know, what a station says about itself.
+
+They are part of what is published: an id is never renamed, and never used for something else.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+__all__ = ["FaultId", "Flag", "PhaseKind", "Quality", "Reason", "Severity", "StationReason"]
+
+PhaseKind = Literal["eccentric", "isometric", "concentric", "return"]
+Quality = Literal["ok", "flagged", "missing"]
+Severity = Literal["note", "warning", "severe"]
+
+
+class Reason(StrEnum):
+    """Why a repetition is not valid, or why a movement was refused."""
+
+    PARTIAL_ROM = "partial_rom"
+    TOO_FAST = "too_fast"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    TOO_SMALL = "too_small"
+    NOT_FROM_START_POSE = "not_from_start_pose"
+    NO_RETURN = "no_return"
+    WRONG_DIRECTION = "wrong_direction"
+    SHANK_MOVED = "shank_moved"
+    IRREGULAR = "irregular"
+    SETUP = "setup"
+    WALKING = "walking"
+    GAP = "gap"
+    UNFINISHED = "unfinished"
+    NO_LOAD = "no_load"
+    SINGLE_CYCLE = "single_cycle"
+    UNDONE = "undone"
+
+
+class FaultId(StrEnum):
+    """What went wrong in the way a repetition was done; exercise files say from which limit on."""
+
+    SHORT_ROM = "short_rom"
+    SHORT_LOCKOUT = "short_lockout"
+    SHORT_HOLD = "short_hold"
+    FAST_ECCENTRIC = "fast_eccentric"
+    FAST_CONCENTRIC = "fast_concentric"
+    FAST_LAST_THIRD = "fast_last_third"
+    DROPPED = "dropped"
+    STEPWISE = "stepwise"
+    NOT_BACK = "not_back"
+    THIGH_MOVED = "thigh_moved"
+    HIP_MOVED = "hip_moved"
+    TRUNK_LEAN = "trunk_lean"
+    PELVIS_ROTATED = "pelvis_rotated"
+    KNEE_BENT = "knee_bent"
+    OFF_PLANE = "off_plane"
+    HIP_SAG = "hip_sag"
+    HIP_PIKE = "hip_pike"
+    HIP_HIKE = "hip_hike"
+    DIPPED = "dipped"
+    SHAKY = "shaky"
+
+
+class Flag(StrEnum):
+    """What a reader of a number should know."""
+
+    GAP_INTERPOLATED = "gap_interpolated"
+    GAP_INSIDE = "gap_inside"
+    TIME_IRREGULAR = "time_irregular"
+    LOSS_UNOBSERVABLE = "loss_unobservable"
+    CLOCK_RESTARTED = "clock_restarted"
+    DIRECTION_ASSUMED = "direction_assumed"
+    UNIDENTIFIED_CYCLIC = "unidentified_cyclic"
+    PHASE_FROM_FORCE = "phase_from_force"
+    RETURN_NOT_SEEN = "return_not_seen"
+    START_NOT_SEEN = "start_not_seen"
+    CALIBRATION_PROVISIONAL = "calibration_provisional"
+    UNCALIBRATED = "uncalibrated"
+    NO_GYROSCOPE = "no_gyroscope"
+    SHANK_ASSUMED_FIXED = "shank_assumed_fixed"
+    BASELINE_UNSETTLED = "baseline_unsettled"
+    FORCE_MISSING = "force_missing"
+    ALIGNMENT_UNCERTAIN = "alignment_uncertain"
+    FEW_REPETITIONS = "few_repetitions"
+    SATURATED = "saturated"
+    COUNT_UNSURE = "count_unsure"
+    TIME_FROM_WALL_CLOCK = "time_from_wall_clock"
+    TOO_SHORT_FOR_METRIC = "too_short_for_metric"
+    NOT_BROKEN = "not_broken"
+    METHOD_UNFIT = "method_unfit"
+    RATE_TOO_LOW = "rate_too_low"
+
+
+class StationReason(StrEnum):
+    """What a station says about itself: its radio, its broker, its disk, its recovery."""
+
+    BLUETOOTH_OFF = "bluetooth_off"
+    BLUETOOTH_MISSING = "bluetooth_missing"
+    BLUETOOTH_DENIED = "bluetooth_denied"
+    BLUETOOTH_FAILED = "bluetooth_failed"
+    SENSOR_NOT_SEEN = "sensor_not_seen"
+    CONNECT_FAILED = "connect_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    WRONG_DEVICE = "wrong_device"
+    MTU_TOO_SMALL = "mtu_too_small"
+    NO_DATA = "no_data"
+    COMMAND_FAILED = "command_failed"
+    CONNECTION_LOST = "connection_lost"
+    SENSOR_BACK = "sensor_back"
+    SENSOR_LATE = "sensor_late"
+    START_FAILED = "start_failed"
+    QUEUE_OVERFLOW = "queue_overflow"
+    BROKER_AWAY = "broker_away"
+    BROKER_BACK = "broker_back"
+    OUTBOX_FULL = "outbox_full"
+    RECOVERY_MISMATCH = "recovery_mismatch"
+    RECOVERED = "recovered"
+    RECOVERY_FAILED = "recovery_failed"
+    DISK_FAILED = "disk_failed"
+    DISK_BACK = "disk_back"
+    CLOCK_STEPPED = "clock_stepped"
+    INTERNAL = "internal"
