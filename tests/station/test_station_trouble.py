@@ -15,6 +15,7 @@ from station_parts import Bench, FakeClock, IdleLink, from_sensors, recovered, r
 from eccentra.errors import RecordingError
 from eccentra.events import (
     Marked,
+    Numbered,
     SessionEnded,
     SessionResumed,
     SessionStarted,
@@ -23,6 +24,7 @@ from eccentra.events import (
 )
 from eccentra.inputs import Lost
 from eccentra.recording import Recorder, Recording
+from eccentra.session import Session
 from eccentra.simulate import Simulation
 from eccentra.station import Station
 from eccentra.station.recovery import stored_events
@@ -280,3 +282,26 @@ def test_a_link_that_breaks_down_costs_nothing_that_came(tmp_path: Path, simulat
         asyncio.run(station.run())
     assert station._running.journal is None
     assert [one.suffix for one in tmp_path.iterdir()] == [".eccentra"]
+
+
+def test_a_mistake_in_counting_does_not_keep_the_station_from_starting(
+    tmp_path: Path, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ended the program while counting would come again at every recovery."""
+    first = killed(tmp_path, simulation)
+    (path,) = first.files()
+    before = path.read_bytes()
+
+    def mistaken(self: Session, items: object) -> list[Numbered]:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "feed_many", mistaken)
+        second = Bench(tmp_path, simulation, clock=first.clock)
+        recovered(second)
+    (note,) = second.told.notes
+    assert note.reason is StationReason.RECOVERY_FAILED
+    assert "ZeroDivisionError" in note.detail
+    assert path.read_bytes() == before
+    second.play(from_sensors(simulation), second.clock.now_ns, 3.0)
+    assert len(second.told.of(SessionStarted)) == 1

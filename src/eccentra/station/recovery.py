@@ -6,6 +6,7 @@ out again go the same way as before; whoever took them already knows them by the
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -27,6 +28,7 @@ SUFFIX = ".eccentra"
 _RESUME_NS = 30 * 60 * NS_PER_S
 _CHUNK = 2048
 
+log = logging.getLogger("eccentra.station")
 _decoder: msgspec.json.Decoder[Numbered] = msgspec.json.Decoder(Numbered)
 
 
@@ -103,6 +105,11 @@ def recover(
         except (EccentraError, sqlite3.Error) as error:
             advice = "its file is kept as it is: eccentra replay reads what is readable"
             note(_failed(path, f"cannot be continued: {error}", advice))
+        except Exception as error:
+            # a mistake of ours that ended the program while counting would end it at every start from now on
+            log.exception("replaying session %s", path.stem)
+            advice = "its file is kept: please send it in with a report; a new session can be started"
+            note(_failed(path, f"cannot be counted by this version ({error!r})", advice))
     going_on: Resumable | None = None
     for one in found:
         resumable = None if one is not found[-1] else _resumable(one, now_ns, wall_ns, same_boot)
