@@ -87,6 +87,8 @@ class Mosquitto:
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
             "user root\npersistence false\nset_tcp_nodelay true\nallow_anonymous true\n"
+            # as in the sample configuration: the default drops what a busy subscriber has not taken
+            "max_queued_messages 100000\n"
             f"listener {self.port} 127.0.0.1\n{extra}"
         )
         self._log = folder / "mosquitto.log"
