@@ -50,6 +50,8 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         must be there.
     stage
         ``kind`` and parameters of the stage that finds repetitions.
+    force_only
+        The same for load cells alone, when that stage needs a motion sensor.
     resample, orientation
         Parameters of the stages before it.
     primary_joint, angle, zero_pose
@@ -77,6 +79,7 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     category: str
     needs: tuple[tuple[str, ...], ...]
     stage: dict[str, Any]
+    force_only: dict[str, Any] | None = None
     resample: Resample = Resample()
     orientation: Orientation = Orientation()
     example: tuple[Example, ...] = ()
@@ -93,7 +96,9 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rehab_stage: tuple[Annotated[int, msgspec.Meta(ge=1, le=4)], ...] = ()
     evidence: str | None = None
 
-    def event_stage(self, person: Person | None = None, tempo: Tempo | None = None) -> EventStage:
+    def event_stage(
+        self, person: Person | None = None, tempo: Tempo | None = None, *, force_only: bool = False
+    ) -> EventStage:
         """The stage that finds repetitions, with this exercise's parameters.
 
         Parameters
@@ -102,8 +107,11 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             What is known of the person.
         tempo
             Prescribed times of the phases, instead of the exercise's usual ones.
+        force_only
+            Whether nothing but load cells is there.
         """
-        return _event_stage(self.stage, self.id, tempo or self.default_tempo_s, person)
+        table = self.force_only if force_only and self.force_only is not None else self.stage
+        return _event_stage(table, self.id, tempo or self.default_tempo_s, person)
 
     def missing(self, have: set[str]) -> str | None:
         """What is missing when only ``have`` is there (placements, ``force``, ``imu``), or ``None``."""
@@ -160,27 +168,31 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
                 source, f"{name!r} is no other exercise's id", where="regress_to, progress_to"
             )
     _event_stage(exercise.stage, source, exercise.default_tempo_s)
+    if exercise.force_only is not None:
+        _event_stage(exercise.force_only, source, exercise.default_tempo_s)
     return exercise
 
 
 def _fill_in(raw: dict[str, Any], source: Path) -> None:
-    """Values that ``[stage] defaults = NAME`` takes from ``pipelines/shared/NAME.toml``; own ones win.
+    """Values that ``defaults = NAME`` in a stage's table takes from ``pipelines/shared/NAME.toml``.
 
-    The exercise is complete afterwards: a session file keeps it without the other file.
+    Own ones win. The exercise is complete afterwards: a session file keeps it without the other file.
     """
-    stage = raw.get("stage")
-    if not isinstance(stage, dict) or "defaults" not in stage:
-        return
-    name = stage.pop("defaults")
+    for key in ("stage", "force_only"):
+        table = raw.get(key)
+        if isinstance(table, dict) and "defaults" in table:
+            raw[key] = _merged(_shared(table.pop("defaults"), source, key), table)
+
+
+def _shared(name: object, source: Path, key: str) -> dict[str, Any]:
     path = find_data_file(f"{_FOLDER}/shared", name) if isinstance(name, str) else None
     if path is None:
         found = f"is {name!r}, expected a file in {_FOLDER}/shared"
-        raise ExerciseError(source, found, where="stage.defaults")
+        raise ExerciseError(source, found, where=f"{key}.defaults")
     try:
-        shared = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExerciseError(path, f"cannot be used: {error}") from None
-    raw["stage"] = _merged(shared, stage)
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,8 @@ class Pipeline:
             self._align = AlignRun(ready)
         except ValueError as error:
             raise InputError(exercise.id, f"{error}; wear each at a place of its own") from None
-        self._run = exercise.event_stage(person, tempo).start(self._align.info, first_set=first_set)
+        stage = exercise.event_stage(person, tempo, force_only=all(info.kind == "force" for info in streams))
+        self._run = stage.start(self._align.info, first_set=first_set)
         self._gaps: list[Gap] = []
 
     def push(self, block: Block) -> list[Event]:

@@ -13,6 +13,7 @@ kit is an entry of :data:`KITS`. The results are simulated mechanics, not eviden
 from __future__ import annotations
 
 from eccentra.simulate.athlete import Athlete
+from eccentra.simulate.contraction import ContractionSet
 from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remount
@@ -40,6 +41,7 @@ __all__ = [
     "Athlete",
     "Clock",
     "ClockJump",
+    "ContractionSet",
     "CyclicSet",
     "Dip",
     "Disconnect",

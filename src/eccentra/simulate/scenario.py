@@ -11,6 +11,7 @@ import msgspec
 
 from eccentra.errors import InputError
 from eccentra.simulate.athlete import Athlete
+from eccentra.simulate.contraction import ContractionSet
 from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
 from eccentra.simulate.faults import Fault
@@ -34,6 +35,7 @@ Move = (
     | LieDown
     | NordicSet
     | CyclicSet
+    | ContractionSet
     | PickUp
     | TakePose
     | LieStill

@@ -139,12 +139,12 @@ def _rep(raw: RawRep, place: tuple[int, int], course: Course, forces: dict[str, 
         phases=tuple(TruePhase(kind=k, start_s=a * DT, end_s=b * DT) for k, a, b in raw.phases),
         tut_s=tut,
         tut_controlled_s=controlled,
-        rom_deg=float(np.degrees(np.ptp(course[raw.channel][rows]))),
+        rom_deg=0.0 if raw.channel == "torque" else float(np.degrees(np.ptp(course[raw.channel][rows]))),
         rom_lean_deg=float(np.degrees(np.ptp(course["thigh"][rows]))),
         rom_knee_deg=float(np.degrees(np.ptp(knees[rows]))),
         roms=_roms(course, rows),
         break_point=broken,
-        force=_forces(raw, forces) if raw.channel == "thigh" else {},
+        force=_forces(raw, forces) if raw.channel in ("thigh", "torque") else {},
     )
 
 
@@ -165,8 +165,9 @@ def _roms(course: Course, rows: slice) -> dict[str, float]:
 
 def _forces(raw: RawRep, forces: dict[str, Floats]) -> dict[str, TrueForce]:
     out: dict[str, TrueForce] = {}
+    meant = "isometric" if raw.channel == "torque" else "eccentric"
     for side, force in forces.items():
-        parts = [force[a:b] for kind, a, b in raw.phases if kind == "eccentric"]
+        parts = [force[a:b] for kind, a, b in raw.phases if kind == meant]
         if parts:
             x = np.concatenate(parts)
             out[side] = TrueForce(

@@ -33,7 +33,7 @@ class TrueBreak(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrueForce(msgspec.Struct, frozen=True, kw_only=True):
-    """Force of one side over the eccentric phases, without sensor errors."""
+    """Force of one side over the eccentric phases, or a contraction, without sensor errors."""
 
     peak_n: float
     mean_n: float

@@ -167,6 +167,7 @@ def strap_metrics(
     rule: StrapRule,
     person: Person,
     flag: Flag | None,
+    phase: str = "eccentric",
 ) -> dict[str, Metric]:
     """What the straps say of one repetition, side by side and together.
 
@@ -182,6 +183,8 @@ def strap_metrics(
         Begin and end of the eccentric phases, s; ``loaded_end`` is the end of the last loaded phase.
     flag
         What touches all numbers of this repetition.
+    phase
+        What the phases are, for the methods' names.
 
     Returns
     -------
@@ -199,7 +202,7 @@ def strap_metrics(
         if forces.get(side) is not None:
             one = _Side(force, spans[0][0], spans, hz, rule)
             read.append(one)
-        out |= _loads(side, forces.get(side) if one else None, one, hz, rule, person, flag)
+        out |= _loads(side, forces.get(side) if one else None, one, hz, rule, person, flag, phase)
         out |= _times(side, one, t, start, hz, rule, flag)
     whole = len(read) == len(sides)
     out["tut_force_s"] = (
@@ -220,6 +223,7 @@ def _loads(
     rule: StrapRule,
     person: Person,
     flag: Flag | None,
+    phase: str,
 ) -> dict[str, Metric]:
     """Sizes: N, N·s, N/kg, N·m."""
     mass, lever = person.body_mass_kg, person.lever_arm_m
@@ -230,8 +234,8 @@ def _loads(
         noise = None if one.quiet is None else one.quiet.noise * noise_left(hz)
     out = {
         f"force_{side}_peak_n": metric_of(peak, "N", "peak_20hz", flag, noise),
-        f"force_{side}_mean_n": metric_of(mean, "N", "mean_eccentric", flag),
-        f"force_{side}_impulse_ns": metric_of(impulse, "N.s", "impulse_eccentric", flag),
+        f"force_{side}_mean_n": metric_of(mean, "N", f"mean_{phase}", flag),
+        f"force_{side}_impulse_ns": metric_of(impulse, "N.s", f"impulse_{phase}", flag),
     }
     if mass is not None:
         out[f"force_{side}_peak_n_kg"] = metric_of(
