@@ -144,6 +144,7 @@ class Run:
         self._since: int | None = None
         self._gap = False
         self._known = False
+        self._refused: Reason | None = None
         self._plateau: _Plateau | None = None
         self._free_from = -(1 << 62)  # times may be negative
         self._seen: list[Contraction] = []
@@ -220,7 +221,7 @@ class Run:
 
     def _begin(self, t: int, out: list[Event]) -> None:
         self._since = min(s.on_since for s in self._straps.values() if s.on_since is not None)
-        self._gap, self._plateau = False, None
+        self._gap, self._plateau, self._refused = False, None, None
         out.append(PhaseChanged(t_us=t // 1000, phase="isometric", set_index=self._next_set))
 
     @property
@@ -230,12 +231,13 @@ class Run:
     def _follow(self, t: int, lost: int, out: list[Event]) -> None:
         since, count = self._since, self._stage.count
         assert since is not None
-        if lost > count.gap_s * NS_PER_S or t - since > count.longest_s * NS_PER_S:
-            reason = Reason.GAP if lost > count.gap_s * NS_PER_S else Reason.TOO_LONG
-            self._stop(t, out)
-            out += self._book.reject(since // 1000, (t - lost) // 1000, t // 1000, reason)
-            self._free_from = t
-        elif all(strap.released(t) for strap in self._straps.values()):
+        if lost > count.gap_s * NS_PER_S:
+            self._refused = Reason.GAP
+        elif t - since > count.longest_s * NS_PER_S:
+            self._refused = Reason.TOO_LONG
+        if self._refused is not None and not t % NS_PER_S:
+            self._history.drop_before(t - _BEFORE_NS)
+        if all(strap.released(t) for strap in self._straps.values()):
             self._end(t, out)
         elif not t % _TICK_NS:
             self._look_at_rest(t, out)
@@ -273,6 +275,11 @@ class Run:
         """Take the contraction apart and judge it; ``last``: nothing more will come."""
         since, level = self._since, self._stage.level
         assert since is not None
+        if self._refused is not None:
+            self._stop(t, out)
+            out += self._book.reject(since // 1000, t // 1000, t // 1000, self._refused)
+            self._free_from = t
+            return
         straps = {side: strap for side, strap in self._straps.items() if strap.on}
         rows_t, rows = self._history.rows(max(since - _BEFORE_NS, self._free_from), t)
         starts = [
