@@ -13,6 +13,7 @@ import msgspec
 
 from eccentra.datafolder import explain_invalid
 from eccentra.errors import EccentraError, InputError
+from eccentra.ids import RedFlag
 
 __all__ = ["VERBS", "Answer", "CommandError", "Request", "Verb", "parse_arguments", "parse_line"]
 
@@ -71,17 +72,19 @@ class Undo(_Verb, frozen=True, kw_only=True, tag="undo"):
 
 
 class Report(_Verb, frozen=True, kw_only=True, tag="report"):
-    """What the person says: pain, effort (RPE), soreness, each 0 to 10, or a note."""
+    """What the person says: pain, effort (RPE), soreness, each 0 to 10, a red flag, or a note."""
 
     pain: Scale | None = None
     rpe: Scale | None = None
     soreness: Scale | None = None
     note: Text | None = None
     set_index: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    red_flag: RedFlag | None = None
 
     def __post_init__(self) -> None:
-        if self.pain is None and self.rpe is None and self.soreness is None and self.note is None:
-            raise ValueError("report takes pain, rpe, soreness or note")
+        said = (self.pain, self.rpe, self.soreness, self.note, self.red_flag)
+        if all(one is None for one in said):
+            raise ValueError("report takes pain, rpe, soreness, red_flag or note")
 
 
 class Resend(_Verb, frozen=True, kw_only=True, tag="resend"):

@@ -13,13 +13,27 @@ from typing import Any, Literal
 
 import msgspec
 
-from eccentra.ids import FaultId, Flag, PhaseKind, Quality, Reason, Severity, StationReason
+from eccentra.ids import (
+    CueId,
+    CueSeverity,
+    FaultId,
+    Flag,
+    PhaseKind,
+    Quality,
+    Reason,
+    RedFlag,
+    Severity,
+    StationReason,
+)
 from eccentra.repetition import BreakPoint, Fault, Force, Metric, Phase, Repetition
 
 __all__ = [
     "BreakPoint",
     "CalibrationDone",
     "CalibrationNeeded",
+    "CueGiven",
+    "CueId",
+    "CueSeverity",
     "Event",
     "ExerciseChanged",
     "Fault",
@@ -35,6 +49,7 @@ __all__ = [
     "Quality",
     "QualityNoted",
     "Reason",
+    "RedFlag",
     "RepAmended",
     "RepCompleted",
     "RepCounted",
@@ -174,6 +189,27 @@ class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done")
     residual_deg: float | None = None
 
 
+class CueGiven(_Event, frozen=True, kw_only=True, tag="cue.given"):
+    """Something was told to the person: a tone by ``cue``, and ``text`` spoken.
+
+    Attributes
+    ----------
+    t_us, decided_us
+        When it happened, and from when on the samples showed it: the difference is the decision delay.
+    severity
+        ``pace`` (the tempo), ``info`` (counts, targets), ``warning``, or ``stop``: end the set.
+    set_index, index
+        The open set, and the repetition that it is about; live, the one under way.
+    """
+
+    cue: CueId
+    severity: CueSeverity
+    text: str
+    decided_us: int
+    set_index: int | None = None
+    index: int | None = None
+
+
 class SensorConnected(_Event, frozen=True, kw_only=True, tag="sensor.connected"):
     """A sensor's connection was made."""
 
@@ -233,7 +269,7 @@ class Marked(_Event, frozen=True, kw_only=True, tag="session.marked"):
 
 
 class Reported(_Event, frozen=True, kw_only=True, tag="reported.value"):
-    """What the person said: pain 0 to 10, effort as RPE 0 to 10, soreness 0 to 10, a note.
+    """What the person said: pain 0 to 10, effort as RPE 0 to 10, soreness 0 to 10, a red flag, a note.
 
     ``request`` is the id under which it was reported: the same one is the same report.
     """
@@ -244,6 +280,7 @@ class Reported(_Event, frozen=True, kw_only=True, tag="reported.value"):
     soreness: float | None = None
     note: str | None = None
     set_index: int | None = None
+    red_flag: RedFlag | None = None
 
 
 class QualityNoted(_Event, frozen=True, kw_only=True, tag="quality.noted"):
@@ -270,6 +307,7 @@ Event = (
     | PhaseChanged
     | CalibrationNeeded
     | CalibrationDone
+    | CueGiven
     | SensorConnected
     | SensorLost
     | SensorGap
@@ -285,6 +323,7 @@ _KINDS = {
     "set": "set",
     "rep": "rep",
     "phase": "phase",
+    "cue": "cue",
     "sensor": "sensor",
     "reported": "reported",
 }

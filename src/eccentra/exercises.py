@@ -19,7 +19,10 @@ import msgspec
 from eccentra.catalogue import AngleRange, Dose, Joint, LoadAxis, Person, Tempo
 from eccentra.datafolder import data_files, find_data_file
 from eccentra.errors import ExerciseError
+from eccentra.ids import FaultId
 from eccentra.stages import EventStage
+from eccentra.stages.cue_rules import CueRules
+from eccentra.stages.cues import Usual
 from eccentra.stages.orientation import Orientation
 from eccentra.stages.resample import Resample
 
@@ -66,6 +69,9 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         By what the exercise gets harder, first choice first.
     regress_to, progress_to
         Ids of easier and harder exercises.
+    cues
+        When something is told to the person; ``None`` for never. Files need not say it: what
+        ``pipelines/shared/cues.toml`` has is filled in.
     rehab_stage
         Stages (1 to 4) in which it is used.
     evidence
@@ -93,6 +99,7 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     load_axis: tuple[LoadAxis, ...] = ()
     regress_to: tuple[str, ...] = ()
     progress_to: tuple[str, ...] = ()
+    cues: CueRules | None = None
     rehab_stage: tuple[Annotated[int, msgspec.Meta(ge=1, le=4)], ...] = ()
     evidence: str | None = None
 
@@ -112,6 +119,16 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         table = self.force_only if force_only and self.force_only is not None else self.stage
         return _event_stage(table, self.id, tempo or self.default_tempo_s, person)
+
+    def usual(self) -> Usual:
+        """What its record says of range and of too fast."""
+        most = least = None
+        for rule in self.stage.get("faults", ()):
+            if rule.get("id") == FaultId.FAST_ECCENTRIC.value:
+                most = rule.get("value") if rule.get("metric") == "omega_mean_ecc_deg_s" else most
+                least = rule.get("value") if rule.get("metric") == "eccentric_s" else least
+        angle = self.expected_rom_deg
+        return Usual(rom_deg=None if angle is None else angle.typ, most_deg_s=most, least_s=least)
 
     def missing(self, have: set[str]) -> str | None:
         """What is missing when only ``have`` is there (placements, ``force``, ``imu``), or ``None``."""
@@ -174,21 +191,32 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
 
 
 def _fill_in(raw: dict[str, Any], source: Path) -> None:
-    """Values that ``defaults = NAME`` in a stage's table takes from ``pipelines/shared/NAME.toml``.
+    """Values that ``defaults = NAME`` in a stage's table takes from ``pipelines/shared/NAME.toml``, and cues.
 
-    Own ones win. The exercise is complete afterwards: a session file keeps it without the other file.
+    Own ones win. The exercise is complete afterwards: a session file keeps it without the other files.
     """
+    _fill_in_cues(raw, source)
     for key in ("stage", "force_only"):
         table = raw.get(key)
         if isinstance(table, dict) and "defaults" in table:
-            raw[key] = _merged(_shared(table.pop("defaults"), source, key), table)
+            raw[key] = _merged(_shared(table.pop("defaults"), source, f"{key}.defaults"), table)
+
+
+def _fill_in_cues(raw: dict[str, Any], source: Path) -> None:
+    """``[cues]``: what holds for all exercises, then for the kind of stage, then the exercise's own."""
+    own, stage = raw.get("cues", {}), raw.get("stage", {})
+    if not isinstance(own, dict) or not isinstance(stage, dict):
+        return
+    shared = _shared("cues", source, "cues")
+    kinds = shared.pop("kind", {})
+    raw["cues"] = _merged(_merged(shared, kinds.get(stage.get("kind"), {})), own)
 
 
 def _shared(name: object, source: Path, key: str) -> dict[str, Any]:
     path = find_data_file(f"{_FOLDER}/shared", name) if isinstance(name, str) else None
     if path is None:
         found = f"is {name!r}, expected a file in {_FOLDER}/shared"
-        raise ExerciseError(source, found, where=f"{key}.defaults")
+        raise ExerciseError(source, found, where=key)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

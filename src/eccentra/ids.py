@@ -8,11 +8,23 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["FaultId", "Flag", "PhaseKind", "Quality", "Reason", "Severity", "StationReason"]
+__all__ = [
+    "CueId",
+    "CueSeverity",
+    "FaultId",
+    "Flag",
+    "PhaseKind",
+    "Quality",
+    "Reason",
+    "RedFlag",
+    "Severity",
+    "StationReason",
+]
 
 PhaseKind = Literal["eccentric", "isometric", "concentric", "return"]
 Quality = Literal["ok", "flagged", "missing"]
 Severity = Literal["note", "warning", "severe"]
+CueSeverity = Literal["pace", "info", "warning", "stop"]
 
 
 class Reason(StrEnum):
@@ -60,6 +72,50 @@ class FaultId(StrEnum):
     HIP_HIKE = "hip_hike"
     DIPPED = "dipped"
     SHAKY = "shaky"
+
+
+class CueId(StrEnum):
+    """What is told to the person while exercising; each has a tone of its own.
+
+    ``docs/cues.md`` says when each is given, and how long after the fact.
+    """
+
+    PACE_COUNT = "pace_count"
+    PACE_HOLD = "pace_hold"
+    PACE_UP = "pace_up"
+    PACE_DOWN = "pace_down"
+    REP_COUNTED = "rep_counted"
+    TARGET_REPS = "target_reps"
+    TARGET_RANGE = "target_range"
+    TARGET_HOLD = "target_hold"
+    TOO_FAST = "too_fast"
+    HIP_BENDING = "hip_bending"
+    CONTROL_LOST = "control_lost"
+    TECHNIQUE = "technique"
+    STOP_PAIN = "stop_pain"
+    STOP_RED_FLAG = "stop_red_flag"
+    STOP_FREE_FALLS = "stop_free_falls"
+    STOP_FORCE_LOSS = "stop_force_loss"
+    STOP_FAULT_REPEATED = "stop_fault_repeated"
+    STOP_SENSOR_LOST = "stop_sensor_lost"
+
+
+class RedFlag(StrEnum):
+    """Signs after which somebody qualified has to look before exercising goes on."""
+
+    POP = "pop"
+    CANNOT_BEAR_WEIGHT = "cannot_bear_weight"
+    BRUISE_OR_GAP = "bruise_or_gap"
+    NUMBNESS_TINGLING = "numbness_tingling"
+    RADIATING_PAIN = "radiating_pain"
+    WEAKNESS = "weakness"
+    SADDLE_BLADDER_BOWEL = "saddle_bladder_bowel"
+    CALF_SWELLING = "calf_swelling"
+    CHEST_PAIN_FAINTING_BREATHLESS = "chest_pain_fainting_breathless"
+    RHABDO_SIGNS = "rhabdo_signs"
+    FEVER_UNWELL = "fever_unwell"
+    NIGHT_PAIN = "night_pain"
+    OTHER = "other"
 
 
 class Flag(StrEnum):

@@ -8,16 +8,31 @@ interleaving the streams changes the sequence of events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from eccentra.catalogue import Person, Tempo
 from eccentra.errors import InputError
 from eccentra.events import Event, SensorGap
 from eccentra.exercises import Exercise
 from eccentra.samples import Block, Gap, StreamInfo
-from eccentra.stages import LiveState
+from eccentra.stages import Beat, LiveState
 from eccentra.stages.align import AlignRun
+from eccentra.stages.cue_rules import Aim
+from eccentra.stages.cues import CueRun
 
-__all__ = ["Pipeline"]
+__all__ = ["Observer", "Pipeline"]
+
+
+class Observer(Protocol):
+    """Watches the exercise's stage and has something to add."""
+
+    def see(self, rows: Block, beats: Sequence[Beat], events: Sequence[Event]) -> Sequence[tuple[int, Event]]:
+        """Take aligned rows and what the stage made of them: its moments, and the events up to each.
+
+        Gives events with the moment (ns, one of ``beats``) at which they were decided. They may depend on
+        rows and moments only, not on where this piece of rows begins and ends.
+        """
+        ...
 
 
 class Pipeline:
@@ -31,8 +46,8 @@ class Pipeline:
         The sensors' streams, keyed by sensor id order of the session.
     first_set
         Index of the next set.
-    person, tempo
-        What is known of the person, and prescribed times of the phases.
+    person, tempo, aim
+        What is known of the person, prescribed times of the phases, and what else is prescribed.
 
     Raises
     ------
@@ -48,6 +63,7 @@ class Pipeline:
         first_set: int = 1,
         person: Person | None = None,
         tempo: Tempo | None = None,
+        aim: Aim | None = None,
     ) -> None:
         _check_kit(exercise, streams)
         self._resample = {info.stream: exercise.resample.start(info) for info in streams}
@@ -64,6 +80,10 @@ class Pipeline:
         stage = exercise.event_stage(person, tempo, force_only=all(info.kind == "force" for info in streams))
         self._run = stage.start(self._align.info, first_set=first_set)
         self._gaps: list[Gap] = []
+        self._cues = None
+        if exercise.cues is not None:
+            self._cues = CueRun(exercise.cues, self._align.info, exercise.usual(), tempo, aim or Aim())
+        self._observers: list[Observer] = [one for one in (self._cues,) if one is not None]
 
     def push(self, block: Block) -> list[Event]:
         """Take samples of one sensor, give the events they decide."""
@@ -104,11 +124,17 @@ class Pipeline:
 
     def undo(self, t_us: int) -> list[Event]:
         """Take the last counted repetition back: somebody says that it was none."""
-        return list(self._run.undo(t_us))
+        events = list(self._run.undo(t_us))
+        return events + [cue for event in events for cue in self.told(event)]
+
+    def told(self, event: Event) -> list[Event]:
+        """Take an event that comes from outside the samples; give what follows from it."""
+        return [] if self._cues is None else self._cues.told(event)
 
     def live(self) -> LiveState:
         """What a screen shows now."""
-        return self._run.live()
+        state = self._run.live()
+        return state if self._cues is None else self._cues.show(state)
 
     def _process(self, rows: Block, out: list[Event]) -> None:
         if self._align.dropped:
@@ -121,10 +147,28 @@ class Pipeline:
                 break
             cut = int(rows.t.searchsorted(end))
             if cut:
-                out.extend(self._run.push(Block(rows.stream, rows.t[:cut], rows.x[:cut])))
+                self._see(Block(rows.stream, rows.t[:cut], rows.x[:cut]), out)
                 rows = Block(rows.stream, rows.t[cut:], rows.x[cut:])
             self._tell_gaps(end, out)
-        out.extend(self._run.push(rows))
+        self._see(rows, out)
+
+    def _see(self, rows: Block, out: list[Event]) -> None:
+        """Let the stage and its observers see rows; events come in the order in which they were decided."""
+        events, beats = self._run.push(rows), self._run.beats
+        added = [pair for one in self._observers for pair in one.see(rows, beats, events)]
+        if not added:
+            out.extend(events)
+            return
+        if len(self._observers) > 1:
+            added.sort(key=lambda pair: pair[0])
+        done = k = 0
+        for beat in beats:
+            out.extend(events[done : beat.events])
+            done = max(done, beat.events)
+            while k < len(added) and added[k][0] <= beat.t:
+                out.append(added[k][1])
+                k += 1
+        out.extend(events[done:])
 
     def _tell_gaps(self, until_ns: int | None, out: list[Event]) -> None:
         self._gaps.sort(key=_gap_order)

@@ -55,6 +55,7 @@ from eccentra.pipeline import Pipeline
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Block, Floats, Times
 from eccentra.stages import LiveState
+from eccentra.stages.cue_rules import Aim, aim_of
 from eccentra.walltime import rfc3339
 
 __all__ = ["Header", "LinkHealth", "Session", "Settings"]
@@ -118,6 +119,7 @@ class Session:
     def __init__(self, header: Header) -> None:
         self.header = header
         self._tempo: Tempo | None = None
+        self._aim = Aim()
         self._fed = False
         self.exercise = header.exercise
         self.ended = False
@@ -262,12 +264,13 @@ class Session:
                 pass
 
     def _prescribe(self, prescription: dict[str, Any]) -> None:
-        """Its tempo holds from the first sample on, or from where the exercise begins anew."""
+        """It holds from the first sample on, or from where the exercise begins anew."""
         self.prescription = prescription
         try:
             self._tempo = msgspec.convert(prescription.get("tempo_s"), Tempo | None)
         except msgspec.ValidationError as error:
             raise InputError("prescription", f"tempo_s: {error}") from None
+        self._aim = aim_of(prescription)
         if not self._fed:
             self._begin_exercise(self.exercise, self._sets + 1)
 
@@ -381,7 +384,7 @@ class Session:
             person = Person(body_mass_kg=known.body_mass_kg, lever_arm_m=known.lever_arm_m)
         except ValueError as error:
             raise InputError(self.header.session, str(error)) from None
-        return Pipeline(exercise, infos, first_set=first_set, person=person, tempo=self._tempo)
+        return Pipeline(exercise, infos, first_set=first_set, person=person, tempo=self._tempo, aim=self._aim)
 
     def _flush(self) -> None:
         if not self._waiting_samples:
@@ -418,6 +421,8 @@ class Session:
         self._seq += 1
         time = None if self._pair is None else rfc3339(self._pair[0] + event.t_us * 1000 - self._pair[1])
         self._out.append(Numbered(session=self.header.session, seq=self._seq, time=time, event=event))
+        if isinstance(event, Reported | SensorLost):
+            self._emit(self._pipeline.told(event))
 
     def _hand_out(self) -> list[Numbered]:
         out, self._out = self._out, []

@@ -16,6 +16,8 @@ import paho.mqtt.client as paho
 from eccentra.events import (
     BreakPoint,
     CalibrationDone,
+    CueGiven,
+    CueId,
     Event,
     Flag,
     Force,
@@ -260,6 +262,9 @@ def story(session: str = "s-1", *, time_known: bool = True) -> list[Numbered]:
         RepAmended(t_us=18_900_000, set_index=1, index=3, counted=False, reason=Reason.SETUP),
         done,
         Reported(t_us=40_000_000, request="r-1", pain=2.0, rpe=6.5, note="fine", set_index=1),
+        CueGiven(
+            t_us=40_000_000, decided_us=40_000_000, cue=CueId.STOP_PAIN, severity="stop", text="Stop the set."
+        ),
         SensorLost(t_us=41_000_000, sensor="imu1", why="silent"),
         SessionEnded(t_us=42_000_000, why="stop", sets=1, reps=2),
     ]

@@ -148,7 +148,7 @@ def test_state_follows_the_session() -> None:
     assert (third.set_reps, third.session_reps) == (3, 2)
     taken_back = view_after(events[:17]).state()
     assert (taken_back.set_reps, taken_back.session_reps) == (2, 2)
-    lost = view_after(events[:20]).state()
+    lost = view_after(events[:21]).state()
     assert (lost.quality, lost.sensors_lost, lost.set_open, lost.session_sets) == (
         "flagged",
         ("imu1",),

@@ -58,7 +58,7 @@ __all__ = [
 VERSION = "1"
 ROOT = f"eccentra/v{VERSION}/{{site}}/{{node}}"
 ONLINE, OFFLINE = b"online", b"offline"
-EVENT_KINDS = ("session", "set", "rep", "phase", "sensor", "quality", "reported", "station")
+EVENT_KINDS = ("session", "set", "rep", "phase", "sensor", "quality", "reported", "cue", "station")
 STATION_KIND = "station"
 STATION_NOTED = "station.noted"
 

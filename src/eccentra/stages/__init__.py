@@ -13,9 +13,9 @@ from typing import Protocol
 
 from eccentra.events import Event
 from eccentra.samples import Block, StreamInfo
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 
-__all__ = ["BlockRun", "BlockStage", "EventRun", "EventStage", "LiveState"]
+__all__ = ["Beat", "BlockRun", "BlockStage", "EventRun", "EventStage", "LiveState"]
 
 
 class BlockRun(Protocol):
@@ -40,7 +40,12 @@ class BlockStage(Protocol):
 
 
 class EventRun(Protocol):
-    """State of a stage that turns aligned rows into events."""
+    """State of a stage that turns aligned rows into events.
+
+    ``beats`` are the moments of the last push, in order; each event of a push belongs to one of them.
+    """
+
+    beats: list[Beat]
 
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""

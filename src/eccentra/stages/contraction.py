@@ -23,7 +23,7 @@ from eccentra.stages.contraction_level import LevelRule, Strap
 from eccentra.stages.contraction_rep import Contraction, contraction_rep, crossing, first_sign, set_totals
 from eccentra.stages.force import Zero
 from eccentra.stages.history import History
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.sets import SetBook
 from eccentra.stages.strap_numbers import StrapRule
 
@@ -120,6 +120,7 @@ class Run:
     """
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self.beats: list[Beat] = []
         self._stage = stage
         columns = {side: info.column(f"{side}.force") for side in _SIDES}
         self._columns: dict[Side, int] = {s: c for s, c in columns.items() if c is not None}
@@ -155,8 +156,12 @@ class Run:
         """Take aligned rows, give the events they decide."""
         self._history.push(block)
         out: list[Event] = []
+        self.beats = beats = []
         for i, t in enumerate(block.t.tolist()):
+            before = len(out)
             self._row(t, block.x[i].tolist(), out)
+            if len(out) > before or not t % _TICK_NS:
+                beats.append(Beat(t, len(out), None, self._since))
         return out
 
     def finish(self) -> Sequence[Event]:

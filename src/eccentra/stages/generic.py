@@ -25,7 +25,7 @@ from eccentra.stages.cycle_search import CycleSearch, Found
 from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
 from eccentra.stages.generic_rows import THIN_NS, Rows
 from eccentra.stages.generic_tracking import PauseRules, Tracking
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Stage"]
@@ -89,6 +89,7 @@ class Run:
     """State: kept rows, and the movement that is followed, if any."""
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self.beats: list[Beat] = []
         self._stage = stage
         self._info = info
         window = stage.search.windows_s[-1]
@@ -108,6 +109,7 @@ class Run:
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""
         out: list[Event] = []
+        self.beats = []
         done, n = 0, len(block.t)
         while done < n:
             done = (self._gather if self._tracking is None else self._follow)(block, done, out)
@@ -153,6 +155,7 @@ class Run:
         if int(t[end - 1]) == point:
             out += self._book.tick(self._t_us)
             self._search(out)
+            self.beats.append(Beat(point, len(out), self._angle, None))
         return end
 
     def _search(self, out: list[Event], *, last: bool = False) -> None:
@@ -208,7 +211,11 @@ class Run:
         t, x = block.t[begin:], block.x[begin:]
         self._rows.add(t, x)
         for k, now in enumerate(t.tolist()):
-            if now % THIN_NS == 0 and self._row(tracking, now, x[k].tolist(), out, live=True):
+            if now % THIN_NS:
+                continue
+            ended = self._row(tracking, now, x[k].tolist(), out, live=True)
+            self.beats.append(Beat(now, len(out), self._angle, None))
+            if ended:
                 self._rows.cut(first + k + 1)
                 return begin + k + 1
         return len(block.t)

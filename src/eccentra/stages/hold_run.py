@@ -18,7 +18,7 @@ from eccentra.stages.hold_judge import BEFORE_NS, Judge
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.nordic_grid import Columns
 
 __all__ = ["HoldRun"]
@@ -47,6 +47,7 @@ class HoldRun:
     """
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self.beats: list[Beat] = []
         self._stage = stage
         self._place, self._columns = columns_of(info, stage)
         self._history = History()
@@ -74,10 +75,15 @@ class HoldRun:
         """Take aligned rows, give the events they decide."""
         self._history.push(block)
         out: list[Event] = []
+        beats: list[Beat] = []
         x = block.x
         for i, t in enumerate(block.t.tolist()):
             if t % TICK_NS == 0:
                 self._tick(t, x[i].tolist(), out)
+                since = self._left()
+                away = self._t == t and since is not None
+                beats.append(Beat(t, len(out), self._angle if away else None, since))
+        self.beats = beats
         return out
 
     def finish(self) -> Sequence[Event]:
@@ -112,6 +118,11 @@ class HoldRun:
             angle_deg=self._angle,
             tut_s=(self._t - going.since) / NS_PER_S if going is not None else last,
         )
+
+    def _left(self) -> int | None:
+        """When the rest pose was left, in a movement."""
+        going = self._held or self._rise
+        return None if going is None else going.since
 
     # -- every 50 ms --------------------------------------------------------------------------------
 

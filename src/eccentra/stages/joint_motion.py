@@ -19,7 +19,7 @@ from eccentra.stages.joint_grid import columns_of
 from eccentra.stages.joint_judge import Judge
 from eccentra.stages.joint_measure import Measured, measure
 from eccentra.stages.joint_trial import Seen, Trial
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.stillness import TICK_NS, Stillness
 
 __all__ = ["MotionRun"]
@@ -42,6 +42,7 @@ class MotionRun:
     """
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self.beats: list[Beat] = []
         self._stage = stage
         self._columns = columns_of(info)
         self._rule_at = _best_angle(stage, set(self._columns.up))
@@ -60,6 +61,8 @@ class MotionRun:
         self._t = 0
         self._phase = "rest"
         self._angle: float | None = None
+        self._since: int | None = None
+        self._away = False
         self._said_no_gyro = False
         self._said_pose = False
 
@@ -69,10 +72,15 @@ class MotionRun:
         """Take aligned rows, give the events they decide."""
         self._history.push(block)
         out: list[Event] = []
+        beats: list[Beat] = []
         x = block.x
         for i, t in enumerate(block.t.tolist()):
             if t % TICK_NS == 0:
                 self._tick(t, x[i].tolist(), out)
+                beats.append(
+                    Beat(t, len(out), self._angle if self._t == t and self._away else None, self._since)
+                )
+        self.beats = beats
         return out
 
     def finish(self) -> Sequence[Event]:
@@ -265,6 +273,8 @@ class MotionRun:
         if trial is None:
             return
         self._angle = trial.phi if trial.away else 0.0
+        self._away = trial.away
+        self._since = trial.since if trial.away and trial.eligible else None
         names = {
             "rest": "rest",
             "first": self._stage.first,

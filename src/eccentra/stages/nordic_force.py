@@ -29,7 +29,7 @@ from eccentra.events import (
 from eccentra.samples import NS_PER_S, Block, Floats, Side, StreamInfo
 from eccentra.stages.force import Zero, summary
 from eccentra.stages.history import History
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
 from eccentra.stages.nordic_lone import lone_metrics
@@ -83,6 +83,7 @@ class ForceRun:
     """
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self.beats: list[Beat] = []
         rule = stage.force
         self._stage = stage
         columns = {side: info.column(f"{side}.force") for side in _SIDES}
@@ -113,9 +114,13 @@ class ForceRun:
         """Take aligned rows, give the events they decide."""
         self._history.push(block)
         out: list[Event] = []
+        beats: list[Beat] = []
         for i, t in enumerate(block.t.tolist()):
             if t % _TICK_NS == 0:
                 self._tick(t, block.x[i].tolist(), out)
+                since = None if self._burst is None else self._burst.since
+                beats.append(Beat(t, len(out), None, since))
+        self.beats = beats
         return out
 
     def finish(self) -> Sequence[Event]:

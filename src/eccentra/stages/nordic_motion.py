@@ -18,7 +18,7 @@ from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
 from eccentra.stages.force import Zero
 from eccentra.stages.history import History
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
-from eccentra.stages.live import LiveState
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_grid import Columns
 from eccentra.stages.nordic_judge import Judge, Open
@@ -67,6 +67,7 @@ class MotionRun:
     """
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
+        self.beats: list[Beat] = []
         self._stage = stage
         self._columns = _columns_of(info)
         self._step_ns = round(NS_PER_S / info.rate_hz)
@@ -96,10 +97,13 @@ class MotionRun:
         """Take aligned rows, give the events they decide."""
         self._history.push(block)
         out: list[Event] = []
+        beats: list[Beat] = []
         x = block.x
         for i, t in enumerate(block.t.tolist()):
             if t % TICK_NS == 0:
                 self._tick(t, x[i].tolist(), out)
+                beats.append(self._beat(t, len(out)))
+        self.beats = beats
         return out
 
     def finish(self) -> Sequence[Event]:
@@ -138,6 +142,15 @@ class MotionRun:
             tut_s=sum(rep.value("tut_s") or 0.0 for rep in book.reps) if book.open else None,
             force_left_n=forces.get("left"),
             force_right_n=forces.get("right"),
+        )
+
+    def _beat(self, t: int, events: int) -> Beat:
+        """Without an angle in the start pose, and where the thigh's rows are missing."""
+        e = self._exc
+        return (
+            Beat(t, events, None, None)
+            if e is None or self._t != t
+            else Beat(t, events, self._angle, e.since)
         )
 
     # -- every 50 ms --------------------------------------------------------------------------------
