@@ -13,6 +13,7 @@ import numpy as np
 
 from eccentra.samples import NS_PER_S, Floats, Times
 from eccentra.stages.hold import MeasureRule
+from eccentra.stages.hold_fit import Way, fit_way, quarters_of
 from eccentra.stages.inclination import Vector, axis_of, lean_of, rate_about
 from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
 from eccentra.stages.strokes import Ends, Stroke, find_strokes, refine, smooth
@@ -26,6 +27,13 @@ _LEVEL_S = 1.0
 _PIECE_S = 3.0
 # Stops on the way that are shorter than this belong to it (rule of the result format).
 _PIECES_S = 0.5
+# The levels beside a way are those of so long.
+_BESIDE_S = 2.5
+# What a shape may leave of the speed: times the sway, or share of the way (a stop half-way leaves all of it).
+_SWAY_TIMES = 1.5
+_WAY_SHARE = 0.12
+_DISAGREE_S = 0.1
+_OFF_TIMES = 3.0
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +64,8 @@ class Measured(msgspec.Struct, kw_only=True):
     """What was found; ``t0`` is the session time of the first row in ns.
 
     ``start``, ``top``, ``leave``, ``end`` are the ends of the phases; ``leave`` and ``end`` are ``None`` when
-    the way down was not seen. ``sway_*`` are ``None`` for holds too short to say.
+    the way down was not seen. ``sway_*`` are ``None`` for holds too short to say. ``*_error`` is the standard
+    error of both ends of a way in s, ``None`` when the way fits no shape.
     """
 
     t0: int
@@ -78,6 +87,8 @@ class Measured(msgspec.Struct, kw_only=True):
     gap_hold: bool
     gap_down: bool
     interpolated: bool
+    up_error: float | None
+    down_error: float | None
 
     def us(self, s: float) -> int:
         """Session time in µs of a time in s."""
@@ -137,6 +148,8 @@ def measure(
         gap_hold=missing(grid, *stay),
         gap_down=missing(grid, stay[1] - near, (last if end is None else end) + near),
         interpolated=bridged(grid, columns, start - near, (last if end is None else end) + near),
+        up_error=work.errors[0],
+        down_error=work.errors[1],
     )
 
 
@@ -157,8 +170,9 @@ class _Work:
         self.speed = smooth(spin, self._hz, rule.smooth_s)
         along = np.clip(up[:, 0] * axis[0] + up[:, 1] * axis[1] + up[:, 2] * axis[2], -1.0, 1.0)
         self.turn = np.degrees(np.arcsin(along))
-        quiet = self.speed[self.row(a) : self.row(b)]
-        self.noise = self._noise(quiet)
+        self.sway_speed = _typical(self.speed[self.row(a) : self.row(b)])
+        self.noise = min(max(rule.least_noise_deg_s, self.sway_speed), rule.stroke_deg_s)
+        self.errors: list[float | None] = [None, None]
 
     def row(self, s: float) -> int:
         """Row at a time in s, inside the grid."""
@@ -166,13 +180,6 @@ class _Work:
 
     def _since(self, t_ns: int) -> float:
         return (t_ns - self.grid.t0) / NS_PER_S
-
-    def _noise(self, x: Floats) -> float:
-        """Speeds of sway: twice its r.m.s., within bounds, so that sway makes no boundary."""
-        if len(x) < 2:
-            return self.rule.least_noise_deg_s
-        rms = math.sqrt(float(np.add.reduce(x * x)) / len(x))
-        return min(max(self.rule.least_noise_deg_s, rms), self.rule.stroke_deg_s)
 
     def _strokes(self, a: int, b: int, sign: int) -> list[Stroke]:
         """Strokes in one direction between two rows, refined; ``first`` and ``last`` count from ``a``."""
@@ -185,6 +192,54 @@ class _Work:
 
     def up(self) -> tuple[float, float] | None:
         """Begin and end of the way up."""
+        return self._better(self._up_way(), self._up_strokes(), 0)
+
+    def _better(
+        self, way: Way | None, strokes: tuple[float, float] | None, which: int
+    ) -> tuple[float, float] | None:
+        """Ends from the whole way; where its shapes disagree, the neighbourhoods of the ends decide."""
+        if way is None:
+            return strokes
+        self.errors[which] = math.hypot(way.spread_s, way.error_s)
+        if strokes is not None and way.spread_s > _DISAGREE_S:
+            off = max(abs(strokes[0] - way.start_s), abs(strokes[1] - way.end_s))
+            if off < _OFF_TIMES * way.spread_s:
+                return strokes
+        return way.start_s, way.end_s
+
+    def _up_way(self) -> Way | None:
+        """The way up fitted as a whole."""
+        known = self.known
+        settled = self.row(self._since(known.settled))
+        far = len(self.lean) if known.drop is None else self.row(self._since(known.drop))
+        b = min(settled + round(_BESIDE_S / self._dt), max(far, settled))
+        start = self.row(self._since(known.since))
+        a = max(start - round(_BESIDE_S / self._dt), 0)
+        high, low = _median(self.lean[settled : b + 1]), _median(self.lean[a : start + 1])
+        return self._fit(a, b, self.lean, low, high)
+
+    def _down_way(self, left: int, drop: int, b: int, sign: int) -> Way | None:
+        """The way down (or up and away) fitted as a whole."""
+        a = max(left, drop - round(_BESIDE_S / self._dt))
+        high = _median(self.lean[a : max(drop - round(0.3 / self._dt), a + 20)])
+        low = _median(self.lean[max(b - round(0.25 / self._dt), 0) : b + 1])
+        return self._fit(left, b, self.lean, high, low) if sign * (low - high) > 0.0 else None
+
+    def _fit(self, a: int, b: int, lean: Floats, before: float, after: float) -> Way | None:
+        """One way between two rows; ``None`` when it stops on the way or is otherwise of no known shape."""
+        t, x = self.grid.t[a : b + 1], lean[a : b + 1]
+        quarters = quarters_of(t, x, before, after)
+        if quarters is None:
+            return None
+        beside = 1.5 * (quarters[1] - quarters[0])
+        i, j = t.searchsorted(quarters[0] - beside - 1.5), t.searchsorted(quarters[1] + beside + 0.5)
+        way = fit_way(t[i:j], x[i:j], quarters, after - before)
+        if way is None or not t[0] - 0.5 < way.start_s < way.end_s < t[-1] + 0.5:
+            return None
+        speed = abs(after - before) / (way.end_s - way.start_s)
+        return way if way.residual < max(_SWAY_TIMES * self.sway_speed, _WAY_SHARE * speed) else None
+
+    def _up_strokes(self) -> tuple[float, float] | None:
         known = self.known
         a, b = 0, self.row(self._since(known.settled) + _LEVEL_S)
         if known.drop is not None:
@@ -209,6 +264,11 @@ class _Work:
         b = len(self.grid.t) - 1
         drop = self.row(self._since(known.drop))
         sign = -1 if self.lean[b] < self.lean[drop] or self.lean[drop] < known.rise else 1
+        way = self._down_way(left, drop, b, sign)
+        found = self._better(way, self._down_strokes(left, drop, b, sign, top), 1)
+        return found and (max(found[0], top), min(found[1], float(self.grid.t[-1])))
+
+    def _down_strokes(self, left: int, drop: int, b: int, sign: int, top: float) -> tuple[float, float]:
         strokes = self._strokes(left, b, sign)
         k = next((k for k, s in enumerate(strokes) if left + s.last >= drop - 5), None)
         if k is None:
@@ -312,6 +372,16 @@ class _Work:
         m = min(n, len(lean))
         level, zero = float(np.add.reduce(lean[:m])) / m, float(np.add.reduce(turn[:m])) / m
         return Course(drop=level - lean[::step], turn=np.abs(turn[::step] - zero), step_s=step * self._dt)
+
+
+def _typical(x: Floats) -> float:
+    """Standard deviation about zero from the median size: dips and the ends of ways do not show."""
+    return _median(np.abs(x)) / 0.6745 if len(x) else 0.0
+
+
+def _median(x: Floats) -> float:
+    """Middle value."""
+    return float(np.sort(x)[len(x) // 2])
 
 
 def _spread(x: Floats, kept: Floats) -> float | None:

@@ -23,6 +23,8 @@ _ROM = "rom_smoothed_range"
 # Share of an end's blind time (see _blind_s) that its error makes up: the fit sees more than half of it.
 _BLIND_SHARE = 0.3
 _LEAST_ERROR_S = 0.03
+# On simulated holds the 95th percentile of the error over the standard error of the fit is 3.
+_FIT_TIMES = 1.5
 _TILT_ERROR_S = 0.3
 
 
@@ -115,15 +117,21 @@ def _blind_s(length_s: float, sway: float, rise: float) -> float:
     return length_s * math.exp(math.log(share) / 3.0)
 
 
+def _end_error(fitted: float | None, length_s: float, m: Measured) -> float:
+    """Error of one end of a way in s: from the fit of the whole way, else from what sway hides of it."""
+    if fitted is not None:
+        return math.hypot(_FIT_TIMES * fitted, _LEAST_ERROR_S)
+    return _BLIND_SHARE * _blind_s(length_s, m.sway_sd or 0.0, m.level) + _LEAST_ERROR_S
+
+
 def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
     touched = m.gap_up or m.gap_hold or m.gap_down or known.lost
     general: Flag | None = Flag.GAP_INSIDE if touched else Flag.GAP_INTERPOLATED if m.interpolated else None
     open_end = None if known.ended else Flag.GAP_INSIDE if known.lost else Flag.RETURN_NOT_SEEN
-    sway = m.sway_sd or 0.0
-    up_error = _BLIND_SHARE * _blind_s(m.top - m.start, sway, m.level) + _LEAST_ERROR_S
+    up_error = _end_error(m.up_error, m.top - m.start, m)
     end = m.end is not None and m.leave is not None
     down_s = (m.end or 0.0) - (m.leave or 0.0) if end else None
-    down_error = None if down_s is None else _BLIND_SHARE * _blind_s(down_s, sway, m.level) + _LEAST_ERROR_S
+    down_error = None if down_s is None else _end_error(m.down_error, down_s, m)
     leave = m.last if m.leave is None else m.leave
     hold, up = leave - m.top, m.top - m.start
     if not known.gyroscope:
