@@ -428,3 +428,30 @@ def test_live_state_follows() -> None:
     assert state.set_index == 1
     assert state.reps == 5
     assert state.angle_deg is not None
+
+
+def test_settling_before_a_repetition_is_rest() -> None:
+    """After some repetitions the limb sinks in deep, comes up a little, and waits four seconds."""
+    angle, truth = cycles(4, pause_s=1.0)
+    sink = np.concatenate([-0.12 * min_jerk(0.6), -0.12 + 0.1 * min_jerk(0.6), np.full(400, -0.02)])
+    events = run(
+        *as_live(rows(np.concatenate([still(2), angle, sink, angle, still(3)]), (1, 0, 0), (0, 0, 1)))
+    )
+    assert sum(counts(events)) == 8
+    fifth = reps(events)[4]
+    begin = 2 + (len(angle) + len(sink)) / 100
+    assert fifth.start_us / 1e6 == pytest.approx(begin + truth[0][0], abs=0.2)
+
+
+def test_recording_that_begins_at_the_far_end() -> None:
+    """Cut off in the middle of a large repetition: its way back is seen whole, and counted as what it is."""
+    angle, _ = cycles(6, pause_s=0.8)
+    back = 1.8 * math.radians(60) * min_jerk(1.2)[::-1]
+    x = rows(np.concatenate([back, still(0.8), angle, still(3)]), (1, 0, 0), (0, 0, 1))
+    found = reps(run(*as_live(x)))
+    assert len(found) == 7
+    assert found[0].reasons == (Reason.NOT_FROM_START_POSE,)
+    assert Flag.START_NOT_SEEN in found[0].flags
+    assert [phase.kind for phase in found[0].phases] == ["eccentric"]
+    assert found[0].end_us / 1e6 == pytest.approx(1.2, abs=0.2)
+    assert all(rep.valid for rep in found[1:])

@@ -21,6 +21,8 @@ __all__ = ["LevelRule", "Strap"]
 
 # A level is looked at so often; at whole multiples, so that it does not depend on how rows come.
 _EVERY_NS = 100_000_000
+# Over this time, rest drifts by less than over one quiet time of a slow contraction.
+_CREEP_NS = 5 * NS_PER_S
 
 
 class LevelRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +39,7 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Force is on above the level by the greater of ``onset_n`` and ``onset_sd`` standard deviations, for
         ``onset_s``.
     least_n
-        Its first sign is ``onset_sd`` standard deviations, but at least this: the step of a fine sensor.
+        Its first sign is ``onset_sd`` standard deviations, but at least this: the weight of a strap.
     offset_share, offset_s
         Force is off below this share of the threshold, for ``offset_s``.
     most_rest_n
@@ -96,6 +98,7 @@ class Strap:
         self._first: int | None = None
         self._highest = 0.0
         self._fresh = True
+        self._levels: deque[tuple[int, float]] = deque()
         self._above: int | None = None
         self._below: int | None = None
 
@@ -160,6 +163,7 @@ class Strap:
     def rest_at(self, level: float, noise: float) -> None:
         """It rests at another level."""
         self.level, self.noise, self.settled = level, noise, True
+        self._levels.clear()
 
     def begin_at(self, t: int) -> None:
         """What went before was rest under tension: force is on since ``t`` only."""
@@ -192,6 +196,7 @@ class Strap:
                     # the strap was slackened
                     self.level, self.settled, self._below = None, False, None
                     self._recent.clear()
+                    self._levels.clear()
         else:
             self._below = None
 
@@ -214,10 +219,20 @@ class Strap:
         level, noise, calm = found
         if self._fresh and level > self._rule.most_rest_n:
             self._was_loaded()
-        elif calm or (self._fresh and self.level is None):
+        elif (calm or (self._fresh and self.level is None)) and not self._creeps(t, level):
             self.level, self.noise = level, noise
             self.settled = whole and calm
             self._fresh = self._fresh and not self.settled
+
+    def _creeps(self, t: int, level: float) -> bool:
+        """Whether the level has risen too much for rest: a slow contraction must not carry it along."""
+        levels = self._levels
+        while levels and t - levels[0][0] > _CREEP_NS:
+            levels.popleft()
+        if levels and level - min(before for _, before in levels) > self._rule.drift_n:
+            return True
+        levels.append((t, level))
+        return False
 
     def _calm(self) -> tuple[float, float, bool] | None:
         """Mean, standard deviation, and whether it is quiet."""

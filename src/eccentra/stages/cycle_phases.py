@@ -15,6 +15,9 @@ from eccentra.stages.strokes import Ends, Stroke, find_strokes, refine, smooth
 
 __all__ = ["CyclePhases", "PhaseRules", "cycle_phases"]
 
+# What is near the start pose is also well below the middle of a stroke, however small.
+_BELOW_MIDDLE = 0.4
+
 
 class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How moving parts are found.
@@ -31,6 +34,8 @@ class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         A stroke begins, and ends, in the outer parts of the way; this is how wide they are, as a share.
     error_share
         Error of the signal, as a share of the stroke.
+    stop_s
+        A stop near the start pose that is at least so long is rest: what moved on its far side is settling.
     """
 
     smooth_s: float
@@ -38,6 +43,7 @@ class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stroke_share: float
     end_share: float
     error_share: float
+    stop_s: float
 
 
 class CyclePhases(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +57,13 @@ class CyclePhases(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cycle_phases(
-    t: Floats, x: Floats, turns: tuple[float, float, float], rules: PhaseRules, rate_hz: float
+    t: Floats,
+    x: Floats,
+    turns: tuple[float, float, float],
+    rules: PhaseRules,
+    rate_hz: float,
+    *,
+    usual: float = 0.0,
 ) -> CyclePhases:
     """Find the strokes of one repetition.
 
@@ -62,6 +74,8 @@ def cycle_phases(
     turns
         Times of its turning points as the counter saw them: start, far end, end. They stand in for strokes
         that are not found.
+    usual
+        Usual stroke of the movement: what is near the start pose is not measured by a partial one.
     """
     grid = np.arange(t[0], t[-1] + 0.5 / rate_hz, 1.0 / rate_hz)
     level = smooth(np.interp(grid, t, x), rate_hz, rules.smooth_s)
@@ -89,6 +103,8 @@ def cycle_phases(
     back = [s for s in strokes if s.sign < 0 and grid[s.last] > far and grid[s.first] < end]
     away = _away(first, level, high - edge)
     home = _home(back, level, high - edge)
+    near = low + min(rules.end_share * max(high - low, usual), _BELOW_MIDDLE * (high - low))
+    first, back = _from_rest(first, level, near, rules.stop_s), _to_rest(back, level, near, rules.stop_s)
     begin = first[0].start_s if first else start
     finish = back[-1].end_s if back else end
     reached = away.end_s if away is not None else far
@@ -100,6 +116,24 @@ def cycle_phases(
         end_s=max(finish, left, reached),
         rom=high - low,
     )
+
+
+def _from_rest(strokes: list[Stroke], level: Floats, near: float, stop_s: float) -> list[Stroke]:
+    """Those after the last rest near the start pose."""
+    for k in range(len(strokes) - 1, 0, -1):
+        before, after = strokes[k - 1], strokes[k]
+        if level[after.first] <= near and after.start_s - before.end_s >= stop_s:
+            return strokes[k:]
+    return strokes
+
+
+def _to_rest(strokes: list[Stroke], level: Floats, near: float, stop_s: float) -> list[Stroke]:
+    """Those until the first rest near the start pose."""
+    for k in range(1, len(strokes)):
+        before, after = strokes[k - 1], strokes[k]
+        if level[before.last] <= near and after.start_s - before.end_s >= stop_s:
+            return strokes[:k]
+    return strokes
 
 
 def _away(strokes: list[Stroke], level: Floats, far: float) -> Stroke | None:

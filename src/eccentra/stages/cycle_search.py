@@ -19,12 +19,13 @@ import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
-from eccentra.stages.cycle_start import StartRules, from_rest
+from eccentra.stages.cycle_belief import Belief
+from eccentra.stages.cycle_start import StartRules, from_rest, stroke_back_before
 from eccentra.stages.movement_axis import Axis, Kind, is_lift, lift_axis, shift_axis, tilt_axis, turn_axis
 from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
 from eccentra.stages.turning_points import coarser, extremes
 
-__all__ = ["Belief", "CycleSearch", "Found"]
+__all__ = ["CycleSearch", "Found"]
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         Mean likeness of its strokes, at most 1.
     away, back
         Mean shape of its strokes in each direction, see :mod:`eccentra.stages.stroke_shape`.
+    cut_off
+        Row of the far end of a repetition whose stroke away was before the first row, if there is one.
     """
 
     axis: Axis
@@ -56,6 +59,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     likeness: float
     away: Floats
     back: Floats
+    cut_off: int | None = None
 
     def same(self, other: Found, rules: CycleSearch) -> bool:
         """Whether ``other`` may be the same movement found again."""
@@ -66,54 +70,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
             and _like(self.size, other.size, rules.size_ratio)
             and _like(self.period_s, other.period_s, rules.time_ratio)
         )
-
-
-class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much two like strokes say for an exercise and against chance: a sequential likelihood ratio test.
-
-    In an exercise, the paths of two strokes in the same direction differ by an angle, their sizes and times
-    by a ratio, all with bell-shaped errors. In any other movement, each may lie anywhere up to a limit.
-    The logarithms of the ratios add up over the strokes of a run, until there is enough.
-
-    Attributes
-    ----------
-    angle_deg, any_angle_deg
-        Standard deviation (each of two directions) in an exercise, limit otherwise.
-    size, any_size, time, any_time
-        The same for the logarithms of the ratios of sizes and times.
-    enough
-        Sum that is enough for cycles of one second. Slower ones, of which there are fewer a minute and so
-        fewer chances to look alike, need less by the logarithm of their time.
-    """
-
-    angle_deg: float
-    any_angle_deg: float
-    size: float
-    any_size: float
-    time: float
-    any_time: float
-    enough: float
-
-    def of(self, likeness: float, size_ratio: float, *, straight: bool) -> float:
-        """Logarithm of the likelihood ratio of two strokes in the same direction.
-
-        On a ``straight`` path all strokes go the same way, so that they do says nothing.
-        """
-        angle = math.degrees(math.acos(min(max(likeness, -1.0), 1.0)))
-        spread = 2.0 * self.angle_deg * self.angle_deg
-        found = math.log(self.any_angle_deg * self.any_angle_deg / spread) - angle * angle / spread
-        if straight:
-            found = min(found, 0.0)
-        return found + _of_ratio(size_ratio, self.size, self.any_size)
-
-    def of_time(self, ratio: float) -> float:
-        """The same of the times of two cycles."""
-        return _of_ratio(ratio, self.time, self.any_time)
-
-
-def _of_ratio(ratio: float, sd: float, limit: float) -> float:
-    off = math.log(ratio) / sd
-    return math.log(2.0 * limit / (sd * math.sqrt(2.0 * math.pi))) - 0.5 * off * off
 
 
 class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,8 +107,11 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     lift_leak_s: float
     start: StartRules
 
-    def find(self, t: Floats, rows: Floats, *, last: bool = False) -> Found | None:
-        """Best cyclic movement in ``rows`` (n, 9), taken at ``t`` in s (n,); ``last``: no more will come."""
+    def find(self, t: Floats, rows: Floats, *, first: bool = False, last: bool = False) -> Found | None:
+        """Best cyclic movement in ``rows`` (n, 9), taken at ``t`` in s (n,).
+
+        ``first``: there was nothing before; ``last``: no more will come.
+        """
         best: tuple[float, Found] | None = None
         begins = dict.fromkeys(int(np.searchsorted(t, t[-1] - w)) for w in self.windows_s)
         for begin in begins:
@@ -169,7 +128,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             best = self._lifted(t, rows, last) or self._shifted(t, rows, last)
             if best is None:
                 return None
-        return self._finished(self._begun(best[1], self._earlier(best[1], t, rows), t, rows), t, rows)
+        whole = self._begun(best[1], self._earlier(best[1], t, rows), t, rows)
+        return self._finished(whole, t, rows, first=first)
 
     def _lifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         """A movement up and down; a short window has too few cycles to tell it by size and time alone."""
@@ -194,15 +154,22 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Share that a leaking sum keeps from row to row."""
         return 1.0 - min(float(t[1] - t[0]) / self.leak_s, 0.5)
 
-    def _finished(self, found: Found, t: Floats, rows: Floats) -> Found:
-        """With the mean shapes of its strokes."""
+    def _finished(self, found: Found, t: Floats, rows: Floats, *, first: bool) -> Found:
+        """With the mean shapes of its strokes, and what was cut off before them."""
         along = found.sign * found.axis.values(t, rows)
         x = along.tolist()
         path = sensor_path(found.axis.kind, t, rows, along)
         away, back = (
             _mean([stroke_shape(path, x, a, b) for a, b in pairwise(found.turns)][k::2]) for k in (0, 1)
         )
-        return msgspec.structs.replace(found, away=away, back=back)
+        far = None
+        if first and found.axis.kind in ("tilt", "turn"):
+            shares = (1.0 / self.size_ratio, self.first_ratio)
+            far = stroke_back_before(found.turns, t, along, found.size, found.period_s, shares)
+        if far is not None:
+            like = float((stroke_shape(path, x, far, found.turns[0]) * back).sum())
+            far = far if like >= self.first_likeness else None
+        return msgspec.structs.replace(found, away=away, back=back, cut_off=far)
 
     def _begun(self, run: Found, found: Found, t: Floats, rows: Floats) -> Found:
         """Without strokes before the start pose; heights creep too much to show rest."""

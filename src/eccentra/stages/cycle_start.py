@@ -2,7 +2,8 @@
 
 What comes before a set, such as taking a position, often ends with a stroke that looks like half a
 repetition, and then the person waits a moment in the start pose. Taken for a repetition, that stroke would
-shift all the others by half a cycle. So a run of strokes begins where the sensor first rests.
+shift all the others by half a cycle. So a run of strokes begins where the sensor first rests. Only when the
+recording itself begins at the far end of a whole stroke back, that is the end of a repetition.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from eccentra.samples import Floats
 
-__all__ = ["StartRules", "from_rest"]
+__all__ = ["StartRules", "from_rest", "stroke_back_before"]
 
 
 class StartRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,3 +84,32 @@ def _whole(turns: Sequence[int], k: int, x: Floats, size: float, ratio: float) -
             break
         k -= 2
     return k
+
+
+def stroke_back_before(
+    turns: Sequence[int], t: Floats, x: Floats, size: float, period_s: float, shares: tuple[float, float]
+) -> int | None:
+    """Row of the far end from which the rows themselves begin with a whole stroke back; else ``None``.
+
+    Parameters
+    ----------
+    turns
+        Rows of the turning points of the run.
+    t, x
+        Time in s and number that grows away from the start pose, from the first row that there is.
+    size, period_s
+        Usual stroke and time.
+    shares
+        Smallest and largest stroke as a share of the usual one.
+    """
+    begin = turns[0]
+    if begin < 4 or t[begin] - t[0] > period_s:
+        return None
+    far = int(np.argmax(x[:begin]))
+    least, most = shares[0] * size, shares[1] * size
+    # what rose before it would be part of a stroke away, and what comes after it no stroke back
+    if x[far] - x[0] > 0.3 * size or not least <= x[far] - x[begin] <= most:
+        return None
+    course = x[far : begin + 1]
+    risen = float((course - np.minimum.accumulate(course)).max())
+    return far if risen < 0.3 * size else None

@@ -169,7 +169,8 @@ class Run:
             return
         self._quiet = quiet
         t, x, index = self._rows.thinned(sensor, search.windows_s[-1])
-        found = search.find(t, x, last=last or quiet) if len(t) >= 20 else None
+        first = bool(len(index)) and int(index[0]) < round(THIN_NS / NS_PER_S / self._step_s)
+        found = search.find(t, x, first=first, last=last or quiet) if len(t) >= 20 else None
         if found is None:
             return
         at = found.turns[0]
@@ -183,6 +184,10 @@ class Run:
         )
         tracking = Tracking(found, sensor, float(t[at]), counter=counter, pause=self._stage.pause)
         self._tracking = tracking
+        if found.cut_off is not None:
+            span = slice(found.cut_off, at + 1)
+            along = found.sign * found.axis.values(t[span], x[span])
+            tracking.waiting.append(self._maker.make_cut_off(t[span], along))
         times, rows = self._rows.stretch(int(index[at]), self._rows.end)
         for k in np.flatnonzero(times % THIN_NS == 0).tolist():
             if self._row(tracking, int(times[k]), rows[k].tolist(), out, live=False):
@@ -371,11 +376,11 @@ class Run:
     def _relearn(self, tracking: Tracking) -> None:
         """Several movements in a row were not like the known one: the axis was wrong, or all has changed."""
         # what was not published yet will be looked at again
-        since_s = tracking.counted_s if tracking.booked else tracking.first_s - THIN_NS / NS_PER_S
-        self._leave(since_s)
+        self._leave(tracking.counted_s if tracking.booked else None)
 
-    def _leave(self, since_s: float) -> None:
-        self._rows.forget_until(round(since_s * NS_PER_S))
+    def _leave(self, since_s: float | None) -> None:
+        if since_s is not None:
+            self._rows.forget_until(round(since_s * NS_PER_S))
         self._tracking = None
         self._quiet = False
         self._phase = "rest"

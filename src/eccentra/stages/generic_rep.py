@@ -140,7 +140,8 @@ class RepMaker:
         known_us
             Time of the last row known when it was decided; it ends before.
         """
-        when = cycle_phases(t, x, (cycle.start_s, cycle.top_s, cycle.end_s), self._phases, self._rate_hz)
+        turns = (cycle.start_s, cycle.top_s, cycle.end_s)
+        when = cycle_phases(t, x, turns, self._phases, self._rate_hz, usual=usual)
         phases = self._tile(when, known_us)
         start, end = phases[0].start_us, phases[-1].end_us
         self._last_end_us = end
@@ -161,6 +162,35 @@ class RepMaker:
             metrics=self._metrics(phases, when.rom, gap[0] if gap else None),
             confidence=self._confidence(cycle, usual, bool(gap), open_end),
             flags=flags,
+        )
+
+    def make_cut_off(self, t: Floats, x: Floats) -> Repetition:
+        """The end of a repetition that began before the recording: its stroke back.
+
+        Parameters
+        ----------
+        t, x
+            Time in s and number along the axis, from its far end to the start pose.
+        """
+        when = cycle_phases(t, x, (float(t[0]), float(t[0]), float(t[-1])), self._phases, self._rate_hz)
+        start, end = round(float(t[0]) * 1e6), round(min(when.end_s, float(t[-1])) * 1e6)
+        leave = min(max(round(when.far_end_s * 1e6), start), end - 1)
+        held = leave - start >= self._hold_s * 1e6
+        back = Phase(kind="eccentric", start_us=leave if held else start, end_us=end)
+        phases = (Phase(kind="isometric", start_us=start, end_us=leave), back) if held else (back,)
+        self._last_end_us = end
+        return Repetition(
+            set_index=0,
+            index=0,
+            start_us=start,
+            end_us=end,
+            decided_us=end,
+            valid=False,
+            reasons=(Reason.NOT_FROM_START_POSE,),
+            phases=phases,
+            metrics=self._metrics(phases, when.rom, Flag.START_NOT_SEEN),
+            confidence=round(_GUESSED * self._found.likeness, 3),
+            flags=(*self._flags, Flag.START_NOT_SEEN),
         )
 
     def _tile(self, when: CyclePhases, known_us: int) -> tuple[Phase, ...]:
