@@ -77,6 +77,7 @@ def infos_of(simulation: Simulation, *, gyroscope: bool = True) -> list[StreamIn
 class _Catcher:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.beats: list[int] = []
 
     def push(self, block: Block) -> Sequence[Event]:
         self.blocks.append(block)

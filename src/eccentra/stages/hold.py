@@ -80,6 +80,8 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         A smaller rise needs a second witness: the raised pose is unsteadier than the rest pose.
     lively_ratio, lively_deg_s
         Unsteadier means: "up" moves faster by this factor, and (by placement) at least so fast.
+    lifts
+        Placements that every rise lifts: what goes down there for certain is no rise.
     """
 
     least_deg: float
@@ -93,6 +95,7 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sure_deg: float
     lively_ratio: float
     lively_deg_s: dict[Placement, float]
+    lifts: tuple[Placement, ...]
 
 
 class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +105,9 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ----------
     least_s
         A shorter stay is no hold.
+    sure_s
+        Nor is one shorter than this of which nothing else says that it is a hold: no lift, no more sway than
+        in the rest pose, never seen before.
     drop_deg, drop_share, drop_s
         It ends when the lean is off by more than ``drop_deg`` (or this share of the rise, if that is less)
         for longer than ``drop_s``; a shorter dip does not end it.
@@ -128,6 +134,7 @@ class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     least_s: float
+    sure_s: float
     drop_deg: float
     drop_share: float
     drop_s: float

@@ -8,6 +8,7 @@ from eccentra.events import Event, Reason
 from eccentra.samples import NS_PER_S, Placement, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
+from eccentra.stages.hold_lift import lift_of
 from eccentra.stages.hold_measure import Measured, measure
 from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
 from eccentra.stages.hold_track import Held, Rise
@@ -19,6 +20,9 @@ __all__ = ["BEFORE_NS", "Judge"]
 
 # Rows from before the way up that measuring needs: a soft start takes some seconds to leave the rest pose.
 BEFORE_NS = 5 * NS_PER_S
+_STILL_NS = 3 * NS_PER_S // 10
+# A way down is half done when it is seen to be one.
+_LEAVING_NS = 5 * NS_PER_S // 4
 # Small movements that follow each other so closely are told as one.
 _TOGETHER_NS = 3 * NS_PER_S
 # Swings of walking come one to two a second.
@@ -43,6 +47,7 @@ class Judge:
         self._step_ns, self._history = step_ns, history
         self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
         self._lively = stage.rise.lively_deg_s.get(place, 0.0)
+        self._lifts = place in stage.rise.lifts
         self.counted = 0
         self.gyroscope = True
         self._free_from = -(1 << 62)  # since ever: times may be negative
@@ -79,23 +84,30 @@ class Judge:
             # a pose that was not left again may be anything, unless it was held before
             self.refuse(held.since, now, now, Reason.UNFINISHED, out)
             return False
-        rule = self._stage.rise
-        resting = held.rest_lively
-        witness = held.rise >= rule.sure_deg or self._familiar(held)
-        livelier = resting is not None and held.lively > max(rule.lively_ratio * resting, self._lively)
-        if not back and not far and not self._familiar(held):
+        m = self._measure(held, now)
+        if m is None:
+            self.refuse(held.since, now, now, Reason.IRREGULAR, out)
+            return False
+        up, down = self._ways(m)
+        if not back:
+            down = 0
+        if self._lifts and up + down < 0 and not self._livelier(held):
+            held.reversed = True
+            self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
+            return False
+        lifted = up + down > 0
+        witness = lifted or held.rise >= self._stage.rise.sure_deg or self._familiar(held)
+        livelier = self._livelier(held)
+        if not (back or far or lifted or self._familiar(held)):
             # gone somewhere else: the pose before may have been on the way there
             witness = False
             livelier = held.lively > self._lively
         if not witness and not livelier:
             self.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False
-        m = self._measure(held, now)
-        if m is None:
-            self.refuse(held.since, now, now, Reason.IRREGULAR, out)
-            return False
         stay = (m.last if m.leave is None else m.leave) - m.top
-        if stay < self._stage.end.least_s:
+        doubtful = not (livelier or lifted or far or self._familiar(held))
+        if stay < (self._stage.end.sure_s if doubtful else self._stage.end.least_s):
             last = m.last if m.end is None else m.end
             self.refuse(m.t0 + round(m.start * 1e9), m.t0 + round(last * 1e9), now, Reason.TOO_SHORT, out)
             return False
@@ -119,6 +131,30 @@ class Judge:
             self.usual = (held.home, held.pose)
         return True
 
+    def _livelier(self, held: Held) -> bool:
+        """Whether it moves more in the raised pose than in the rest pose: muscles hold it, not the floor."""
+        resting = held.rest_lively
+        return resting is not None and held.lively > max(
+            self._stage.rise.lively_ratio * resting, self._lively
+        )
+
+    def sinks(self, held: Held, now: int) -> bool:
+        """Whether the way to what looks like a raised pose went down for certain."""
+        before = (held.settled - held.since) // 2
+        return (
+            self._lifts
+            and not self._livelier(held)
+            and not self._familiar(held)
+            and self.lift(held.since - before, now - _STILL_NS) < 0
+        )
+
+    def lowered(self, held: Held) -> bool:
+        """Whether it went up to the raised pose, or down to where it stopped, for certain."""
+        up = self.lift(held.since - (held.settled - held.since) // 2, held.settled + _STILL_NS)
+        if held.drop is None or held.parked is None:
+            return False
+        return up - self.lift(held.drop - _LEAVING_NS, held.parked) > 0
+
     def _familiar(self, held: Held) -> bool:
         """Whether rest pose and raised pose are those of the last hold."""
         return self.raised(held.home, held.pose)
@@ -139,6 +175,22 @@ class Judge:
             return False
         held.drop = left
         return self.decide(held, now, out, ended=left is not None, far=True)
+
+    def lift(self, since: int, until: int) -> int:
+        """Whether a movement went up (1) or down (-1) for certain, else 0.
+
+        ``since`` and ``until`` are its ends in ns; there should be rest for 0.3 s on both sides.
+        """
+        t, x = self._history.rows(since - _STILL_NS, until + _STILL_NS)
+        found = lift_of(t, x, self._columns) if len(t) else None
+        return 0 if found is None else found.sign
+
+    def _ways(self, m: Measured) -> tuple[int, int]:
+        """Whether the way up went up, and the way down down: 1 yes, -1 it was the other way, 0 not known."""
+        ends = [None if s is None else m.t0 + round(s * NS_PER_S) for s in (m.start, m.top, m.leave, m.end)]
+        start, top, leave, end = ends
+        up = 0 if start is None or top is None else self.lift(start, top)
+        return up, 0 if leave is None or end is None else -self.lift(leave, end)
 
     def _measure(self, held: Held, now: int) -> Measured | None:
         begin = max(held.since - BEFORE_NS, self._free_from)

@@ -46,7 +46,7 @@ class Recent:
     def __init__(self, quiet_s: float, quiet_deg: float, keep_s: float) -> None:
         self._quiet = round(quiet_s * NS_PER_S / TICK_NS)
         self._quiet2 = chord2(quiet_deg)
-        self._ups: deque[tuple[int, Vector]] = deque(maxlen=max(self._quiet, self.ticks(keep_s)) + 1)
+        self._ups: deque[tuple[int, Vector]] = deque(maxlen=max(2 * self._quiet, self.ticks(keep_s)) + 1)
 
     @staticmethod
     def ticks(seconds: float) -> int:
@@ -79,6 +79,11 @@ class Recent:
     def quiet(self) -> bool:
         """Whether a pose is held."""
         return self.within(self._quiet, self._quiet2)
+
+    @property
+    def resting(self) -> bool:
+        """Whether a pose has been held for twice that time: a slow way up is not taken for one."""
+        return self.within(2 * self._quiet, self._quiet2)
 
     def within(self, ticks: int, most2: float) -> bool:
         """Whether "up" stayed within a squared distance of where it is now for so many ticks."""

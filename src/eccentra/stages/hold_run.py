@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
-from eccentra.samples import NS_PER_S, Block, Placement, StreamInfo
+from eccentra.samples import NS_PER_S, Block, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
+from eccentra.stages.hold_rows import columns_of
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.live import Beat, LiveState
-from eccentra.stages.nordic_grid import Columns
 
 __all__ = ["HoldRun"]
 
@@ -29,6 +29,10 @@ _SURE = 0.5
 _EVER = -(1 << 62)  # times may be negative
 # So many seconds say how still the rest pose is.
 _REST_S = 10
+# After so long in the raised pose it is looked at whether the way to it went up.
+_CONFIRM_NS = 6 * NS_PER_S // 5
+# After so long in a pose below it is looked at whether the way to it went down.
+_PARKED_NS = 4 * TICK_NS
 # At the start of a recording a pose that turns slower than this is at rest.
 _SLOW_DEG_S = 3.0
 
@@ -211,7 +215,8 @@ class HoldRun:
             return
         self._near, self._angle = t, 0.0
         if self._recent.quiet:
-            self._home = self._recent.middle
+            if self._recent.resting:
+                self._home = self._recent.middle
             self._lively.push(step)
             if t - self._quiet_from > NS_PER_S:
                 self._judge.tell(t, out)
@@ -244,10 +249,7 @@ class HoldRun:
         known = self._judge.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
         may = known or way.gap or (way.clean and rested)
-        upwards = self._upwards(way.home, u, d)
-        # a turn that is mostly about another axis says nothing
-        may = may and (upwards is None or upwards > -_SURE)
-        if rule.least_deg <= d <= rule.most_deg and may:
+        if rule.least_deg <= d <= rule.most_deg and may and self._may_rise(way.home, u):
             self._hold(way, t, u, out)
         elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
             self._far_pose(way, t, u, out)
@@ -266,6 +268,11 @@ class HoldRun:
         if angle_between(upright, home) < self._stage.rise.lying_deg:
             return -1.0
         return sign * (angle_between(upright, u) - angle_between(upright, home)) / away
+
+    def _may_rise(self, home: Vector, u: Vector) -> bool:
+        """Whether the way from ``home`` may be a way up; a turn mostly about another axis says nothing."""
+        upwards = self._upwards(home, u, angle_between(home, u))
+        return upwards is None or upwards > -_SURE
 
     def _far_pose(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
         """A pose far away was reached in one go: it may be a hold, or the rest pose of the next ones."""
@@ -303,12 +310,15 @@ class HoldRun:
             return
         match verdict:
             case "down" | "away":
-                if held.calmer and self._gait.upright is None:
-                    # the rest pose was the one that was held
+                calmer = held.calmer and self._gait.upright is None
+                if calmer:
                     judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+                else:
+                    self._count(held, t, out, back=angle_between(held.home, u) <= self._stage.rise.most_deg)
+                if calmer or held.reversed:
+                    # the rest pose was the one that was held
                     self._held = held.turned_round(t, u, leaving=False)
                     return
-                self._count(held, t, out, back=angle_between(held.home, u) <= self._stage.rise.most_deg)
                 self._leave_far(held.since, t, u, out)
                 self._home_from = _EVER
                 self._leave(t, None, out, then=u)
@@ -329,6 +339,13 @@ class HoldRun:
                 if judge.decide(held, t, out, ended=True, steady=False):
                     self._far = None
                 self._leave(t, None, out)
+            case _ if held.drop is None and t == held.settled + _CONFIRM_NS and judge.sinks(held, t):
+                judge.refuse(held.since, t, t, Reason.SETUP, out)
+                self._leave(t, None, out, then=u)
+                self._home_from = held.settled
+            case _ if held.parked is not None and t == held.parked + _PARKED_NS and judge.lowered(held):
+                self._count(held, t, out)
+                self._leave(t, None, out, then=u)
             case _:
                 off = held.drop is not None and t - held.drop > self._stage.end.dip_s * NS_PER_S
                 if not held.unsure:
@@ -345,7 +362,12 @@ class HoldRun:
         When it stopped below for as long as a hold lasts, it was the other way round: that was the hold, and
         the pose before it the rest pose.
         """
-        if held.parked is not None and held.low_at - held.parked > self._stage.end.least_s * NS_PER_S:
+        low = held.parked is not None and held.low_at - held.parked > self._stage.end.least_s * NS_PER_S
+        if low and not self._may_rise(held.pose, held.lowest):
+            self._judge.refuse(held.since, t, t, Reason.SETUP, out)
+            self._leave(t, None, out)
+            return
+        if low:
             self._judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
             self._held = held.turned_round(t, u, leaving=True)
             return
@@ -381,20 +403,3 @@ class HoldRun:
         book = self._judge.book
         index = book.set_index if book.open else book.set_index + 1
         out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))
-
-
-def columns_of(info: StreamInfo, stage: Stage) -> tuple[Placement, Columns]:
-    """The sensor that is used, and its columns; the thigh's as well when it is another one.
-
-    Raises
-    ------
-    ValueError
-        None of the stage's sensors is worn.
-    """
-    for place in stage.sensors:
-        up, rate, gap = (info.column(f"{place}.{name}") for name in ("up_x", "rate_x", "gap"))
-        if up is not None and rate is not None and gap is not None:
-            gaps = tuple(i for i, name in enumerate(info.channels) if name.endswith(".gap"))
-            other = info.column("thigh.up_x") if place != "thigh" else None
-            return place, Columns(up=up, rate=rate, gaps=gaps, shank=other, forces={})
-    raise ValueError(f"rows have none of {', '.join(stage.sensors)}: {info.channels}")

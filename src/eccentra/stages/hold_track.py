@@ -107,6 +107,8 @@ class Held:
         Begin and end of dips.
     unsure
         How it began is not known.
+    reversed
+        It is known to be the rest pose, and the pose before or after it the raised one.
     """
 
     def __init__(self, stage: Stage, way: Rise, t: int, u: Vector) -> None:
@@ -119,9 +121,11 @@ class Held:
         self.over: int | None = None
         self.low = self.rise
         self.low_at = t
+        self.lowest = u
         self.parked: int | None = None
         self.dips: list[tuple[int, int]] = []
         self.unsure = way.gap
+        self.reversed = False
         self._leans: deque[float] = deque(maxlen=_LEVEL_TICKS)
         self._sways: deque[float] = deque(maxlen=Recent.ticks(stage.end.sway_window_s))
         self._base: float | None = None
@@ -199,7 +203,9 @@ class Held:
         if phi <= self.rise + stage.pose.near_deg:
             self.calm_at = t
         if self._higher(t):
-            if t - self.since > (stage.rise.longest_s + stage.rise.settle_s) * NS_PER_S:
+            late = t - self.since > (stage.rise.longest_s + stage.rise.settle_s) * NS_PER_S
+            # a stop as long as a rest: it was one
+            if late or self.calm_at - self.settled > (stage.pose.rest_s - stage.rise.settle_s) * NS_PER_S:
                 return "higher"
             self._raise(t, u)
             if self.rise > stage.rise.most_deg:
@@ -269,7 +275,7 @@ class Held:
         drop = self.drop
         assert drop is not None
         if phi < self.low:
-            self.low, self.low_at = phi, t
+            self.low, self.low_at, self.lowest = phi, t, u
         away = t - drop
         if self.over is None:
             low = phi <= rule.home_share * self.rise
