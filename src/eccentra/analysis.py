@@ -16,6 +16,7 @@ from eccentra.csvfile import read_force, read_imu
 from eccentra.csvinputs import Worn, session_header, session_inputs
 from eccentra.errors import InputError
 from eccentra.events import (
+    CalibrationFailed,
     Event,
     Flag,
     Force,
@@ -192,6 +193,8 @@ class _Book:
                 self.flags.append(event.flag.value)
                 if event.detail:
                     self.notes.append(": ".join(filter(None, [event.sensor, event.detail])))
+            case CalibrationFailed():
+                self.notes.append(": ".join(filter(None, [event.sensor, event.instruction])))
             case _:
                 pass
 

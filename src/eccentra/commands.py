@@ -58,7 +58,12 @@ class Tare(_Verb, frozen=True, kw_only=True, tag="tare"):
 
 
 class Calibrate(_Verb, frozen=True, kw_only=True, tag="calibrate"):
-    """Forget zero pose and axis and find them anew; an open set is closed."""
+    """Forget zero pose and axis and find them anew; an open set is closed.
+
+    With ``what`` ``sides``: ask for a pull with the left leg, and check which strap answers.
+    """
+
+    what: Literal["pose", "sides"] = "pose"
 
 
 class Mark(_Verb, frozen=True, kw_only=True, tag="mark"):
@@ -184,7 +189,7 @@ def parse_arguments(verb: str, arguments: dict[str, Any]) -> Verb:
 
 
 # What may be typed without naming it: "mark left knee", "tare strap-left".
-_BARE = {"mark": "text", "tare": "sensor", "start": "exercise", "resend": "session"}
+_BARE = {"mark": "text", "tare": "sensor", "calibrate": "what", "start": "exercise", "resend": "session"}
 _NUMBERS = {"pain", "rpe", "soreness", "set_index", "from_seq", "body_mass_kg"}
 
 

@@ -30,6 +30,7 @@ from eccentra.repetition import BreakPoint, Fault, Force, Metric, Phase, Repetit
 __all__ = [
     "BreakPoint",
     "CalibrationDone",
+    "CalibrationFailed",
     "CalibrationNeeded",
     "CueGiven",
     "CueId",
@@ -210,6 +211,18 @@ class CueGiven(_Event, frozen=True, kw_only=True, tag="cue.given"):
     index: int | None = None
 
 
+class CalibrationFailed(_Event, frozen=True, kw_only=True, tag="calibration.failed"):
+    """Something is not where or as it should be; ``instruction`` says what the person should do.
+
+    Numbers that it touches carry ``reason`` as a flag, or are missing.
+    """
+
+    what: str
+    reason: Flag
+    instruction: str
+    sensor: str | None = None
+
+
 class SensorConnected(_Event, frozen=True, kw_only=True, tag="sensor.connected"):
     """A sensor's connection was made."""
 
@@ -308,6 +321,7 @@ Event = (
     | CalibrationNeeded
     | CalibrationDone
     | CueGiven
+    | CalibrationFailed
     | SensorConnected
     | SensorLost
     | SensorGap

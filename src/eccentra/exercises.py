@@ -24,6 +24,7 @@ from eccentra.stages import EventStage
 from eccentra.stages.cue_rules import CueRules
 from eccentra.stages.cues import Usual
 from eccentra.stages.orientation import Orientation
+from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.resample import Resample
 
 __all__ = ["Example", "Exercise", "exercise_ids", "load_exercise", "parse_exercise"]
@@ -57,6 +58,8 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The same for load cells alone, when that stage needs a motion sensor.
     resample, orientation
         Parameters of the stages before it.
+    placement
+        How far its segments turn, and when sensors are said to sit elsewhere or to have moved.
     primary_joint, angle, zero_pose
         The joint that works, the angle that is meant, and the pose in which it is zero, in words.
     eccentric_sign
@@ -88,6 +91,7 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     force_only: dict[str, Any] | None = None
     resample: Resample = Resample()
     orientation: Orientation = Orientation()
+    placement: PlacementCheck | None = None
     example: tuple[Example, ...] = ()
     primary_joint: Joint | None = None
     angle: str | None = None
@@ -193,9 +197,13 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
 def _fill_in(raw: dict[str, Any], source: Path) -> None:
     """Values that ``defaults = NAME`` in a stage's table takes from ``pipelines/shared/NAME.toml``, and cues.
 
-    Own ones win. The exercise is complete afterwards: a session file keeps it without the other files.
+    Own ones win; ``[placement]`` starts from ``placement.toml``. The exercise is complete afterwards: a session
+    file keeps it without the other files.
     """
     _fill_in_cues(raw, source)
+    placement = raw.get("placement", {})
+    if isinstance(placement, dict):
+        raw["placement"] = _merged(_shared("placement", source, "placement"), placement)
     for key in ("stage", "force_only"):
         table = raw.get(key)
         if isinstance(table, dict) and "defaults" in table:

@@ -146,6 +146,11 @@ class Flag(StrEnum):
     NOT_BROKEN = "not_broken"
     METHOD_UNFIT = "method_unfit"
     RATE_TOO_LOW = "rate_too_low"
+    UPSIDE_DOWN = "upside_down"
+    WRONG_SEGMENT = "wrong_segment"
+    STRAP_SLIPPED = "strap_slipped"
+    TARE_UNDER_LOAD = "tare_under_load"
+    WRONG_SIDE = "wrong_side"
 
 
 class StationReason(StrEnum):

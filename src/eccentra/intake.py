@@ -132,3 +132,9 @@ class Intake:
         since = int(self.recent[-1][0][-1]) - _TARE_NS
         values = [v for t, x in self.recent for v in x[t > since, 0].tolist()]
         return math.fsum(values) / len(values)
+
+    def spread(self) -> float:
+        """Difference of the highest and the lowest force in the last second."""
+        since = int(self.recent[-1][0][-1]) - _TARE_NS
+        values = [v for t, x in self.recent for v in x[t > since, 0].tolist()]
+        return float(max(values) - min(values))

@@ -16,9 +16,10 @@ from eccentra.events import Event, SensorGap
 from eccentra.exercises import Exercise
 from eccentra.samples import Block, Gap, StreamInfo
 from eccentra.stages import Beat, LiveState
-from eccentra.stages.align import AlignRun
+from eccentra.stages.align import AlignRun, prefix_of
 from eccentra.stages.cue_rules import Aim
 from eccentra.stages.cues import CueRun
+from eccentra.stages.placement_run import PlacementRun
 
 __all__ = ["Observer", "Pipeline"]
 
@@ -79,6 +80,10 @@ class Pipeline:
             raise InputError(exercise.id, f"{error}; wear each at a place of its own") from None
         stage = exercise.event_stage(person, tempo, force_only=all(info.kind == "force" for info in streams))
         self._run = stage.start(self._align.info, first_set=first_set)
+        self._placed: PlacementRun | None = None
+        if exercise.placement is not None:
+            worn = {prefix_of(info): info.stream for info in ready}
+            self._run = self._placed = PlacementRun(exercise.placement, self._run, self._align.info, worn)
         self._gaps: list[Gap] = []
         self._cues = None
         if exercise.cues is not None:
@@ -130,6 +135,19 @@ class Pipeline:
     def told(self, event: Event) -> list[Event]:
         """Take an event that comes from outside the samples; give what follows from it."""
         return [] if self._cues is None else self._cues.told(event)
+
+    def tared(self, stream: str) -> None:
+        """The zero of a strap was set anew."""
+        if self._placed is not None:
+            self._placed.tared(stream)
+
+    def is_loaded(self, stream: str, level_n: float) -> bool:
+        """Whether a strap that reads ``level_n`` carries load: it was clearly lower when it rested before."""
+        return self._placed is not None and self._placed.is_loaded(stream, level_n)
+
+    def ask_sides(self, t_us: int) -> list[Event]:
+        """Ask which strap answers when the left leg pulls."""
+        return [] if self._placed is None else self._placed.ask_sides(t_us)
 
     def live(self) -> LiveState:
         """What a screen shows now."""

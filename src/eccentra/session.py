@@ -17,6 +17,7 @@ import numpy as np
 from eccentra.catalogue import Person, Tempo
 from eccentra.errors import InputError
 from eccentra.events import (
+    CalibrationFailed,
     CalibrationNeeded,
     Event,
     ExerciseChanged,
@@ -61,6 +62,8 @@ from eccentra.walltime import rfc3339
 __all__ = ["Header", "LinkHealth", "Session", "Settings"]
 
 _SILENT_NS = NS_PER_S // 2
+# A strap that nobody touches is quieter within a second: noise and sway of what hangs on it.
+_TARE_SPREAD_N = 10.0
 # A bound on memory while packets are put together; far above what arrives between two ticks.
 _MOST_WAITING = 1 << 14
 
@@ -305,6 +308,8 @@ class Session:
                     raise InputError(f"command {item.verb}", str(error)) from None
                 self._restart(exercise)
                 self._put(ExerciseChanged(t_us=t_us, exercise=exercise.id))
+            case "calibrate" if item.args.get("what") == "sides":
+                self._emit(self._pipeline.ask_sides(t_us))
             case "calibrate":
                 self._restart(self.exercise)
                 instruction = "Stay still in the start pose for two seconds, then go on."
@@ -344,7 +349,20 @@ class Session:
         level = sensor.level() if sensor is not None and name not in self._absent else None
         if sensor is None or level is None or sensor.info.kind != "force":
             return
+        if sensor.spread() > _TARE_SPREAD_N or self._pipeline.is_loaded(name, level - sensor.tare):
+            self._put(
+                CalibrationFailed(
+                    t_us=t_us,
+                    what="zero",
+                    reason=Flag.TARE_UNDER_LOAD,
+                    instruction="The strap is loaded: its zero was left as it was. Take the load off, "
+                    "wait two seconds, then tare again.",
+                    sensor=name,
+                )
+            )
+            return
         sensor.tare = level
+        self._pipeline.tared(name)
         self._put(Tared(t_us=t_us, sensor=name, offset_n=level))
 
     # -- time-outs --------------------------------------------------------------------------------------

@@ -21,6 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from eccentra.events import (
+    CalibrationDone,
+    CalibrationFailed,
+    CalibrationNeeded,
     Event,
     Metric,
     Numbered,
@@ -30,12 +33,13 @@ from eccentra.events import (
     SensorGap,
     SensorLost,
     SetCompleted,
+    Tared,
     event_type,
 )
 from eccentra.session import LinkHealth
 from eccentra.stages.live import LiveState
 
-__all__ = ["LiveView", "Screen", "SensorRow", "plain_line", "render"]
+__all__ = ["LiveView", "Screen", "SensorRow", "advice_after", "plain_line", "render"]
 
 _FRAMES_HZ = 10.0
 # Bars end where a measurement is exceptional: prone knee range, strongest published peaks of one leg.
@@ -101,6 +105,17 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     footer: tuple[str, ...] = ()
 
 
+def advice_after(event: Event, advice: str) -> str:
+    """What calibration asks the person to do, after an event: said until it is done or the set is over."""
+    match event:
+        case CalibrationNeeded() | CalibrationFailed():
+            return event.instruction
+        case CalibrationDone() | SetCompleted() | Tared():
+            return ""
+        case _:
+            return advice
+
+
 def sensor_state(health: LinkHealth) -> str:
     """How a sensor is doing, in a word."""
     if not health.connected:
@@ -129,7 +144,7 @@ def _metric(metric: Metric | None, unit: str, digits: int = 1) -> str:
 
 
 def plain_line(event: Event) -> str | None:
-    """A line for logs and pipes: repetitions, corrections, sets, and what disturbs them; else ``None``."""
+    """A line for logs and pipes: repetitions, corrections, sets, what to do, what disturbs; else ``None``."""
     # A set is told when it is decided, which is after its last repetition ended.
     at = f"{(event.decided_us if isinstance(event, SetCompleted) else event.t_us) / 1e6:8.2f} s "
     match event:
@@ -166,6 +181,14 @@ def plain_line(event: Event) -> str | None:
             return f"{at}sensor {event.sensor} lost: {event.why}"
         case SensorGap():
             return f"{at}sensor {event.sensor}: {(event.end_us - event.start_us) / 1e6:.2f} s missing"
+        case CalibrationNeeded():
+            return f"{at}now: {event.instruction}"
+        case CalibrationFailed():
+            return f"{at}{event.reason.value}: {event.instruction}"
+        case CalibrationDone(what="sides"):
+            return f"{at}left and right straps are where they should be"
+        case Tared():
+            return f"{at}sensor {event.sensor}: zero set"
         case _:
             return None
 

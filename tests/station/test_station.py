@@ -22,6 +22,7 @@ from eccentra.events import (
     SessionStarted,
     SetCompleted,
     StationReason,
+    Tared,
 )
 from eccentra.inputs import Connected, Packet
 from eccentra.recording import Recorder, Recording
@@ -85,7 +86,10 @@ def test_commands_are_carried_out_once_and_recorded(tmp_path: Path, simulation: 
     assert bench.ask("report pain=3 rpe=7", "p-1").status == "done"
     (report,) = bench.told.of(Reported)
     assert (report.request, report.pain, report.rpe) == ("p-1", 3.0, 7.0)
-    assert bench.ask("tare", "t-1").events
+    # in the middle of a repetition
+    refused = bench.ask("tare", "t-1")
+    assert (refused.status, refused.reason) == ("refused", "tare_under_load")
+    assert "take the load off" in refused.message.lower()
     assert bench.ask("tare nobody", "t-2").reason == "unknown_sensor"
     assert bench.ask("start", "s-1").reason == "running"
     assert bench.ask("set exercise=plank-of-nowhere", "e-1").reason == "unknown_exercise"
@@ -94,6 +98,15 @@ def test_commands_are_carried_out_once_and_recorded(tmp_path: Path, simulation: 
     bench.ask("stop", "x-1")
     assert replay(bench.files()[0]) == bench.told.events
     assert bench.ask("mark", "m-2").reason == "no_session"
+
+
+def test_a_strap_that_hangs_free_is_tared(tmp_path: Path, simulation: Simulation) -> None:
+    bench = begun(tmp_path, simulation, until_s=2.0)
+    answer = bench.ask("tare", "t-1")
+    assert (answer.status, len(answer.events)) == ("done", 2)
+    assert {event.sensor for event in bench.told.of(Tared)} == {"left", "right"}
+    bench.ask("stop", "x-1")
+    assert replay(bench.files()[0]) == bench.told.events
 
 
 def test_a_flood_of_commands_does_not_make_an_earlier_one_forgotten(

@@ -25,7 +25,7 @@ from eccentra.samples import NS_PER_S
 from eccentra.session import LinkHealth
 from eccentra.stages import LiveState
 from eccentra.station import RoomState
-from eccentra.view import Screen, SensorRow, plain_line, set_row
+from eccentra.view import Screen, SensorRow, advice_after, plain_line, set_row
 
 __all__ = ["RoomWatch", "next_step"]
 
@@ -53,6 +53,7 @@ class RoomWatch:
         self._plain = plain
         self._rates = Rates()
         self._last = "no session yet"
+        self._advice = ""
         self._sets: tuple[tuple[str, ...], ...] = ()
         self._published_ns: int | None = None
         self._quiet = True
@@ -64,8 +65,9 @@ class RoomWatch:
         for numbered in events:
             event = numbered.event
             line = plain_line(event)
+            self._advice = advice_after(event, self._advice)
             if isinstance(event, SessionStarted):
-                self._sets = ()
+                self._sets, self._advice = (), ""
                 line = f"session {numbered.session} started: {event.exercise}"
             elif isinstance(event, SessionResumed):
                 line = f"session {numbered.session} goes on after {event.gap_s:.1f} s"
@@ -126,7 +128,7 @@ class RoomWatch:
             sensors=rows,
             sets=self._sets,
             last=self._last,
-            next_step=next_step(state, tuple(self._wanted)),
+            next_step=next_step(state, tuple(self._wanted)) or self._advice,
             trouble=trouble,
             typed=typed,
             footer=self.screen.footer,

@@ -12,7 +12,7 @@ from eccentra.mqtt.publisher import Publisher
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S
 from eccentra.session import LinkHealth, Session
-from eccentra.view import Screen, SensorRow, plain_line, sensor_state, set_row
+from eccentra.view import Screen, SensorRow, advice_after, plain_line, sensor_state, set_row
 
 __all__ = ["Rates", "Watch", "health_message", "sensor_row"]
 
@@ -105,6 +105,9 @@ class Watch:
         """Take what just happened; makes a new screen."""
         lines = [line for line in (plain_line(one.event) for one in events) if line is not None]
         sets = tuple(set_row(one.event) for one in events if isinstance(one.event, SetCompleted))
+        advice = self.screen.next_step
+        for numbered in events:
+            advice = advice_after(numbered.event, advice)
         health = self._session.health()
         live = self._session.live()
         rates = {name: self._rates.update(name, one) for name, one in health.items()}
@@ -113,6 +116,7 @@ class Watch:
             live=live,
             sensors=tuple(sensor_row(self._setups[n], one, rates[n]) for n, one in health.items()),
             sets=self.screen.sets + sets,
+            next_step=advice,
             trouble=self._trouble(),
             last=lines[-1].strip() if lines else self.screen.last,
         )

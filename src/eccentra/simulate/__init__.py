@@ -16,7 +16,16 @@ from eccentra.simulate.athlete import Athlete
 from eccentra.simulate.contraction import ContractionSet
 from eccentra.simulate.cyclic import CyclicSet, PickUp
 from eccentra.simulate.everyday import Fidget, GetUp, Hold, KneelDown, LieDown, SitBack, StrapWork, Walk
-from eccentra.simulate.faults import ClockJump, Disconnect, Dropout, Fault, Remount
+from eccentra.simulate.faults import (
+    ClockJump,
+    Disconnect,
+    Dropout,
+    Fault,
+    LoadedTare,
+    Misplaced,
+    Remount,
+    Slip,
+)
 from eccentra.simulate.generic import PATTERNS, Pattern, generic_session
 from eccentra.simulate.hold_sessions import hold_session
 from eccentra.simulate.holds import Dip, HoldRep, HoldSet
@@ -63,6 +72,8 @@ __all__ = [
     "LieStill",
     "Limb",
     "Link",
+    "LoadedTare",
+    "Misplaced",
     "Mounting",
     "Move",
     "NordicRep",
@@ -77,6 +88,7 @@ __all__ = [
     "Simulation",
     "SitBack",
     "SitDown",
+    "Slip",
     "Stop",
     "StrapWork",
     "TakePose",

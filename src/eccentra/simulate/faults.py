@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from eccentra.simulate.sensors import Mounting
+from eccentra.samples import Placement, Side
+from eccentra.simulate.sensors import Mounting, Vector
 
-__all__ = ["ClockJump", "Disconnect", "Dropout", "Fault", "Remount"]
+__all__ = ["ClockJump", "Disconnect", "Dropout", "Fault", "LoadedTare", "Misplaced", "Remount", "Slip"]
 
 
 class Dropout(
@@ -48,11 +49,55 @@ class ClockJump(
 class Remount(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="fault", tag="remount"
 ):
-    """The sensor sits differently from ``at_s`` on (slipped, or put on again)."""
+    """The sensor sits differently from ``at_s`` on, without a movement from one to the other."""
 
     sensor: str
     at_s: float
     mounting: Mounting
 
 
-Fault = Dropout | Disconnect | ClockJump | Remount
+class Slip(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="fault", tag="slip"
+):
+    """The sensor turns on its segment within ``over_s``, and measures that it does.
+
+    ``turn_deg`` is the rotation vector in the segment's frame (x forward, y left, z along the segment): a
+    strap that slides round the limb turns about z, one that is turned over about x by 180 degrees.
+    """
+
+    sensor: str
+    at_s: float
+    turn_deg: Vector
+    over_s: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not self.over_s > 0.0:
+            raise ValueError(f"over_s is {self.over_s}, expected more than 0")
+
+
+class Misplaced(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="fault", tag="misplaced"
+):
+    """The sensor is worn elsewhere than it is said to be: on another segment, or on the other side."""
+
+    sensor: str
+    placement: Placement | None = None
+    side: Side | None = None
+
+
+class LoadedTare(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="fault",
+    tag="loaded_tare",
+):
+    """A strap's zero is set at ``at_s`` while ``load_n`` pulls: it reads that much less from then on."""
+
+    sensor: str
+    load_n: float
+    at_s: float = 0.0
+
+
+Fault = Dropout | Disconnect | ClockJump | Remount | Slip | Misplaced | LoadedTare

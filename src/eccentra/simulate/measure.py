@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eccentra.samples import Floats
 from eccentra.simulate.athlete import Athlete
 from eccentra.simulate.body import DT, Course
-from eccentra.simulate.faults import Disconnect, Dropout, Fault, Remount
+from eccentra.simulate.faults import Disconnect, Dropout, Fault, LoadedTare, Misplaced, Remount, Slip
 from eccentra.simulate.sensors import Limb, SensorSpec, ideal_force, ideal_imu
 
 __all__ = ["Signal", "measure"]
@@ -55,7 +55,7 @@ def measure(
     t = np.arange(sensor.clock.phase_s, end, step)
     own = [fault for fault in faults if fault.sensor == sensor.id]
     if sensor.kind == "force":
-        x = _force(course, athlete, sensor, t, rng)
+        x = _force(course, athlete, sensor, t, own, rng)
     else:
         x = _imu(course, athlete, limb, sensor, t, own, rng)
     connection = np.zeros(len(t), dtype=np.int64)
@@ -97,10 +97,19 @@ def _sample(x: Floats, t: Floats) -> Floats:
 
 
 def _force(
-    course: Course, athlete: Athlete, sensor: SensorSpec, t: Floats, rng: np.random.Generator
+    course: Course,
+    athlete: Athlete,
+    sensor: SensorSpec,
+    t: Floats,
+    faults: Sequence[Fault],
+    rng: np.random.Generator,
 ) -> Floats:
     errors = sensor.force
-    x = _sample(ideal_force(course, athlete, sensor.side or "both"), t) * errors.gain
+    side = next((f.side for f in faults if isinstance(f, Misplaced) and f.side), sensor.side or "both")
+    x = _sample(ideal_force(course, athlete, side), t) * errors.gain
+    for fault in faults:
+        if isinstance(fault, LoadedTare):
+            x[t >= fault.at_s] -= fault.load_n
     x += errors.offset_n + errors.drift_n_per_min * t / 60.0 + errors.noise_n * rng.standard_normal(len(t))
     return _digital(x, errors.range_n, errors.step_n)[:, None]
 
@@ -115,11 +124,15 @@ def _imu(
     rng: np.random.Generator,
 ) -> Floats:
     errors = sensor.imu
-    acc, rate = ideal_imu(course, athlete, sensor.placement or "thigh", limb)
+    place = next((f.placement for f in faults if isinstance(f, Misplaced) and f.placement), sensor.placement)
+    acc, rate = ideal_imu(course, athlete, place or "thigh", limb)
     acc, rate = _sample(acc, t), _sample(rate, t)
     matrix = np.broadcast_to(sensor.mounting.matrix(), (len(t), 3, 3)).copy()
-    for fault in sorted((f for f in faults if isinstance(f, Remount)), key=lambda f: f.at_s):
-        matrix[t >= fault.at_s] = fault.mounting.matrix()
+    for fault in sorted((f for f in faults if isinstance(f, Remount | Slip)), key=lambda f: f.at_s):
+        if isinstance(fault, Remount):
+            matrix[t >= fault.at_s] = fault.mounting.matrix()
+        else:
+            rate = rate + _slip(fault, t, matrix)
     acc = np.einsum("nij,nj->ni", matrix, acc)
     rate = np.einsum("nij,nj->ni", matrix, rate)
     acc = acc * np.array(errors.acc_scale) + np.array(errors.acc_bias)
@@ -130,6 +143,21 @@ def _imu(
     if not sensor.gyroscope:
         return acc
     return np.concatenate([acc, _digital(rate, errors.gyr_range, errors.gyr_step)], axis=1)
+
+
+def _slip(fault: Slip, t: Floats, matrix: Floats) -> Floats:
+    """Turn the sensor on its segment, in ``matrix``; gives its rate against the segment, in its frame."""
+    turn = np.radians(np.array(fault.turn_deg))
+    angle = float(np.linalg.norm(turn))
+    axis = turn / max(angle, 1e-12)
+    u = np.clip((t - fault.at_s) / fault.over_s, 0.0, 1.0)
+    share = u * u * u * (10.0 + u * (6.0 * u - 15.0))  # minimum jerk
+    a = (angle * share)[:, None, None]
+    k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    # Rodrigues; the sensor turns by +a, so the segment turns by -a in its frame
+    matrix[:] = matrix @ (np.eye(3) - np.sin(a) * k + (1.0 - np.cos(a)) * (k @ k))
+    speed = np.gradient(angle * share, t)
+    return np.asarray(np.einsum("nij,j->ni", matrix, axis) * speed[:, None])
 
 
 def _digital(x: Floats, limit: float, step: float) -> Floats:

@@ -13,7 +13,7 @@ from eccentra.simulate.athlete import GRAVITY, Athlete
 from eccentra.simulate.body import DT, Course
 from eccentra.simulate.link import Clock, Link
 
-__all__ = ["ForceErrors", "ImuErrors", "Limb", "Mounting", "SensorSpec", "ideal_force", "ideal_imu"]
+__all__ = ["ForceErrors", "ImuErrors", "Limb", "Mounting", "SensorSpec", "Vector", "ideal_force", "ideal_imu"]
 
 Vector = tuple[float, float, float]
 # Where along its segment a sensor sits, from the joint below, and how far in front of the bone (m).

@@ -13,10 +13,11 @@ import numpy as np
 
 from eccentra.samples import Block, Floats, Gap, StreamInfo, Times
 
-__all__ = ["AlignRun"]
+__all__ = ["AlignRun", "prefix_of"]
 
 
-def _prefix(info: StreamInfo) -> str:
+def prefix_of(info: StreamInfo) -> str:
+    """First part of the names of a stream's columns: its place or side."""
     return (info.side or "both") if info.kind == "force" else (info.placement or info.stream)
 
 
@@ -35,9 +36,9 @@ class AlignRun:
     """
 
     def __init__(self, infos: Sequence[StreamInfo]) -> None:
-        channels = tuple(f"{_prefix(info)}.{name}" for info in infos for name in info.channels)
+        channels = tuple(f"{prefix_of(info)}.{name}" for info in infos for name in info.channels)
         if len(set(channels)) != len(channels):
-            raise ValueError(f"two sensors at the same place: {sorted(_prefix(i) for i in infos)}")
+            raise ValueError(f"two sensors at the same place: {sorted(prefix_of(i) for i in infos)}")
         self.info = StreamInfo(
             stream="aligned",
             kind="aligned",

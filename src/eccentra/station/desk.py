@@ -11,7 +11,7 @@ import msgspec
 from eccentra import commands
 from eccentra.commands import Answer, CommandError, Request
 from eccentra.errors import EccentraError
-from eccentra.events import Numbered
+from eccentra.events import CalibrationFailed, Numbered, Tared
 from eccentra.station.opening import exercise_named, session_of
 from eccentra.station.recovery import session_file, stored_events
 from eccentra.station.requests import Requests
@@ -75,6 +75,13 @@ class Desk:
             raise CommandError("nothing_to_undo", "no repetition was counted in this or the last set")
         if not events and isinstance(do, commands.Tare):
             raise CommandError("no_data", "no force has come yet; wait until the sensor streams")
+        failed = [one.event for one in events if isinstance(one.event, CalibrationFailed)]
+        if (
+            isinstance(do, commands.Tare)
+            and failed
+            and not any(isinstance(one.event, Tared) for one in events)
+        ):
+            raise CommandError(failed[0].reason.value, failed[0].instruction)
         return events
 
     def _set(self, request: Request, do: commands.Set) -> list[Numbered]:

@@ -1,0 +1,170 @@
+"""Movements alike that nobody counted: what a sensor on the wrong segment makes of repetitions.
+
+A coarse look (ten times a second) at the last minute, only while nothing has been counted: away from a pose
+in which the sensor rested, and back, several times alike. It counts nothing; it only asks which sensors turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from eccentra.samples import Floats
+from eccentra.stages.placement import SegmentRule
+
+__all__ = ["Cycles", "cycles_of_force", "cycles_of_motion", "turns_in"]
+
+# Rows a second of what is looked at.
+RATE_HZ = 10
+# Where a movement begins and ends, and what it must reach, as shares of its size.
+_LOW, _HIGH = 0.35, 0.65
+_SIZES_DEG = (11.0, 17.0, 26.0, 40.0, 60.0, 90.0)
+_MOST_POSES = 3
+_NEAR_DEG = 10.0
+
+
+class Cycles(msgspec.Struct):
+    """First and last row of each movement; ``size`` in degrees or N."""
+
+    spans: list[tuple[int, int]]
+    size: float
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    @property
+    def weight(self) -> float:
+        """How far it went in all: seen from the far pose, the same movements go less far."""
+        return len(self.spans) * self.size
+
+
+def cycles_of_motion(rule: SegmentRule, up: Floats) -> Cycles:
+    """Movements alike in "up" of one sensor, shape (n, 3), ten rows a second; those that go farthest."""
+    best = Cycles([], 0.0)
+    for pose in _poses(rule, up):
+        away = _angles(up, pose)
+        for size in _SIZES_DEG:
+            if size < rule.cycle_deg:
+                continue
+            spans, peaks = _swings(away, size, rule)
+            spans, peaks = _same_axis(rule, up, pose, spans, peaks)
+            found = _alike(rule, spans, peaks)
+            if found.weight > best.weight:
+                best = found
+    return best
+
+
+def cycles_of_force(rule: SegmentRule, force: Floats) -> Cycles:
+    """Pulls alike in the force of all straps, shape (n,), ten rows a second."""
+    known = force[~np.isnan(force)]
+    if len(known) < RATE_HZ:
+        return Cycles([], 0.0)
+    above = force - float(known.min())
+    best = Cycles([], 0.0)
+    for size in (rule.burst_n, 2.0 * rule.burst_n, 4.0 * rule.burst_n):
+        found = _alike(rule, *_swings(above, size, rule))
+        if len(found) > len(best):
+            best = found
+    return best
+
+
+def turns_in(ups: Mapping[str, Floats], spans: list[tuple[int, int]]) -> dict[str, float]:
+    """Median over the movements of how far each sensor turned away from where it was at their start."""
+    out: dict[str, float] = {}
+    for name, up in ups.items():
+        turns = [float(np.max(_angles(up[a : b + 1], up[a]))) for a, b in spans]
+        known = sorted(turn for turn in turns if turn == turn)
+        if known:
+            out[name] = known[len(known) // 2]
+    return out
+
+
+def _angles(up: Floats, pose: Floats) -> Floats:
+    """Angle to a pose in degrees, shape (n,)."""
+    along = up[:, 0] * pose[0] + up[:, 1] * pose[1] + up[:, 2] * pose[2]
+    return np.asarray(np.degrees(np.arccos(np.clip(along, -1.0, 1.0))))
+
+
+def _poses(rule: SegmentRule, up: Floats) -> list[Floats]:
+    """Poses in which the sensor rested, those with most rest first."""
+    step = up[2:] - up[:-2]
+    speed = np.degrees(np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2 + step[:, 2] ** 2)) * (RATE_HZ / 2.0)
+    left = up[1:-1][speed < rule.quiet_deg_s]
+    out: list[tuple[int, Floats]] = []
+    while len(left) and len(out) < 2 * _MOST_POSES:
+        near = _angles(left, left[0]) < _NEAR_DEG
+        out.append((int(near.sum()), left[0]))
+        left = left[~near]
+    out.sort(key=lambda one: -one[0])
+    return [pose for _, pose in out[:_MOST_POSES]]
+
+
+def _swings(x: Floats, size: float, rule: SegmentRule) -> tuple[list[tuple[int, int]], list[float]]:
+    """Stretches above the lower limit that reach the upper one and go not further than twice the size."""
+    high: NDArray[np.bool_] = np.concatenate(([False], x > _LOW * size, [False]))
+    edges = np.flatnonzero(high[1:] != high[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    spans: list[tuple[int, int]] = []
+    peaks: list[float] = []
+    shortest, longest = (seconds * RATE_HZ for seconds in rule.cycle_s)
+    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
+        if a == 0 or b == len(x) or not shortest <= b - a <= longest:
+            continue
+        peak = float(x[a:b].max())
+        if _HIGH * size < peak < 2.0 * size:
+            spans.append((a - 1, b))
+            peaks.append(peak)
+    return spans, peaks
+
+
+def _same_axis(
+    rule: SegmentRule, up: Floats, pose: Floats, spans: list[tuple[int, int]], peaks: list[float]
+) -> tuple[list[tuple[int, int]], list[float]]:
+    """Only movements about the axis of the middle one, the same way round."""
+    axes = []
+    for a, b in spans:
+        far = up[a + int(np.argmax(_angles(up[a : b + 1], pose)))]
+        axis = np.array(
+            [
+                pose[1] * far[2] - pose[2] * far[1],
+                pose[2] * far[0] - pose[0] * far[2],
+                pose[0] * far[1] - pose[1] * far[0],
+            ]
+        )
+        size = float(np.sqrt(axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2))
+        axes.append(axis / max(size, 1e-9))
+    if not axes:
+        return spans, peaks
+    limit = float(np.cos(np.radians(rule.axis_deg)))
+    best: list[int] = []
+    for one in axes:
+        same = [
+            k
+            for k, axis in enumerate(axes)
+            if float(axis[0] * one[0] + axis[1] * one[1] + axis[2] * one[2]) > limit
+        ]
+        if len(same) > len(best):
+            best = same
+    return [spans[k] for k in best], [peaks[k] for k in best]
+
+
+def _alike(rule: SegmentRule, spans: list[tuple[int, int]], peaks: list[float]) -> Cycles:
+    """The longest run of movements of one size that follow each other."""
+    best = Cycles([], 0.0)
+    for middle in peaks:
+        run: list[tuple[int, int]] = []
+        runs = [run]
+        for span, peak in zip(spans, peaks, strict=True):
+            if max(peak, middle) > rule.alike * min(peak, middle):
+                continue
+            if run and span[0] - run[-1][1] > 20 * RATE_HZ:
+                run = []
+                runs.append(run)
+            run.append(span)
+        longest = max(runs, key=len)
+        if len(longest) > len(best):
+            best = Cycles(longest, middle)
+    return best

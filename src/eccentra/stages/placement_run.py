@@ -1,0 +1,392 @@
+"""The run beside the counting stage: rows and its events in, the same events out, with what was found.
+
+Repetitions are looked at when they complete, straps and uncounted movements every ten seconds of session
+time; in between a packet costs next to nothing. Blocks are cut at those moments, so nothing depends on how
+rows came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from eccentra.events import (
+    CalibrationDone,
+    CalibrationFailed,
+    CalibrationNeeded,
+    Event,
+    Flag,
+    QualityNoted,
+    RepAmended,
+    RepCompleted,
+    Repetition,
+    RepRejected,
+    SetCompleted,
+)
+from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
+from eccentra.stages import Beat, EventRun, LiveState
+from eccentra.stages.history import History
+from eccentra.stages.placement import PlacementCheck
+from eccentra.stages.placement_cycles import RATE_HZ, cycles_of_force, cycles_of_motion, turns_in
+from eccentra.stages.placement_frames import Frame, frame_of
+from eccentra.stages.placement_segment import SegmentWatch, elsewhere
+from eccentra.stages.placement_slip import SlipWatch, Turned
+from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
+
+__all__ = ["PlacementRun"]
+
+_TICK_NS = 10 * NS_PER_S
+_COARSE_NS = NS_PER_S // RATE_HZ
+_KEPT_NS = 90 * NS_PER_S
+_LOOK_NS = 60 * NS_PER_S
+# A movement that was not counted: so soon after a repetition, and as long as it up to this factor.
+_SOON_US = 45_000_000
+_LIKE = 1.7
+# Free limbs and bars turn as they like between movements.
+_SEGMENTS = ("thigh", "shank", "pelvis", "trunk")
+_LEFT_PULL = "Take the load off both straps, then pull with your left leg only, for two seconds."
+
+
+class PlacementRun:
+    """State of the run.
+
+    Parameters
+    ----------
+    check
+        Parameters.
+    stage
+        The run that counts.
+    info
+        Aligned rows.
+    sensors
+        Id of the sensor for each prefix of a column's name (placement or side).
+    """
+
+    def __init__(
+        self, check: PlacementCheck, stage: EventRun, info: StreamInfo, sensors: Mapping[str, str]
+    ) -> None:
+        self._check, self._stage, self._sensors = check, stage, dict(sensors)
+        columns = ((name, info.column(f"{name}.up_x")) for name in _SEGMENTS)
+        self._up = {name: at for name, at in columns if at is not None}
+        sides = ((name, info.column(f"{name}.force")) for name in ("left", "right", "both"))
+        self._force = {name: at for name, at in sides if at is not None}
+        self.beats: list[Beat] = []
+        self._history = History()
+        self._next: int | None = None
+        self._t = 0
+        self._slips = {name: SlipWatch(check.slip) for name in self._up}
+        self._spans = check.turn_deg if self._up else {}
+        self._segments = SegmentWatch(check.segment, self._spans)
+        self._zeros = {name: ZeroWatch(check.strap) for name in self._force}
+        self._sides: SidesWatch | None = None
+        # set, end and length of the last counted repetition in us
+        self._usual: tuple[int, int, int] | None = None
+        self._uncounted = 0
+        self._counted: set[tuple[int, int]] = set()
+        self._all: dict[Flag, None] = {}
+        self._of_set: dict[int, dict[Flag, None]] = {}
+
+    def live(self) -> LiveState:
+        """What a screen shows now."""
+        state = self._stage.live()
+        if not self._all:
+            return state
+        return msgspec.structs.replace(state, flags=(*state.flags, *self._all))
+
+    def push(self, rows: Block) -> list[Event]:
+        """Take aligned rows; gives the counting stage's events and what was found."""
+        self.beats = []
+        last = rows.t.item(-1)
+        if self._next is None:
+            self._next = rows.t.item(0) // _TICK_NS * _TICK_NS + _TICK_NS
+        out: list[Event] = []
+        while last >= self._next:
+            at = int(rows.t.searchsorted(self._next))
+            if at:
+                self._part(Block(rows.stream, rows.t[:at], rows.x[:at]), out)
+            self._tick(self._next, out)
+            rows = Block(rows.stream, rows.t[at:], rows.x[at:])
+            self._next = self._after(rows.t.item(0))
+        self._part(rows, out)
+        return out
+
+    def _after(self, t: int) -> int:
+        """The next moment to look at things; every second while a pull is waited for."""
+        step = NS_PER_S if self._sides is not None else _TICK_NS
+        return t // step * step + step
+
+    def _part(self, rows: Block, out: list[Event]) -> None:
+        self._history.push(rows)
+        self._t = rows.t.item(-1)
+        events, beats = self._stage.push(rows), self._stage.beats
+        if not events and not out:
+            self.beats = self.beats + beats if self.beats else beats
+            return
+        # so many events there are now when the stage had so many
+        shifted = [len(out)]
+        for event in events:
+            self._pass((event,), out)
+            shifted.append(len(out))
+        self.beats = self.beats + [beat._replace(events=shifted[beat.events]) for beat in beats]
+
+    def finish(self) -> list[Event]:
+        """Nothing more will come."""
+        out: list[Event] = []
+        self._pass(self._stage.finish(), out)
+        if self._next is not None:
+            self._tick(self._t + 1, out)
+        return out
+
+    def undo(self, t_us: int) -> list[Event]:
+        """Take the last counted repetition back."""
+        out: list[Event] = []
+        self._pass(self._stage.undo(t_us), out)
+        return out
+
+    def tared(self, sensor: str) -> None:
+        """The zero of a strap was set anew."""
+        for side, watch in self._zeros.items():
+            if self._sensors.get(side) == sensor:
+                watch.renew()
+        if all(not watch.done for watch in self._zeros.values()):
+            self._all.pop(Flag.TARE_UNDER_LOAD, None)
+
+    def is_loaded(self, sensor: str, level_n: float) -> bool:
+        """Whether a strap that reads ``level_n`` carries load."""
+        sides = [side for side in self._zeros if self._sensors.get(side) == sensor]
+        return any(self._zeros[side].is_loaded(level_n) for side in sides)
+
+    def ask_sides(self, t_us: int) -> list[Event]:
+        """Ask which strap answers when the left leg pulls."""
+        known: dict[str, float] = {}
+        for side in ("left", "right"):
+            level = self._level(side) if side in self._force else None
+            if level is not None:
+                known[side] = level
+        if len(known) < 2:
+            return [
+                CalibrationFailed(
+                    t_us=t_us,
+                    what="sides",
+                    reason=Flag.FORCE_MISSING,
+                    instruction="Connect a strap for the left and one for the right leg, then ask again.",
+                )
+            ]
+        self._sides = SidesWatch(self._check.strap, known)
+        if self._next is not None:
+            self._next = self._after(self._t + 1)
+        return [CalibrationNeeded(t_us=t_us, what="sides", instruction=_LEFT_PULL)]
+
+    def _level(self, side: str) -> float | None:
+        """Mean force of the last second."""
+        _, x = self._history.rows(self._t - NS_PER_S, self._t)
+        values = sorted(v for v in x[:, self._force[side]].tolist() if v == v) if len(x) else []
+        return values[len(values) // 2] if values else None
+
+    # -- events of the counting stage -----------------------------------------------------------------
+
+    def _pass(self, events: Iterable[Event], out: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, RepCompleted):
+                out.append(self._repetition(event, out))
+            elif isinstance(event, SetCompleted):
+                out.append(self._set(event))
+            else:
+                if isinstance(event, RepAmended) and not event.counted:
+                    self._taken_back((event.set_index, event.index))
+                elif isinstance(event, RepRejected):
+                    self._rejected(event, out)
+                out.append(event)
+
+    def _taken_back(self, key: tuple[int, int]) -> None:
+        self._counted.discard(key)
+        self._segments.drop(key)
+        for watch in self._slips.values():
+            watch.drop(key)
+
+    def _repetition(self, event: RepCompleted, out: list[Event]) -> RepCompleted:
+        rep = event.rep
+        key = (rep.set_index, rep.index)
+        self._counted.add(key)
+        self._usual = (rep.set_index, rep.end_us, rep.end_us - rep.start_us)
+        frames = self._frames(rep.start_us, rep.end_us)
+        t_us = max(rep.decided_us, event.t_us)
+        odd = self._slipped(key, frames, t_us, out)
+        for name, places in self._segments.add(key, frames).items():
+            self._wrong(name, places, t_us, out)
+        flags = dict.fromkeys([*self._all, *self._of_set.get(rep.set_index, {})])
+        if odd and not flags:
+            flags[Flag.CALIBRATION_PROVISIONAL] = None
+        return self._marked(event, rep, tuple(flags))
+
+    def _rejected(self, event: RepRejected, out: list[Event]) -> None:
+        """A movement like the counted ones, soon after them: maybe one that a turned sensor sees."""
+        if self._usual is None or event.start_us - self._usual[1] > _SOON_US:
+            return
+        seconds = (event.end_us - event.start_us) / max(self._usual[2], 1)
+        if not 1.0 / _LIKE < seconds < _LIKE:
+            return
+        self._uncounted += 1
+        frames = self._frames(event.start_us, event.end_us)
+        key = (self._usual[0], -self._uncounted)
+        self._slipped(key, frames, max(event.decided_us, event.t_us), out)
+
+    def _frames(self, start_us: int, end_us: int) -> dict[str, Frame]:
+        """Frames of the sensors that were there from start to end."""
+        _, x = self._history.rows(start_us * 1000 - NS_PER_S // 20, end_us * 1000)
+        frames: dict[str, Frame] = {}
+        for name, at in self._up.items():
+            frame = frame_of(x[:, at : at + 3]) if len(x) else None
+            if frame is not None:
+                frames[name] = frame
+        return frames
+
+    def _marked(self, event: RepCompleted, rep: Repetition, flags: tuple[Flag, ...]) -> RepCompleted:
+        if not flags:
+            return event
+        rep = msgspec.structs.replace(
+            rep,
+            flags=tuple(dict.fromkeys([*rep.flags, *flags])),
+            confidence=round(rep.confidence * self._check.confidence, 3),
+        )
+        return msgspec.structs.replace(event, rep=rep)
+
+    def _set(self, event: SetCompleted) -> SetCompleted:
+        flags = [*event.flags, *self._all, *self._of_set.pop(event.set_index, {})]
+        return msgspec.structs.replace(event, flags=tuple(dict.fromkeys(flags)))
+
+    # -- what was found -----------------------------------------------------------------------------
+
+    def _slipped(self, key: tuple[int, int], frames: dict[str, Frame], t_us: int, out: list[Event]) -> bool:
+        """Sensors that turned; whether this repetition alone differs much from the others."""
+        found = {name: self._slips[name].add(key, frame) for name, frame in frames.items()}
+        turned = {name: one for name, one in found.items() if one is not None}
+        others = [name for name in frames if name not in turned and not self._slips[name].waiting]
+        if turned and not others and len(frames) > 1:
+            return False  # everything turned: the person lies or kneels another way
+        for name, one in turned.items():
+            self._say_turned(name, one, key[0], t_us, out)
+        return any(self._slips[name].odd for name in frames)
+
+    def _say_turned(self, name: str, one: Turned, set_index: int, t_us: int, out: list[Event]) -> None:
+        flag = Flag.UPSIDE_DOWN if one.over else Flag.STRAP_SLIPPED
+        when = "since the last set" if one.between else "during the set"
+        how = "was turned over" if one.over else f"turned by about {round(one.by_deg, -1):.0f} degrees"
+        self._of_set.setdefault(set_index, {})[flag] = None
+        out.append(
+            QualityNoted(
+                t_us=t_us, flag=flag, sensor=self._sensors.get(name), detail=f"the {name} sensor {how} {when}"
+            )
+        )
+        out.append(
+            CalibrationFailed(
+                t_us=t_us,
+                what=f"{name} sensor",
+                reason=flag,
+                instruction=f"The {name} sensor {how} {when}. Put it back in place, tighten its strap, "
+                "and stay still in the start pose for two seconds.",
+                sensor=self._sensors.get(name),
+            )
+        )
+
+    def _wrong(self, name: str, places: tuple[str, ...], t_us: int, out: list[Event]) -> None:
+        self._all[Flag.WRONG_SEGMENT] = None
+        where = " or ".join(places)
+        detail = f"the sensor said to be on the {name} moves like one on the {where}"
+        out.append(
+            QualityNoted(t_us=t_us, flag=Flag.WRONG_SEGMENT, sensor=self._sensors.get(name), detail=detail)
+        )
+        out.append(
+            CalibrationFailed(
+                t_us=t_us,
+                what=f"{name} sensor",
+                reason=Flag.WRONG_SEGMENT,
+                instruction=f"Check where the sensors sit: {detail}. Move it to the {name}, then calibrate.",
+                sensor=self._sensors.get(name),
+            )
+        )
+
+    # -- at fixed moments ---------------------------------------------------------------------------
+
+    def _tick(self, t: int, out: list[Event]) -> None:
+        """Look at the rows before ``t``."""
+        if self._sides is not None:
+            self._look_at_sides(t, out)
+            if t % _TICK_NS and t <= self._t:
+                return
+        self._history.drop_before(t - _KEPT_NS)
+        if self._zeros:
+            self._look_at_zeros(t, out)
+        if len(self._counted) < 2 and not self._segments.done:
+            self._look_at_movements(t, out)
+
+    def _coarse(self, since: int, t: int) -> Floats:
+        """Ten rows a second from ``since`` to just before ``t``."""
+        times, x = self._history.rows(since, t - 1)
+        return x[times % _COARSE_NS == 0] if len(times) else x
+
+    def _look_at_zeros(self, t: int, out: list[Event]) -> None:
+        x = self._coarse((t - 1) // _TICK_NS * _TICK_NS, t)
+        for side, watch in self._zeros.items():
+            level = watch.add(x[:, self._force[side]]) if len(x) else None
+            if level is None:
+                continue
+            self._all[Flag.TARE_UNDER_LOAD] = None
+            sensor = self._sensors.get(side)
+            detail = f"the {side} strap reads {level:.0f} N without load: its zero was set under load"
+            out.append(QualityNoted(t_us=t // 1000, flag=Flag.TARE_UNDER_LOAD, sensor=sensor, detail=detail))
+            out.append(
+                CalibrationFailed(
+                    t_us=t // 1000,
+                    what=f"zero of the {side} strap",
+                    reason=Flag.TARE_UNDER_LOAD,
+                    instruction=f"Take the load off the {side} strap, wait two seconds, then tare again.",
+                    sensor=sensor,
+                )
+            )
+
+    def _look_at_movements(self, t: int, out: list[Event]) -> None:
+        rule = self._check.segment
+        x = self._coarse(t - _LOOK_NS, t)
+        if len(x) < rule.least_cycles * RATE_HZ:
+            return
+        ups = {name: x[:, at : at + 3] for name, at in self._up.items()}
+        if not ups:
+            return
+        cycles = max((cycles_of_motion(rule, up) for up in ups.values()), key=lambda one: one.weight)
+        least = rule.least_cycles if len(ups) > 1 else rule.alone_cycles
+        if self._force and len(cycles) < least:
+            cycles = cycles_of_force(rule, sum((x[:, at] for at in self._force.values()), x[:, 0] * 0.0))
+            least = rule.least_cycles
+        if len(cycles) < least:
+            return
+        turns = turns_in(ups, cycles.spans)
+        found = elsewhere(rule, self._spans, turns, alone_low=rule.alone_low)
+        self._segments.done = bool(found)
+        for name, places in found.items():
+            self._wrong(name, places, t // 1000, out)
+
+    def _look_at_sides(self, t: int, out: list[Event]) -> None:
+        x = self._coarse(t - NS_PER_S, t)
+        if self._sides is None or not len(x):
+            return
+        side = self._sides.add({name: x[:, self._force[name]] for name in ("left", "right")})
+        if side is None:
+            return
+        self._sides = None
+        if side == "left":
+            out.append(CalibrationDone(t_us=t // 1000, what="sides"))
+            return
+        reason = Flag.WRONG_SIDE if side == "right" else Flag.UNCALIBRATED
+        instruction = {
+            "right": "The straps are on the wrong legs: change them over, then ask again.",
+            "both": "Both straps were pulled. " + _LEFT_PULL,
+            "none": "No strap was pulled. " + _LEFT_PULL,
+        }[side]
+        if side == "right":
+            self._all[Flag.WRONG_SIDE] = None
+            out.append(
+                QualityNoted(t_us=t // 1000, flag=reason, detail="the left leg pulls the strap of the right")
+            )
+        out.append(CalibrationFailed(t_us=t // 1000, what="sides", reason=reason, instruction=instruction))

@@ -1,0 +1,136 @@
+"""Has a sensor turned on its segment? Movement after movement, against those before.
+
+A person starts a little differently every time, so one movement says nothing: two new ones must agree with
+each other and differ from the old ones, by the same turn of start pose, far pose and axis, while the movement
+stays as large as it was.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from eccentra.stages.placement import SlipRule
+from eccentra.stages.placement_frames import Change, Frame, change, mean_frame
+
+__all__ = ["SlipWatch", "Turned"]
+
+Key = tuple[int, int]
+# So many movements back make the middle that a new one is compared with.
+_MOST = 6
+# Uncounted movements: at most so much larger or smaller, and about an axis less far off.
+_AS_LARGE = 1.2
+_OTHER_SIDE_DEG = 140.0
+# Two movements after a rest are enough from this share of the limits on.
+_SURE = 2.0
+# A movement that is larger or smaller by this factor is another movement, not a turned sensor.
+_SAME_SIZE = 1.4
+
+
+class Turned(msgspec.Struct, frozen=True):
+    """A sensor turned by about ``by_deg``; ``over``: it was turned over. ``between``: since the last set."""
+
+    by_deg: float
+    over: bool
+    between: bool
+
+
+class SlipWatch:
+    """State of one sensor: movements that agree, and newer ones that do not agree with them."""
+
+    def __init__(self, rule: SlipRule) -> None:
+        self._rule = rule
+        self._old: list[tuple[Key, Frame]] = []
+        self._new: list[tuple[Key, Frame]] = []
+        self.odd = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last movements did not agree with those before."""
+        return bool(self._new)
+
+    def add(self, key: Key, frame: Frame) -> Turned | None:
+        """Take a movement; ``odd`` then says whether it alone differs much.
+
+        Counted ones have their set and index as ``key``; one that was not counted has a negative index.
+        """
+        self.odd = False
+        if not self._old:
+            self._old.append((key, frame))
+            return None
+        between = self._old[-1][0][0] != key[0]
+        if between and not self._rule.across_sets:
+            self._old, self._new = [(key, frame)], []
+            return None
+        reference = mean_frame([one for _, one in self._old[-_MOST:]])
+        least = self._rule.least_turn_deg
+        if reference.turn >= least > frame.turn:
+            return None  # a partial movement: it says little
+        share = self._share(reference, frame, between)
+        if key[1] < 0 and not self._may_be_one(reference, frame, share):
+            return None
+        if share < 1.0:
+            self._old = [*self._old[-_MOST:], (key, frame)]
+            self._new.clear()
+            return None
+        self.odd = share > self._rule.odd_share and not between
+        if self._new and self._share(self._new[-1][1], frame, False) > self._rule.agree_share:
+            self._new.clear()
+        self._new.append((key, frame))
+        return self._decide(reference, between)
+
+    def _may_be_one(self, reference: Frame, frame: Frame, share: float) -> bool:
+        """Whether a movement that was not counted may be a repetition, seen by a sensor that turned.
+
+        It is as large as repetitions were, and not one to the other side: that is getting up or sitting back.
+        """
+        found = self._change(reference, frame)
+        large, small = max(reference.turn, frame.turn), min(reference.turn, frame.turn)
+        return (
+            share >= 1.0
+            and found.axis is not None
+            and found.axis < _OTHER_SIDE_DEG
+            and large < _AS_LARGE * small
+        )
+
+    def _decide(self, reference: Frame, between: bool) -> Turned | None:
+        if len(self._new) < 2:
+            return None
+        fresh = mean_frame([one for _, one in self._new])
+        known = len(self._old)
+        difference, share = self._change(reference, fresh), self._share(reference, fresh, between)
+        if between and len(self._new) < 3 and share < _SURE:
+            return None
+        self._old, self._new = self._new, []
+        alike = max(reference.turn, fresh.turn) < _SAME_SIZE * max(
+            min(reference.turn, fresh.turn), self._rule.least_turn_deg
+        )
+        if share < 1.0 or not alike or (between and known < 2):
+            return None
+        by = difference.whole
+        return Turned(by, max(by, difference.pose) > self._rule.over_deg, between)
+
+    def drop(self, key: Key) -> None:
+        """A movement was taken back."""
+        self._old = [one for one in self._old if one[0] != key]
+        self._new = [one for one in self._new if one[0] != key]
+
+    def renew(self) -> None:
+        """The next movement is the first."""
+        self._old, self._new = [], []
+
+    def _change(self, a: Frame, b: Frame) -> Change:
+        return change(a, b, self._rule.least_turn_deg)
+
+    def _share(self, a: Frame, b: Frame, between: bool) -> float:
+        """The change, as a share of what is allowed."""
+        rule, found = self._rule, self._change(a, b)
+        turn = min(a.turn, b.turn)
+        factor = rule.between if between else 1.0
+        if found.axis is None:
+            return found.pose / (rule.still_deg * factor)
+        span = rule.strong_turn_deg - rule.least_turn_deg
+        weak = min(max((rule.strong_turn_deg - turn) / span, 0.0), 1.0)
+        factor *= 1.0 + (rule.weak - 1.0) * weak
+        return math.hypot(found.axis / rule.axis_deg, found.about / rule.about_deg) / factor

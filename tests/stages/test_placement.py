@@ -1,0 +1,309 @@
+"""Where sensors sit: turned, turned over, swapped, zeroed under load, on the other side; and left alone."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eccentra.analysis import summarise
+from eccentra.events import (
+    CalibrationDone,
+    CalibrationFailed,
+    CalibrationNeeded,
+    Event,
+    Flag,
+    QualityNoted,
+    RepCompleted,
+    SetCompleted,
+    Tared,
+)
+from eccentra.exercises import load_exercise
+from eccentra.inputs import Command, Input
+from eccentra.session import Header, Session
+from eccentra.simulate import (
+    Fault,
+    LoadedTare,
+    Misplaced,
+    Simulation,
+    Slip,
+    joint_session,
+    nordic_session,
+    simulate,
+)
+from eccentra.stages.placement import PlacementCheck
+from eccentra.stages.placement_frames import change, frame_of, mean_frame
+from eccentra.stages.placement_segment import elsewhere
+from eccentra.stages.placement_slip import SlipWatch
+from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
+from eccentra.view import advice_after, plain_line
+
+_CHECK = load_exercise("squat").placement
+assert _CHECK is not None
+CHECK: PlacementCheck = _CHECK
+NORDIC = load_exercise("nordic-curl").placement
+FLAGS = {Flag.UPSIDE_DOWN, Flag.WRONG_SEGMENT, Flag.STRAP_SLIPPED, Flag.TARE_UNDER_LOAD, Flag.WRONG_SIDE}
+
+
+def rotation(axis: np.ndarray, angle_deg: float) -> np.ndarray:
+    a, k = np.radians(angle_deg), axis / np.linalg.norm(axis)
+    m = np.array([[0, -k[2], k[1]], [k[2], 0, -k[0]], [-k[1], k[0], 0]])
+    return np.eye(3) + np.sin(a) * m + (1 - np.cos(a)) * m @ m
+
+
+def movement(turn_deg: float, start_deg: float = 0.0) -> np.ndarray:
+    """ "Up" of a segment that leans by ``turn_deg`` and comes back, in its own frame."""
+    lean = np.radians(start_deg + turn_deg * np.sin(np.linspace(0, np.pi, 200)) ** 2)
+    return np.stack([-np.sin(lean), np.zeros(200), np.cos(lean)], axis=1)
+
+
+def watched(*ups: np.ndarray, sets: list[int] | None = None) -> list[tuple[int, float, bool]]:
+    """Movement at which a turn was found, by how much, and whether it was turned over."""
+    watch, out = SlipWatch(CHECK.slip), []
+    for k, up in enumerate(ups):
+        frame = frame_of(up)
+        assert frame is not None
+        found = watch.add((sets[k] if sets else 1, k), frame)
+        if found is not None:
+            out.append((k, found.by_deg, found.over))
+    return out
+
+
+@given(
+    st.integers(0, 10_000),
+    st.floats(40.0, 160.0),
+    st.floats(30.0, 100.0),
+)
+def test_a_turn_about_any_axis_is_found_at_the_second_movement_after_it(
+    seed: int, by_deg: float, turn_deg: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    mount = rotation(rng.standard_normal(3), 180 * rng.random())
+    moved = rotation(rng.standard_normal(3), by_deg) @ mount
+    before = [movement(turn_deg + rng.uniform(-2, 2), rng.uniform(-2, 2)) @ mount.T for _ in range(3)]
+    after = [movement(turn_deg + rng.uniform(-2, 2), rng.uniform(-2, 2)) @ moved.T for _ in range(3)]
+    found = watched(*before, *after)
+    assert [k for k, _, _ in found] == [4]
+
+
+def test_people_who_start_and_turn_elsewhere_are_left_alone() -> None:
+    rng = np.random.default_rng(3)
+    ups = []
+    for _ in range(200):
+        wobble = rotation(np.array([1.0, 0, 0]), rng.uniform(-6, 6)) @ rotation(
+            np.array([0, 0, 1.0]), rng.uniform(-8, 8)
+        )
+        ups.append(movement(rng.uniform(35, 90), rng.uniform(-8, 8)) @ wobble.T)
+    assert watched(*ups) == []
+    # going less far, from a start pose that is not reached any more, is no turned sensor either
+    assert watched(*[movement(80)] * 3, *[movement(60, 20)] * 5) == []
+
+
+def test_half_a_turn_is_called_turned_over_and_one_odd_movement_is_not() -> None:
+    over = np.diag([1.0, -1.0, -1.0])
+    assert watched(*[movement(80)] * 3, movement(80) @ over, *[movement(80)] * 3) == []
+    ((at, _, turned_over),) = watched(*[movement(80)] * 3, *[movement(80) @ over] * 3)
+    assert (at, turned_over) == (4, True)
+
+
+def test_the_change_between_two_frames_is_that_of_the_mounting() -> None:
+    a = frame_of(movement(70))
+    b = frame_of(movement(70) @ rotation(np.array([0, 0, 1.0]), 40.0).T)
+    c = frame_of(movement(70) @ rotation(np.array([0, 1.0, 0]), 20.0).T)
+    assert a is not None
+    assert b is not None
+    assert c is not None
+    found = change(a, b, 15.0)
+    assert found.axis == pytest.approx(40.0, abs=0.1)
+    found = change(a, c, 15.0)
+    assert found.axis == pytest.approx(0.0, abs=0.1)
+    assert found.about == pytest.approx(20.0, abs=0.5)
+    assert mean_frame([a, a, a]).turn == pytest.approx(a.turn)
+    assert frame_of(np.full((100, 3), np.nan)) is None
+
+
+def spans(exercise: str) -> dict[str, tuple[float, float]]:
+    check = load_exercise(exercise).placement
+    assert check is not None
+    return check.turn_deg
+
+
+@pytest.mark.parametrize(
+    ("exercise", "turns", "wrong"),
+    [
+        ("nordic-curl", {"thigh": 85, "shank": 3}, {}),
+        ("nordic-curl", {"thigh": 30, "shank": 2}, {}),  # partial
+        ("nordic-curl", {"thigh": 3, "shank": 85}, {"thigh", "shank"}),
+        ("nordic-curl", {"thigh": 85, "shank": 84}, {"shank"}),
+        ("squat", {"thigh": 40, "shank": 14}, {}),  # shallow
+        ("squat", {"thigh": 26, "shank": 80}, {"thigh", "shank"}),
+        ("squat", {"thigh": 26, "shank": 25}, {"thigh"}),
+        ("squat", {"thigh": 40}, {}),
+        ("squat", {"thigh": 22}, {"thigh"}),
+        ("leg-curl", {"thigh": 90, "shank": 1}, {"thigh", "shank"}),
+        ("askling-glider", {"pelvis": 23, "thigh": 44}, {"pelvis", "thigh"}),
+        ("plank", {"pelvis": 80}, {}),  # nothing is known of its segments
+    ],
+)
+def test_segments_are_told_apart_by_how_far_they_turn(
+    exercise: str, turns: dict[str, float], wrong: set[str]
+) -> None:
+    rule = CHECK.segment
+    found = elsewhere(rule, spans(exercise), turns, alone_low=rule.alone_low)
+    assert set(found) == set(wrong)
+
+
+def test_a_zero_under_load_is_seen_and_a_strap_worn_the_wrong_way_round_is_not_taken_for_one() -> None:
+    rng = np.random.default_rng(1)
+
+    def level(force_n: float, seconds: int) -> np.ndarray:
+        return force_n + rng.uniform(-1, 1, 10 * seconds)
+
+    watch = ZeroWatch(CHECK.strap)
+    assert watch.add(level(0, 5)) is None
+    assert watch.add(np.concatenate([level(-60, 2), level(300, 5)])) is None
+    assert watch.add(level(-60, 3)) == pytest.approx(-60, abs=1)
+    assert watch.is_loaded(0.0)
+    assert not watch.is_loaded(-55.0)
+    watch.renew()
+    assert watch.add(level(-12, 10)) is None  # offset of a usual sensor
+    watch.renew()
+    assert watch.add(np.concatenate([level(-40, 5), level(-300, 1)])) is None
+
+
+def test_the_strap_that_answers_a_pull() -> None:
+    def second(left: float, right: float) -> dict[str, np.ndarray]:
+        return {"left": np.full(10, left), "right": np.full(10, right)}
+
+    start = {"left": 5.0, "right": -3.0}
+    watch = SidesWatch(CHECK.strap, start)
+    assert [watch.add(second(5, -3)), watch.add(second(20, 0)), watch.add(second(150, 2))] == [
+        None,
+        None,
+        "left",
+    ]
+    assert SidesWatch(CHECK.strap, start).add(second(8, 200)) == "right"
+    assert SidesWatch(CHECK.strap, start).add(second(150, 200)) == "both"
+    watch = SidesWatch(CHECK.strap, start)
+    assert [watch.add(second(5, -3)) for _ in range(CHECK.strap.wait_s)][-1] == "none"
+
+
+# -- whole sessions ---------------------------------------------------------------------------------------
+
+
+def session_of(simulation: Simulation, exercise: str) -> Session:
+    header = Header(
+        session="placed", exercise=load_exercise(exercise), sensors=simulation.setups, software="test"
+    )
+    return Session(header)
+
+
+def events_of(simulation: Simulation, exercise: str, extra: tuple[Input, ...] = ()) -> list[Event]:
+    session = session_of(simulation, exercise)
+    inputs = sorted([*simulation.inputs(), *extra], key=lambda item: item.arrival_ns)
+    return [n.event for n in session.feed_many(inputs) + session.finish()]
+
+
+def noted(events: list[Event]) -> set[Flag]:
+    return {event.flag for event in events if isinstance(event, QualityNoted)} & FLAGS
+
+
+def with_faults(simulation: Simulation, *faults: Fault) -> Simulation:
+    return simulate(msgspec.structs.replace(simulation.scenario, faults=faults), simulation.seed)
+
+
+SQUAT = simulate(joint_session(3, exercise="squat", kit="thigh+shank", sets=1, reps=7), 3)
+NORDICS = simulate(nordic_session(3, kit="thigh+shank+force", sets=1, reps=5), 3)
+
+
+def test_nothing_is_said_of_well_placed_sensors() -> None:
+    assert noted(events_of(SQUAT, "squat")) == set()
+    assert noted(events_of(NORDICS, "nordic-curl")) == set()
+
+
+def test_a_sensor_that_turns_in_the_set_is_said_with_what_to_do_and_marks_what_it_touches() -> None:
+    reps = SQUAT.truth.sets[0].reps
+    slip = Slip(sensor="shank", at_s=(reps[2].end_s + reps[3].start_s) / 2, turn_deg=(10.0, 5.0, 60.0))
+    events = events_of(with_faults(SQUAT, slip), "squat")
+    assert noted(events) == {Flag.STRAP_SLIPPED}
+    (failed,) = [event for event in events if isinstance(event, CalibrationFailed)]
+    assert (failed.sensor, failed.reason) == ("shank", Flag.STRAP_SLIPPED)
+    assert "tighten" in failed.instruction
+    line = plain_line(failed)
+    assert line is not None
+    assert failed.instruction in line
+    assert advice_after(failed, "") == failed.instruction
+    touched = [e.rep for e in events if isinstance(e, RepCompleted) and Flag.STRAP_SLIPPED in e.rep.flags]
+    assert touched
+    assert all(rep.confidence < 0.7 for rep in touched)
+    assert any(isinstance(e, SetCompleted) and Flag.STRAP_SLIPPED in e.flags for e in events)
+    document = summarise("squat", events)
+    assert "strap_slipped" in document["quality"]["flags"]
+    assert any(failed.instruction in note for note in document["quality"]["notes"])
+
+
+def test_swapped_sensors_are_said_even_when_nothing_could_be_counted() -> None:
+    swap = (Misplaced(sensor="thigh", placement="shank"), Misplaced(sensor="shank", placement="thigh"))
+    for simulation, exercise in ((SQUAT, "squat"), (NORDICS, "nordic-curl")):
+        events = events_of(with_faults(simulation, *swap), exercise)
+        assert noted(events) == {Flag.WRONG_SEGMENT}
+        assert {e.sensor for e in events if isinstance(e, CalibrationFailed)} == {"thigh", "shank"}
+        reps = [event.rep for event in events if isinstance(event, RepCompleted)]
+        assert all(rep.confidence < 1.0 for rep in reps)
+
+
+def test_a_zero_under_load_is_said_and_forces_stay_right() -> None:
+    clean = events_of(NORDICS, "nordic-curl")
+    events = events_of(with_faults(NORDICS, LoadedTare(sensor="left", load_n=70.0)), "nordic-curl")
+    assert noted(events) == {Flag.TARE_UNDER_LOAD}
+    peaks = [
+        [e.rep.force_left.peak_n for e in some if isinstance(e, RepCompleted) and e.rep.force_left]
+        for some in (clean, events)
+    ]
+    assert peaks[0] == pytest.approx(peaks[1], abs=2.0)
+
+
+def test_a_tare_in_the_middle_of_a_repetition_is_refused() -> None:
+    rep = NORDICS.truth.sets[0].reps[1]
+    middle = int(0.5e9 * (rep.phases[0].start_s + rep.phases[0].end_s))
+    early = Command(1_900_000_000, "tare", {}, "a")
+    late = Command(middle, "tare", {"sensor": "left"}, "b")
+    events = events_of(NORDICS, "nordic-curl", (early, late))
+    assert {e.sensor for e in events if isinstance(e, Tared)} == {"left", "right"}
+    (failed,) = [e for e in events if isinstance(e, CalibrationFailed)]
+    assert (failed.sensor, failed.reason) == ("left", Flag.TARE_UNDER_LOAD)
+    assert failed.t_us == middle // 1000
+
+
+def test_sides_are_asked_for_and_answered() -> None:
+    """Nobody pulls with one leg here; without two straps the question has no sense."""
+    ask = Command(3_000_000_000, "calibrate", {"what": "sides"}, "c")
+    events = events_of(NORDICS, "nordic-curl", (ask,))
+    (needed,) = [e for e in events if isinstance(e, CalibrationNeeded)]
+    assert needed.what == "sides"
+    assert "left leg" in needed.instruction
+    answers = [e for e in events if isinstance(e, CalibrationDone | CalibrationFailed) and e.what == "sides"]
+    assert len(answers) == 1
+    assert [e.rep.start_us for e in events if isinstance(e, RepCompleted)] == [
+        e.rep.start_us for e in events_of(NORDICS, "nordic-curl") if isinstance(e, RepCompleted)
+    ]
+    (failed,) = [e for e in events_of(SQUAT, "squat", (ask,)) if isinstance(e, CalibrationFailed)]
+    assert failed.reason is Flag.FORCE_MISSING
+
+
+def test_findings_do_not_depend_on_how_packets_are_put_together() -> None:
+    rep = NORDICS.truth.sets[0].reps[1]
+    simulation = with_faults(
+        NORDICS,
+        LoadedTare(sensor="right", load_n=50.0),
+        Slip(sensor="thigh", at_s=rep.end_s, turn_deg=(0.0, 0.0, 70.0)),
+    )
+    ask = Command(9_000_000_000, "calibrate", {"what": "sides"}, "c")
+    inputs = sorted([*simulation.inputs(), ask], key=lambda item: item.arrival_ns)
+    together, apart = session_of(simulation, "nordic-curl"), session_of(simulation, "nordic-curl")
+    one = together.feed_many(inputs) + together.finish()
+    other = [event for item in inputs for event in apart.feed(item)] + apart.finish()
+    assert one == other
+    assert {Flag.TARE_UNDER_LOAD, Flag.STRAP_SLIPPED} <= noted([n.event for n in one])
