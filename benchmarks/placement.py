@@ -14,6 +14,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from multiprocessing import Pool
 
@@ -62,6 +63,9 @@ CONFUSED: dict[str, tuple[frozenset[str], ...]] = {
     "askling-extender": (frozenset({"thigh", "pelvis", "trunk"}),),
     "squat": (frozenset({"thigh", "pelvis", "trunk"}), frozenset({"shank", "pelvis", "trunk"})),
 }
+_MOVES_DEG = 15.0
+# Hanging down and hardly turning: a turn about the limb changes next to nothing, also not in the numbers.
+_HANGS = {("single-leg-rdl", "thigh"), ("askling-diver", "thigh"), ("long-lever-bridge-hold", "thigh")}
 HOLDS = ("bridge-hold", "long-lever-bridge-hold", "plank")
 _KITS = {"nordic-curl": ("thigh", "thigh+shank", "thigh+force", "thigh+shank+force", "force")}
 _SEGMENTS: tuple[Placement, ...] = ("thigh", "shank", "pelvis", "trunk")
@@ -80,6 +84,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def _imus(simulation: Simulation) -> list[tuple[str, Placement]]:
+    """Motion sensors, and where they are said to be."""
     return [(s.id, s.placement) for s in simulation.scenario.worn if s.kind == "imu" and s.placement]
 
 
@@ -92,9 +97,9 @@ def _moment(simulation: Simulation, rng: np.random.Generator) -> float | None:
     return float(rng.uniform(reps[1].end_s, reps[-2].start_s))
 
 
-def _slip(simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
+def _slip(exercise: str, simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
     """By 30 to 80 degrees about the limb, or by 25 to 50 about any axis."""
-    at, worn = _moment(simulation, rng), _imus(simulation)
+    at, worn = _moment(simulation, rng), _turning(simulation, exercise)
     if at is None or not worn:
         return ()
     if rng.random() < 0.6:
@@ -116,9 +121,9 @@ def _between(simulation: Simulation) -> float | None:
     return None
 
 
-def _moved(simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
+def _moved(exercise: str, simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
     """Put on again between two sets, turned by 50 to 110 degrees about the limb and tipped by up to 15."""
-    at, worn = _between(simulation), _imus(simulation)
+    at, worn = _between(simulation), _turning(simulation, exercise)
     if at is None or not worn:
         return ()
     a, b = rng.uniform(-15, 15, 2).tolist()
@@ -127,9 +132,9 @@ def _moved(simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...
     return (Slip(sensor=sensor, at_s=at, turn_deg=(a, b, c), over_s=3.0),)
 
 
-def _over(simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
+def _over(exercise: str, simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
     """Turned upside down or inside out, in a set or between sets."""
-    at, worn = _moment(simulation, rng), _imus(simulation)
+    at, worn = _moment(simulation, rng), _turning(simulation, exercise)
     if rng.random() < 0.5:
         at = _between(simulation) or at
     if at is None or not worn:
@@ -141,11 +146,22 @@ def _over(simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]
     return (Slip(sensor=sensor, at_s=at, turn_deg=(a, b, c), over_s=1.5),)
 
 
+def _turning(simulation: Simulation, exercise: str) -> list[tuple[str, Placement]]:
+    return [one for one in _imus(simulation) if (exercise, one[1]) not in _HANGS]
+
+
 def _alike(exercise: str, a: str, b: str) -> bool:
     return any({a, b} <= group for group in CONFUSED.get(exercise, ()))
 
 
 def _segment(exercise: str) -> Make:
+    """Two sensors swapped, or one on another segment; at least one must sit where something moves."""
+    check = load_exercise(exercise).placement
+    spans = {} if check is None else check.turn_deg
+
+    def seen(places: list[Placement]) -> bool:
+        return any(spans[place][0] >= _MOVES_DEG for place in places if place in spans)
+
     def make(simulation: Simulation, rng: np.random.Generator) -> tuple[Fault, ...]:
         worn = _imus(simulation)
         options: list[tuple[Fault, ...]] = []
@@ -155,13 +171,13 @@ def _segment(exercise: str) -> Make:
                     options.append(
                         (Misplaced(sensor=sensor, placement=there), Misplaced(sensor=other, placement=place))
                     )
-            if len(worn) > 1:
-                options += [
-                    (Misplaced(sensor=sensor, placement=to),)
-                    for to in _SEGMENTS
-                    if to != place and not _alike(exercise, place, to)
-                ]
-        return options[int(rng.integers(len(options)))] if options else ()
+            rest = [there for other, there in worn if other != sensor]
+            options += [
+                (Misplaced(sensor=sensor, placement=to),)
+                for to in _SEGMENTS
+                if rest and to != place and not _alike(exercise, place, to) and seen([*rest, to])
+            ]
+        return options[int(rng.integers(len(options)))] if options and spans else ()
 
     return make
 
@@ -187,9 +203,9 @@ FAULTS: dict[str, Flag] = {
 
 def _make(fault: str, exercise: str) -> Make:
     makers: dict[str, Make] = {
-        "slip": _slip,
-        "moved": _moved,
-        "over": _over,
+        "slip": partial(_slip, exercise),
+        "moved": partial(_moved, exercise),
+        "over": partial(_over, exercise),
         "segment": _segment(exercise),
         "tare": _tare,
     }

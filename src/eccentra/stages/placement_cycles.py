@@ -24,6 +24,8 @@ _LOW, _HIGH = 0.35, 0.65
 _SIZES_DEG = (11.0, 17.0, 26.0, 40.0, 60.0, 90.0)
 _MOST_POSES = 3
 _NEAR_DEG = 10.0
+# Turns that differ by less are the same.
+_SAME_DEG = 6.0
 
 
 class Cycles(msgspec.Struct):
@@ -50,6 +52,7 @@ def cycles_of_motion(rule: SegmentRule, up: Floats) -> Cycles:
             if size < rule.cycle_deg:
                 continue
             spans, peaks = _swings(away, size, rule)
+            spans = [(_rest_before(away, a, size), b) for a, b in spans]
             spans, peaks = _same_axis(rule, up, pose, spans, peaks)
             found = _alike(rule, spans, peaks)
             if found.weight > best.weight:
@@ -72,13 +75,20 @@ def cycles_of_force(rule: SegmentRule, force: Floats) -> Cycles:
 
 
 def turns_in(ups: Mapping[str, Floats], spans: list[tuple[int, int]]) -> dict[str, float]:
-    """Median over the movements of how far each sensor turned away from where it was at their start."""
+    """Median over the movements of how far each sensor turned away from where it was at their start.
+
+    Empty when a sensor turned differently from one to the other: then they are not repetitions.
+    """
     out: dict[str, float] = {}
     for name, up in ups.items():
         turns = [float(np.max(_angles(up[a : b + 1], up[a]))) for a, b in spans]
         known = sorted(turn for turn in turns if turn == turn)
-        if known:
-            out[name] = known[len(known) // 2]
+        if not known:
+            continue
+        middle = known[len(known) // 2]
+        if sum(abs(turn - middle) > max(0.3 * middle, _SAME_DEG) for turn in known) > len(known) // 4:
+            return {}
+        out[name] = middle
     return out
 
 
@@ -118,6 +128,14 @@ def _swings(x: Floats, size: float, rule: SegmentRule) -> tuple[list[tuple[int, 
             spans.append((a - 1, b))
             peaks.append(peak)
     return spans, peaks
+
+
+def _rest_before(away: Floats, a: int, size: float) -> int:
+    """The last moment in the pose before a movement, or the nearest to it within five seconds."""
+    first = max(a - 5 * RATE_HZ, 0)
+    before = away[first : a + 1]
+    near = np.flatnonzero(before < 0.1 * size)
+    return first + int(near[-1] if len(near) else np.argmin(before))
 
 
 def _same_axis(

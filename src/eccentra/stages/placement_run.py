@@ -39,7 +39,7 @@ __all__ = ["PlacementRun"]
 _TICK_NS = 10 * NS_PER_S
 _COARSE_NS = NS_PER_S // RATE_HZ
 _KEPT_NS = 90 * NS_PER_S
-_LOOK_NS = 60 * NS_PER_S
+_LOOK_NS = 80 * NS_PER_S
 # A movement that was not counted: so soon after a repetition, and as long as it up to this factor.
 _SOON_US = 45_000_000
 _LIKE = 1.7
