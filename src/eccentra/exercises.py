@@ -197,8 +197,8 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
 def _fill_in(raw: dict[str, Any], source: Path) -> None:
     """Values that ``defaults = NAME`` in a stage's table takes from ``pipelines/shared/NAME.toml``, and cues.
 
-    Own ones win; ``[placement]`` starts from ``placement.toml``. The exercise is complete afterwards: a session
-    file keeps it without the other files.
+    Own ones win; ``[placement]`` starts from ``placement.toml``. The exercise is complete afterwards: a
+    session file keeps it without the other files.
     """
     _fill_in_cues(raw, source)
     placement = raw.get("placement", {})
