@@ -11,6 +11,9 @@ from rich.console import Console
 
 from eccentra.events import (
     BreakPoint,
+    CueGiven,
+    CueId,
+    CueSeverity,
     Event,
     Force,
     Metric,
@@ -57,6 +60,10 @@ SET = SetCompleted(
 )
 
 
+def cue(severity: CueSeverity, text: str) -> CueGiven:
+    return CueGiven(t_us=2_000_000, decided_us=2_100_000, cue=CueId.TOO_FAST, severity=severity, text=text)
+
+
 def drawn(screen: Screen, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width, height=40, force_terminal=True, color_system=None)
     console.print(render(screen))
@@ -88,6 +95,9 @@ def drawn(screen: Screen, width: int = 80) -> str:
             "    1.00 s sensor thigh: 0.30 s missing",
         ),
         (RepCounted(t_us=1, set_index=1, index=1), None),
+        (cue("warning", "Slower."), "    2.00 s cue: Slower."),
+        (cue("stop", "Stop the set."), "    2.00 s cue: Stop the set."),
+        (cue("pace", "two"), None),
     ],
 )
 def test_plain_lines(event: Event, line: str | None) -> None:
@@ -110,6 +120,10 @@ def test_a_running_set() -> None:
         angle_deg=41.4,
         tut_s=2.5,
         force_left_n=250.4,
+        cue="Hips forward.",
+        pace="two",
+        pace_s=2.2,
+        pace_of_s=4.0,
     )
     row = SensorRow(
         sensor="thigh",
@@ -124,7 +138,8 @@ def test_a_running_set() -> None:
         Screen(title="t", live=live, sensors=(row,), sets=(set_row(SET),), last="last", footer=("foot",))
     )
     for part in (
-        "set 2   session 19   eccentric",
+        "set 2   session 19   eccentric 2 of 4 s",
+        "Hips forward.",
         "TUT 2.5 s",
         "41°",
         "250 N",

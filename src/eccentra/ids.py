@@ -181,4 +181,5 @@ class StationReason(StrEnum):
     DISK_FAILED = "disk_failed"
     DISK_BACK = "disk_back"
     CLOCK_STEPPED = "clock_stepped"
+    SOUND_FAILED = "sound_failed"
     INTERNAL = "internal"

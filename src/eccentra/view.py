@@ -24,6 +24,7 @@ from eccentra.events import (
     CalibrationDone,
     CalibrationFailed,
     CalibrationNeeded,
+    CueGiven,
     Event,
     Metric,
     Numbered,
@@ -177,6 +178,8 @@ def plain_line(event: Event) -> str | None:
             return f"{at}set {event.set_index} complete: {count}, time under tension {tut}"
         case RepRejected():
             return f"{at}movement not counted: {event.reason.value}"
+        case CueGiven():
+            return f"{at}cue: {event.text}" if event.severity in ("warning", "stop") else None
         case SensorLost():
             return f"{at}sensor {event.sensor} lost: {event.why}"
         case SensorGap():
@@ -229,7 +232,10 @@ def _now(live: LiveState) -> Table:
     phase = Text(live.phase, style=_PHASE_STYLE.get(live.phase, "dim"))
     tut = "" if live.tut_s is None else f"TUT {live.tut_s:.1f} s"
     head = Text(f"set {live.set_index or '-'}   session {live.session_reps}   ")
+    if live.pace_of_s is not None and live.pace_s is not None:
+        phase.append(f" {live.pace_s:.0f} of {live.pace_of_s:.0f} s")
     grid.add_row("", head.append(phase), tut)
+    grid.add_row("cue", Text(live.cue or "-", style="bold yellow" if live.cue else "dim"), "")
     grid.add_row("angle", *_bar(live.angle_deg, _FULL_ANGLE_DEG, "°", "cyan"))
     grid.add_row("left", *_bar(live.force_left_n, _FULL_FORCE_N, " N", "magenta"))
     grid.add_row("right", *_bar(live.force_right_n, _FULL_FORCE_N, " N", "yellow"))

@@ -8,13 +8,15 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eccentra.cli.common import speed_factor
+from eccentra.cli import sounding
+from eccentra.cli.common import say, speed_factor
 
 if TYPE_CHECKING:
     from eccentra.events import Numbered
@@ -43,6 +45,10 @@ def demo(
         str | None, typer.Option(help="Simulated sensors, such as thigh or thigh+shank+force.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another number, another athlete.")] = 1,
+    tempo: sounding.Tempo = None,
+    reps: sounding.Reps = None,
+    sound: sounding.Sound = False,
+    sound_file: sounding.SoundFile = None,
     save: Annotated[
         Path | None,
         typer.Option(metavar="SESSION", help="Where the session file goes; then one session only."),
@@ -56,18 +62,30 @@ def demo(
     Ends after one session when there is no terminal; else goes on with the next one until Ctrl-C.
     """
     from eccentra.cli.broker import connected, embedded_anywhere
-    from eccentra.cli.demo_scene import scene
+    from eccentra.cli.demo_scene import prescribed, scene
     from eccentra.simulate import simulate
 
     watched = sys.stdin.isatty() and sys.stdout.isatty()
     factor = speed_factor(speed) if speed is not None else (1.0 if watched else _UNWATCHED_SPEED)
     simulation = simulate(scene(exercise, kit, seed), seed)
-    with connected(mqtt or embedded_anywhere(), site=site, node=node) as publisher:
+    own = sounding.prescription(tempo, reps)
+    wanted = prescribed(exercise) if own is None else own
+    with (
+        connected(mqtt or embedded_anywhere(), site=site, node=node) as publisher,
+        sounding.sounding(sound, say) as hear,
+    ):
         for number in itertools.count(seed + 1):
             header = _header(simulation, exercise)
             path = save or _folder() / f"{header.session}.eccentra"
-            _play(header, _inputs(simulation), publisher, station, path, factor, watched)
-            if save is not None or not watched:
+            cues = sounding.Cues(sound_file)
+
+            def heard(events: list[Numbered], cues: sounding.Cues = cues) -> None:
+                hear(events)
+                cues.take(events)
+
+            _play(header, _inputs(simulation, wanted), publisher, station, path, factor, watched, heard)
+            cues.write()
+            if save is not None or sound_file is not None or not watched:
                 return
             simulation = simulate(scene(exercise, kit, number), number)
 
@@ -88,14 +106,16 @@ def _header(simulation: Simulation, exercise: str) -> Header:
     )
 
 
-def _inputs(simulation: Simulation) -> list[Input]:
-    """The simulated inputs, with this moment as the wall-clock time of the first one."""
-    from eccentra.inputs import ClockPair, Tick
+def _inputs(simulation: Simulation, wanted: dict[str, Any]) -> list[Input]:
+    """What is prescribed and simulated, with this moment as the wall-clock time of the first input."""
+    from eccentra.inputs import ClockPair, Prescribed, Tick
 
     inputs = list(simulation.inputs())
     while isinstance(inputs[-1], Tick):  # the sensors were switched off: that is the end, not a loss
         inputs.pop()
     zero = time.time_ns() - inputs[0].arrival_ns
+    # after the first clock pair, so that the first event has a time of day
+    inputs.insert(1, Prescribed(inputs[0].arrival_ns, wanted))
     return [
         ClockPair(item.arrival_ns, zero + item.arrival_ns) if isinstance(item, ClockPair) else item
         for item in inputs
@@ -121,6 +141,7 @@ def _play(
     path: Path,
     factor: float,
     watched: bool,
+    heard: Callable[[list[Numbered]], None],
 ) -> None:
     from eccentra.cli.broker import subscribe_hint
     from eccentra.cli.play import Player, interruptible
@@ -136,6 +157,7 @@ def _play(
     view = LiveView(watch.screen) if watched else None
 
     def seen(events: list[Numbered]) -> None:
+        heard(events)
         watch.update(events)
         if view is not None:
             view.screen = watch.screen

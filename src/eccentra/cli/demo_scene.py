@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from eccentra.errors import InputError
+from eccentra.exercises import load_exercise
 from eccentra.simulate import (
     JOINT_EXERCISES,
     KITS,
@@ -33,7 +36,7 @@ from eccentra.simulate import (
 )
 from eccentra.simulate.poses import PoseName
 
-__all__ = ["EXERCISES", "scene"]
+__all__ = ["EXERCISES", "prescribed", "scene"]
 
 _SETS = 2
 _REPS = 4
@@ -182,3 +185,13 @@ EXERCISES: dict[str, Callable[[str | None, Random], Scenario]] = {
     "plank": _plank,
     **{name: partial(_joint, name) for name in JOINT_EXERCISES},
 }
+
+
+def prescribed(exercise: str) -> dict[str, Any]:
+    """What the simulated athlete is to do in a set."""
+    if exercise == "nordic-curl":
+        return {"tempo_s": {"eccentric": 4.0}, "reps": _REPS}
+    if exercise in JOINT_EXERCISES:
+        tempo = load_exercise(exercise).default_tempo_s
+        return {"tempo_s": msgspec.to_builtins(tempo), "reps": _REPS + 2}
+    return {"reps": 8} if exercise == "generic" else {"tempo_s": {"isometric": 10.0}, "reps": 2}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eccentra.cli import sounding
 from eccentra.cli.common import say, speed_factor
 from eccentra.errors import EccentraError, SinkError
 
@@ -41,6 +42,8 @@ def replay(
             help="embedded://, mqtt://HOST, mqtts://HOST. Default: the broker here, else embedded.",
         ),
     ] = None,
+    sound: sounding.Sound = False,
+    sound_file: sounding.SoundFile = None,
     site: Annotated[str, typer.Option(help="Site id in topics.")] = "local",
     node: Annotated[str, typer.Option(help="Node id in topics.")] = "replay",
     station: Annotated[str, typer.Option(help="Station id in topics.")] = "replay",
@@ -69,12 +72,23 @@ def replay(
             if factor is None and url.startswith("embedded"):
                 # Nobody can have subscribed before: as if live, so that somebody can.
                 factor = 1.0
-        player = Player(session, sinks=sinks, seen=lambda events: _seen(events, check, publisher))
+        if sound and factor is None:
+            factor = 1.0
+        hear = stack.enter_context(sounding.sounding(sound, say))
+        cues = sounding.Cues(sound_file)
+
+        def seen(events: list[Numbered]) -> None:
+            hear(events)
+            cues.take(events)
+            _seen(events, check, publisher)
+
+        player = Player(session, sinks=sinks, seen=seen)
         with interruptible(player):
             player.run(inputs, math.inf if factor is None else factor)
         if publisher is not None:
             _deliver(publisher, 0)
             typer.echo(f"published {len(check.events)} events to {publisher.address}, station {station}")
+    cues.write()
     if json is not None:
         from eccentra.analysis import summarise
         from eccentra.cli.analyze import write_document

@@ -9,18 +9,20 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 from eccentra.cli.keyboard import Keyboard
 from eccentra.cli.room_watch import RoomWatch
+from eccentra.cli.sounding import sounding
 from eccentra.commands import Answer, CommandError, Request, parse_line
 from eccentra.errors import InputError
-from eccentra.events import StationNoted
+from eccentra.events import CueGiven, Numbered, StationNoted, StationReason
 from eccentra.link import Link
 from eccentra.link.mailbox import Mailbox
 from eccentra.mqtt.contract import SensorHealth
 from eccentra.mqtt.publisher import Publisher
+from eccentra.stages import LiveState
 from eccentra.station import HostClock, Room, Station
 from eccentra.station.recovery import session_file, stored_events
 from eccentra.view import LiveView
@@ -28,6 +30,8 @@ from eccentra.view import LiveView
 __all__ = ["Runner", "alone"]
 
 _SCREEN_S = 0.1
+
+Hear = Callable[[Sequence[Numbered]], None]
 
 
 class Runner:
@@ -47,8 +51,12 @@ class Runner:
         publisher: Publisher,
         watch: RoomWatch,
         clock: HostClock,
+        *,
+        sound: bool = False,
     ) -> None:
         self.interrupted = False
+        self._sound = sound
+        self._ears = _Ears()
         self._publisher = publisher
         self._watch = watch
         self._clock = clock
@@ -62,7 +70,7 @@ class Runner:
             room,
             link,
             mailbox,
-            (sink, watch),
+            (sink, watch, self._ears),
             clock=clock,
             resend=lambda events: publisher.resend(room.station, events),
         )
@@ -83,10 +91,25 @@ class Runner:
         def noted(note: StationNoted) -> None:
             loop.call_soon_threadsafe(self._station.note, note)
 
+        def unheard(trouble: str) -> None:
+            noted(
+                StationNoted(
+                    reason=StationReason.SOUND_FAILED,
+                    level="warning",
+                    detail=trouble,
+                    advice="cues are shown and published all the same",
+                )
+            )
+
         self._publisher.on_commands(self._name, asked)
         self._publisher.on_note(noted)
         view = LiveView(self._watch.screen) if watched else None
-        with view or contextlib.nullcontext(), keyboard.reading() if keyboard else contextlib.nullcontext():
+        with (
+            view or contextlib.nullcontext(),
+            keyboard.reading() if keyboard else contextlib.nullcontext(),
+            sounding(self._sound, unheard) as hear,
+        ):
+            self._ears.hear = lambda events: self._hear(hear, events)
             if view is not None:
                 # a warning on stderr would tear the picture; the screen says what is wrong
                 logging.getLogger("eccentra").addHandler(logging.NullHandler())
@@ -95,6 +118,11 @@ class Runner:
                 await self._station.run()
             finally:
                 drawing.cancel()
+
+    def _hear(self, hear: Hear, events: Sequence[Numbered]) -> None:
+        # what an interrupted session had said is not said again
+        if self._station.state().doing != "recovering":
+            hear(events)
 
     # -- the end --------------------------------------------------------------------------------------
 
@@ -157,6 +185,24 @@ class Runner:
 
     def _health(self, sensor: str, health: SensorHealth) -> None:
         self._publisher.sensor_health(sensor, health)
+
+
+class _Ears:
+    """An outlet to whoever plays cues; nobody at first."""
+
+    def __init__(self) -> None:
+        self.hear: Hear = lambda events: None
+
+    def handle(self, events: Sequence[Numbered]) -> None:
+        """Take events."""
+        if any(isinstance(one.event, CueGiven) for one in events):
+            self.hear(events)
+
+    def live(self, state: LiveState) -> None:
+        """Nothing to hear."""
+
+    def note(self, note: StationNoted) -> None:
+        """Nothing to hear."""
 
 
 @contextlib.contextmanager

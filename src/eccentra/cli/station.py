@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eccentra.cli import sounding
 from eccentra.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def station(
     site: Annotated[str, typer.Option(help="Site id in topics.")] = "local",
     node: Annotated[str, typer.Option(help="Node id in topics; unique at its broker.")] = "gateway",
     name: Annotated[str, typer.Option("--station", help="Station id in topics.")] = "station-1",
+    tempo: sounding.Tempo = None,
+    reps: sounding.Reps = None,
+    sound: sounding.Sound = False,
     simulated: Annotated[
         str | None,
         typer.Option(metavar="KIT", help="Rehearse with simulated sensors, such as thigh+shank+force."),
@@ -97,6 +101,7 @@ def station(
         load=load,
         body_mass_kg=body_mass,
         lever_arm_m=lever_arm,
+        prescription=sounding.prescription(tempo, reps),
     )
     with alone(home, name), _publisher(mqtt, site, node, home) as publisher:
         watched = sys.stdin.isatty() and sys.stdout.isatty()
@@ -104,7 +109,7 @@ def station(
         if not watched:
             for line in watch.screen.footer:
                 typer.echo(line)
-        runner = Runner(room, link, mailbox, publisher, watch, clock)
+        runner = Runner(room, link, mailbox, publisher, watch, clock, sound=sound)
         asyncio.run(runner.run(watched))
     if runner.interrupted:
         raise KeyboardInterrupt

@@ -10,7 +10,18 @@ from eccentra import __version__, commands
 from eccentra.commands import CommandError
 from eccentra.errors import EccentraError
 from eccentra.events import Numbered, StationNoted, StationReason
-from eccentra.inputs import ClockPair, Command, Connected, Input, Lost, Packet, Resumed, Tick, Written
+from eccentra.inputs import (
+    ClockPair,
+    Command,
+    Connected,
+    Input,
+    Lost,
+    Packet,
+    Prescribed,
+    Resumed,
+    Tick,
+    Written,
+)
 from eccentra.profiles import SensorSetup
 from eccentra.recording import Recorder
 from eccentra.samples import NS_PER_S
@@ -181,9 +192,10 @@ class Running:
         self._wall_offset = wall - journal.zero_ns
         # the command is the first input: after an interruption it is known that it was carried out
         asked: list[Input] = [] if request is None else [Command(0, "start", {}, request)]
-        return journal.take(
-            [ClockPair(0, wall), *asked, *(Connected(0, setup.sensor) for setup in header.sensors)]
-        )
+        wanted = self._room.prescription
+        prescribed: list[Input] = [] if wanted is None else [Prescribed(0, wanted)]
+        here = [Connected(0, setup.sensor) for setup in header.sensors]
+        return journal.take([ClockPair(0, wall), *asked, *prescribed, *here])
 
     def resume(self, found: Resumable, began_ns: int) -> None:
         """Go on with an interrupted session; ``began_ns`` is when this process began to listen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,6 +28,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         The sensors that belong to it.
     exercise
         Begin with it as soon as the sensors stream; ``None`` waits for the command.
+    prescription
+        What holds in every session: tempo, repetitions, range, pain limits.
     """
 
     station: str
@@ -38,6 +40,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     load: str | None = None
     body_mass_kg: float | None = None
     lever_arm_m: float | None = None
+    prescription: dict[str, Any] | None = None
 
 
 class RoomState(msgspec.Struct, frozen=True, kw_only=True):
