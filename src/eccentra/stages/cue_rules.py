@@ -85,6 +85,8 @@ class ControlRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         It has to last.
     most_deg
         Begun at a larger angle it is the end of the stroke.
+    stop_before_deg
+        Begun before this angle, it counts for the stop rule.
     """
 
     ratio: float
@@ -94,6 +96,7 @@ class ControlRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fall_from_deg: float
     for_s: float
     most_deg: float
+    stop_before_deg: float
 
 
 class StopRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

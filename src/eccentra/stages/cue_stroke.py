@@ -85,6 +85,7 @@ class Stroke:
         self.start_ns = start_ns
         self.start_deg = start_deg
         self.fell_at: int | None = None
+        self.fell_deg = 0.0
         self.fast_at: int | None = None
         self._beyond = 0
 
@@ -133,7 +134,7 @@ class Stroke:
         if at > rule.most_deg:
             self._beyond = 0
             return None
-        self.fell_at = since
+        self.fell_at, self.fell_deg = since, at
         return since
 
     def _fall_began(self, course: Course, rule: ControlRule) -> tuple[int, float]:

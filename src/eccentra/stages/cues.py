@@ -100,7 +100,7 @@ class CueRun:
         self._scale = 1.0
         self._reached = False
         self._severe: set[str] = set()
-        self._fell = False
+        self._fell_deg: float | None = None
         self._of_rep: dict[int, set[str]] = {}
         self._fallen: set[int] = set()
         self._held: list[CueGiven] = []
@@ -184,8 +184,10 @@ class CueRun:
     def _count(self, event: RepCounted) -> None:
         self._reps.add(event.index)
         self._of_rep[event.index], self._severe = self._severe, set()
-        fell, self._fell = self._fell, False
-        if fell:
+        at, self._fell_deg = self._fell_deg, None
+        control = self._rules.control
+        fell = control is not None and at is not None and at < control.stop_before_deg
+        if at is not None:
             self._fallen.add(event.index)
         held, self._held = self._held, []
         for cue in held:
@@ -207,8 +209,9 @@ class CueRun:
         severe |= {fault.id.value for fault in rep.faults if fault.severity == "severe"}
         control = self._rules.control
         point = rep.break_point
-        fell = control is not None and point is not None and point.lean_deg < control.most_deg
-        if point is not None and fell and rep.index not in self._fallen:
+        fell = control is not None and point is not None and point.lean_deg < control.stop_before_deg
+        told = rep.index in self._fallen or control is None
+        if control is not None and point is not None and not told and point.lean_deg < control.most_deg:
             self._warn(CueId.CONTROL_LOST, "Control lost.", point.t_us, index=rep.index)
         stop = self._set.completed(rep, severe, fell=fell)
         self._stop(stop, rep.end_us, None, rep.index)
@@ -243,8 +246,8 @@ class CueRun:
             self._stroke = self._stopped_in[1]
             return
         left, self._left = self._left, beat.since
-        fresh = before == "rest" and (beat.since is None or beat.since != left)
-        if before == "rest" and beat.since is not None:
+        fresh = before == "rest" if beat.since is None else phase != "rest" and beat.since != left
+        if beat.since is not None and (fresh or before == "rest"):
             start = beat.since
             if phase in _MOVING:
                 self._stroke = Stroke(start, 0.0)
@@ -254,7 +257,7 @@ class CueRun:
         elif phase == "isometric" and points:
             start = self._course.still_since()
         if fresh:
-            self._reached, self._fell, self._severe = False, False, set()
+            self._reached, self._fell_deg, self._severe = False, None, set()
             self._low = self._peak = 0.0 if beat.since is not None or angle is None else angle
             self._stopped_in, self._held = None, []
             if self._hip is not None:
@@ -300,7 +303,7 @@ class CueRun:
         if control is not None:
             since = stroke.lost_control(t, self._course, control)
             if since is not None:
-                self._fell = True
+                self._fell_deg = stroke.fell_deg
                 self._warn(CueId.CONTROL_LOST, "Control lost.", since // 1000)
                 return
         full = self._full_deg()
