@@ -77,7 +77,7 @@ class FaultId(StrEnum):
 class CueId(StrEnum):
     """What is told to the person while exercising; each has a tone of its own.
 
-    ``docs/cues.md`` says when each is given, and how long after the fact.
+    ``docs/cues.md`` in the sources says when each is given, and how long after the fact.
     """
 
     PACE_COUNT = "pace_count"
