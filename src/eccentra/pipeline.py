@@ -12,13 +12,17 @@ from typing import Protocol
 
 from eccentra.catalogue import Person, Tempo
 from eccentra.errors import InputError
-from eccentra.events import Event, SensorGap
+from eccentra.events import Event, PhaseKind, SensorGap
 from eccentra.exercises import Exercise
 from eccentra.samples import Block, Gap, StreamInfo
-from eccentra.stages import Beat, LiveState
+from eccentra.stages import Beat, EventRun, LiveState
+from eccentra.stages.accompanied import Accompanied, Companion
 from eccentra.stages.align import AlignRun, prefix_of
+from eccentra.stages.contraction import Stage as Contractions
 from eccentra.stages.cue_rules import Aim
 from eccentra.stages.cues import CueRun
+from eccentra.stages.force_beside import ForceBeside
+from eccentra.stages.likeness import LikenessCheck
 from eccentra.stages.placement_run import PlacementRun
 
 __all__ = ["Observer", "Pipeline"]
@@ -78,8 +82,7 @@ class Pipeline:
             self._align = AlignRun(ready)
         except ValueError as error:
             raise InputError(exercise.id, f"{error}; wear each at a place of its own") from None
-        stage = exercise.event_stage(person, tempo, force_only=all(info.kind == "force" for info in streams))
-        self._run = stage.start(self._align.info, first_set=first_set)
+        self._run = _event_run(exercise, streams, self._align.info, first_set, person, tempo)
         self._placed: PlacementRun | None = None
         if exercise.placement is not None:
             worn = {prefix_of(info): info.stream for info in ready}
@@ -202,6 +205,29 @@ class Pipeline:
 
 def _gap_order(gap: Gap) -> tuple[int, int, str]:
     return (gap.end_ns if gap.end_ns is not None else gap.start_ns, gap.start_ns, gap.stream)
+
+
+def _event_run(
+    exercise: Exercise,
+    streams: Sequence[StreamInfo],
+    info: StreamInfo,
+    first_set: int,
+    person: Person | None,
+    tempo: Tempo | None,
+) -> EventRun:
+    """The run of the exercise's stage, with those that look at its repetitions again."""
+    kinds = {one.kind for one in streams}
+    stage = exercise.event_stage(person, tempo, force_only="imu" not in kinds)
+    run = stage.start(info, first_set=first_set)
+    companions: list[Companion] = []
+    if "imu" in kinds:
+        companions.append(LikenessCheck(info))
+    if kinds >= {"imu", "force"} and exercise.force_only is not None:
+        rule = exercise.event_stage(person, tempo, force_only=True)
+        if isinstance(rule, Contractions):
+            phase: PhaseKind = "isometric" if exercise.stage["kind"] == "hold" else "eccentric"
+            companions.append(ForceBeside(rule, info, phase, person or Person()))
+    return Accompanied(run, companions) if companions else run
 
 
 def _check_kit(exercise: Exercise, streams: Sequence[StreamInfo]) -> None:

@@ -210,26 +210,46 @@ def set_totals(
     """Makes the function that sums up a set of contractions."""
 
     def totals(reps: Sequence[Repetition]) -> dict[str, Metric]:
-        out = {
+        return {
             "tut_s": total(reps, "tut_s", "s", _TUT),
             "tut_span_s": span(reps),
             "rest_mean_s": rest_mean(reps),
+            **force_totals(reps, sides, asymmetry_least_reps, trend_least_reps, loss_least_reps, 0.0),
         }
-        valid = [rep for rep in reps if rep.valid]
-        for side in sides:
-            name = f"force_{side}_peak_n"
-            if any(name in rep.metrics for rep in reps):
-                values, _, method, doubt = series(valid, name)
-                out[f"force_{side}_peak_mean_n"] = mean_of(valid, name, "N")
-                out[f"force_{side}_peak_cv"] = variation_of(valid, name, trend_least_reps)
-                out[f"force_{side}_loss"] = loss_of(values, method or name, loss_least_reps, doubt)
-                out[f"force_{side}_impulse_ns"] = total(
-                    reps, f"force_{side}_impulse_ns", "N.s", "impulse_sum"
-                )
-        if "left" in sides and "right" in sides:
-            # a contraction of one side says nothing about the other
-            paired = [rep for rep in reps if rep.force_left is not None and rep.force_right is not None]
-            out["asymmetry_pct"] = asymmetry(paired, asymmetry_least_reps)
-        return out
 
     return totals
+
+
+def force_totals(
+    reps: Sequence[Repetition],
+    sides: tuple[Side, ...],
+    asymmetry_least_reps: int,
+    trend_least_reps: int,
+    loss_least_reps: int,
+    least_n: float,
+) -> dict[str, Metric]:
+    """Peaks, impulses and side difference of a set, from what straps measured in its repetitions.
+
+    Repetitions in which neither side reaches ``least_n`` say nothing about a difference: straps were slack.
+    """
+    out: dict[str, Metric] = {}
+    valid = [rep for rep in reps if rep.valid]
+    for side in sides:
+        name = f"force_{side}_peak_n"
+        if any(name in rep.metrics for rep in reps):
+            values, _, method, doubt = series(valid, name)
+            out[f"force_{side}_peak_mean_n"] = mean_of(valid, name, "N")
+            out[f"force_{side}_peak_cv"] = variation_of(valid, name, trend_least_reps)
+            out[f"force_{side}_loss"] = loss_of(values, method or name, loss_least_reps, doubt)
+            out[f"force_{side}_impulse_ns"] = total(reps, f"force_{side}_impulse_ns", "N.s", "impulse_sum")
+    if "left" in sides and "right" in sides:
+        # a contraction of one side says nothing about the other
+        paired = [
+            rep
+            for rep in reps
+            if rep.force_left is not None
+            and rep.force_right is not None
+            and max(rep.force_left.peak_n, rep.force_right.peak_n) >= least_n
+        ]
+        out["asymmetry_pct"] = asymmetry(paired, asymmetry_least_reps)
+    return out
