@@ -182,9 +182,12 @@ def _ways(course: _Course, stage: Stage, since: int) -> tuple[list[Stroke], list
     strokes = [s for s in strokes if s.end_s > from_s]
     if not strokes:
         return None
-    top = max(range(len(strokes)), key=lambda k: course.at(strokes[k].end_s) if strokes[k].sign > 0 else -1e9)
-    if strokes[top].sign < 0:
+    # the far end comes after the last moment in the start pose: before it may be that of another movement
+    since_s = float(grid.t[min(since, len(grid.t) - 1)])
+    outward = [k for k, s in enumerate(strokes) if s.sign > 0 and s.end_s > since_s]
+    if not outward:
         return None
+    top = max(outward, key=lambda k: course.at(strokes[k].end_s))
     away = _outward(course, strokes[: top + 1], stage.phases.stop_s)
     back = _homeward(course, strokes[top + 1 :], away, stage)
     if not back:

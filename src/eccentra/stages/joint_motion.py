@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+import msgspec
+
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason, RepRejected
 from eccentra.samples import NS_PER_S, Block, StreamInfo
 from eccentra.stages.history import History
@@ -57,7 +59,6 @@ class MotionRun:
         self._history = History()
         self._trials: list[Trial] = []
         self._noise: list[int] | None = None
-        self._free_from = -(1 << 62)
         self._t = 0
         self._phase = "rest"
         self._angle: float | None = None
@@ -89,7 +90,7 @@ class MotionRun:
         for trial in self._trials:
             if trial.away and trial.eligible and trial.phi <= self._stage.count.home_share * trial.peak:
                 seen = Seen("back", trial.since, self._t, trial.peak, True, trial.unsure)
-                if self._take(trial, seen, self._t, out) is not None:
+                if self._take(trial, seen, self._t, out):
                     break
         else:
             trial_open = next((one for one in self._trials if one.proven and one.away and one.eligible), None)
@@ -139,11 +140,8 @@ class MotionRun:
             self._rest(t, u, out)
         for trial in list(self._trials):
             seen = trial.step(t, u, speed)
-            winner = None if seen is None else self._take(trial, seen, t, out)
-            if winner is not None:
-                self._trials = [winner]
-                winner.proven = True
-                break
+            if seen is not None:
+                self._take(trial, seen, t, out)
         self._show(t, out)
         if not t % NS_PER_S:
             self._every_second(t, out)
@@ -162,14 +160,17 @@ class MotionRun:
         middle = self._still.middle
         others = self._recent[len(self._recent) // 2]
         known = False
-        for trial in self._trials:
+        for trial in list(self._trials):
             if trial.is_near(u) and trial.is_near(middle):
-                known = True
+                if known and not trial.away and not trial.proven:
+                    self._trials.remove(trial)  # poses that have become one
+                    continue
+                known = known or not trial.away
                 if not trial.away:
                     trial.settle(middle, others)
         for trial in self._trials:
             trial.rested_away = trial.away
-        if known:
+        if known or any(trial.is_near(middle) for trial in self._trials):
             return
         self._add_trial(middle, others, t)
         if not self._said_pose:
@@ -186,33 +187,40 @@ class MotionRun:
 
     # -- a trial has seen something -----------------------------------------------------------------
 
-    def _take(self, trial: Trial, seen: Seen, t: int, out: list[Event]) -> Trial | None:
-        """From which pose it was a repetition, if it was one."""
+    def _take(self, trial: Trial, seen: Seen, t: int, out: list[Event]) -> bool:
+        """Measure what it was and have it judged; whether it may be a repetition."""
         small = seen.peak < self._stage.count.partial_least_deg - 5.0
         if seen.what == "lost" or small:
             if not small and seen.eligible and trial.proven:
                 self._add_noise(seen.since, seen.until)
-            return None
-        if not seen.eligible:
-            if trial is self._trials[-1] or trial.proven:
-                self._add_noise(seen.since, seen.until)
-            return None
-        m = self._measure(trial, seen)
+            return False
+        m = self._measure(trial, seen) if seen.eligible else None
         if m is None:
-            self._add_noise(seen.since, seen.until)
-            return None
+            if trial is self._trials[-1] or trial.proven or seen.eligible:
+                self._add_noise(seen.since, seen.until)
+            return False
         trial.free_from = min(m.t0 + round(m.end * NS_PER_S), t)
         self._flush_noise(t, out)
-        winner, events = self._judge.done(m, t, seen, trial)
+        nearer = seen.low - self._stage.count.same_deg
+        if any(one is not trial and one.away and one.eligible and one.low < nearer for one in self._trials):
+            seen = msgspec.structs.replace(seen, contested=True)
+        events = self._judge.done(m, t, seen, trial)
         out += events
         if any(isinstance(e, RepRejected) and e.reason is Reason.WRONG_DIRECTION for e in events):
             self._start_from_far(m)
-        if winner is trial:
-            self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
-        return winner
+        self._follow_leader()
+        return True
+
+    def _follow_leader(self) -> None:
+        """The pose from which repetitions count; the only one to be followed once that is sure."""
+        leader = self._judge.leader
+        for one in self._trials:
+            one.proven = one is leader
+        if leader is not None and leader in self._trials and self._judge.sure:
+            self._trials = [leader]
 
     def _measure(self, trial: Trial, seen: Seen) -> Measured | None:
-        begin = max(seen.since - _BEFORE_NS, self._free_from, trial.free_from)
+        begin = max(seen.since - _BEFORE_NS, trial.free_from)
         rows, x = self._history.rows(begin, self._t)
         homes: dict[str, Vector] = {self._first: trial.home}
         for segment, home in zip(self._others, trial.others, strict=True):
@@ -240,15 +248,14 @@ class MotionRun:
         if home is None or any(trial.is_near(home) for trial in self._trials):
             return
         others = tuple(_vector(row, self._columns.up[s]) for s in self._others)
-        for trial in self._trials:
-            trial.proven = False
         self._add_trial(home, others, int(rows[len(rows) // 2]))
 
     def _add_trial(self, home: Vector, others: tuple[Vector | None, ...], t: int) -> None:
         pose, count = self._stage.pose, self._stage.count
         self._trials.append(Trial(home, others, t, pose, count, self._most_deg))
         if len(self._trials) > pose.most_poses:
-            gone = next((one for one in self._trials if not one.proven), self._trials[0])
+            # the pose that was left longest ago
+            gone = min((one for one in self._trials if not one.proven), key=lambda one: one.left_at(t))
             self._trials = [one for one in self._trials if one is not gone]
 
     def _add_noise(self, start: int, end: int) -> None:
@@ -265,6 +272,7 @@ class MotionRun:
             start, end, swings = noise
             walking = swings >= 4 and (end - start) / swings < 2 * NS_PER_S
             reason = Reason.WALKING if walking else Reason.SETUP
+            self._judge.other(start // 1000, end // 1000)
             out += self._judge.book.reject(start // 1000, end // 1000, t // 1000, reason)
 
     def _show(self, t: int, out: list[Event]) -> None:

@@ -27,6 +27,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     ``exact``: it is the same pose without doubt; ``low`` is how far it was from it, in degrees. ``began``: it
     left from rest. ``rested``: it came to rest in the pose. ``near``: it came near enough to be in it.
+    ``contested``: another trial is still under way that came nearer to its own pose.
     """
 
     what: Literal["back", "turned", "lost"]
@@ -40,6 +41,7 @@ class Seen(msgspec.Struct, frozen=True):
     began: bool = True
     rested: bool = False
     near: bool = True
+    contested: bool = False
 
 
 class Trial:
@@ -99,6 +101,10 @@ class Trial:
         if self.peak - self.phi > max(5.0, 0.1 * self.peak):
             return "second"
         return "stop" if self._stopped() else "first"
+
+    def left_at(self, t: int) -> int:
+        """When the person was last in this pose."""
+        return self.since if self.away else t
 
     def is_near(self, u: Vector) -> bool:
         """Whether this pose is taken."""

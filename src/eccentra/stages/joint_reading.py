@@ -1,0 +1,216 @@
+"""Which of the movements seen so far are repetitions of one exercise.
+
+A movement that leads from a pose away and back is seen from every pose in which the person has rested: a squat
+with a hold at the bottom is also a way up and down again, seen from the bottom. What is known of the exercise
+(start pose, axis, range, direction, return) holds for all repetitions of a set alike, so the movements are read
+together: those like one of them, one after the other without overlap, are a *reading*; the reading for which most
+speaks is the set. A repetition more counts most, then the sensor's rise and fall, then how closely the person came
+back to the pose.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+
+from eccentra.stages.inclination import angle_between
+from eccentra.stages.joint import CountRule
+from eccentra.stages.joint_measure import Measured
+from eccentra.stages.joint_trial import Seen, Trial
+
+__all__ = ["JOINED_US", "Item", "Known", "Reading", "alike", "best_reading", "chains", "overlap", "size_of"]
+
+# Two movements without a rest between them.
+JOINED_US = 400_000
+# The seeds of readings are the newest movements, and those counted: older ones had their turn.
+_SEEDS = 6
+
+
+class Item(msgspec.Struct, kw_only=True, eq=False):
+    """A measured movement; ``rise`` speaks for its direction; ``counted`` is its set and index, if it was."""
+
+    measured: Measured
+    seen: Seen
+    source: Trial
+    rise: float
+    start_us: int
+    end_us: int
+    size: float
+    counted: tuple[int, int] | None = None
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known before a set: ``least`` is the smallest full range in degrees of any person."""
+
+    rule: CountRule
+    segment: str
+    least: float
+
+
+class Reading(msgspec.Struct, kw_only=True, eq=False):
+    """Movements as repetitions of one exercise, in order of time.
+
+    ``rom`` is their usual range in degrees, ``None`` while none was a full one.
+    """
+
+    seed: Item
+    members: list[Item]
+    rom: float | None
+    score: float
+    share: float
+
+    def is_full(self, item: Item) -> bool:
+        """Whether it is a full repetition in this reading."""
+        return self.rom is not None and item.size >= self.share * self.rom
+
+    @property
+    def fulls(self) -> int:
+        """Number of full repetitions."""
+        return sum(self.is_full(item) for item in self.members)
+
+
+def size_of(m: Measured) -> float:
+    """The tracked angle's range; that of the first segment when another one was missing."""
+    return m.rom if m.whole else m.first_rom
+
+
+def overlap(a: Item, b: Item) -> bool:
+    """Whether two movements are the same one; neighbours without a rest may touch."""
+    return min(a.end_us, b.end_us) - max(a.start_us, b.start_us) > JOINED_US
+
+
+def ratio(a: float, b: float) -> float:
+    """The larger by the smaller."""
+    return max(a, b) / max(min(a, b), 1e-6)
+
+
+def alike(a: Item, b: Item, rule: CountRule) -> bool:
+    """Whether two movements are alike in time, size and hold: after a long pause that is asked for."""
+    m, n = a.measured, b.measured
+    return (
+        abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s
+        and ratio(m.moving_s, n.moving_s) <= rule.unlike_ratio
+        and ratio(a.size, b.size) <= rule.unlike_ratio
+    )
+
+
+def same_way(a: Item, b: Item, known: Known) -> bool:
+    """Whether two movements leave the same pose, about the same axis, with the segments taking part alike."""
+    rule, m, n = known.rule, a.measured, b.measured
+    if angle_between(m.axis, n.axis) > rule.axis_deg:
+        return False
+    if angle_between(m.homes[known.segment], n.homes[known.segment]) > rule.pose_deg:
+        return False
+    return not (m.whole and n.whole) or abs(m.first_rom / m.rom - n.first_rom / n.rom) <= rule.share_differs
+
+
+def best_reading(items: list[Item], known: Known, before: Item | None) -> Reading | None:
+    """The reading for which most speaks; ``before`` is a repetition of the set before, which may be like it."""
+    if not items:
+        return None
+    seeds = [item for k, item in enumerate(items) if len(items) - k <= _SEEDS or item.counted is not None]
+    if len(seeds) > 2 * _SEEDS:
+        seeds = seeds[-2 * _SEEDS :]
+    best: Reading | None = None
+    for seed in seeds:
+        found = reading_of(seed, items, known, before)
+        # with equals the earlier seed keeps
+        if best is None or found.score > best.score + 1e-9:
+            best = found
+    return best
+
+
+def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None) -> Reading:
+    """All movements like one of them, without overlap."""
+    rule = known.rule
+    usual = seed.size
+    if before is not None and same_way(before, seed, known) and ratio(before.size, usual) <= rule.rom_ratio:
+        usual = max(before.size, usual)
+    least = max(rule.partial_share * usual, rule.partial_least_deg)
+    like = [
+        item
+        for item in items
+        if item is seed
+        or (least <= item.size <= rule.rom_ratio * usual and same_way(seed, item, known))
+    ]
+    members, score = _most(like, usual, known)
+    sizes = sorted(item.size for item in members if item.size >= known.least)
+    if before is not None and usual != seed.size:
+        sizes = sorted([*sizes, before.size])
+    rom = sizes[len(sizes) // 2] if sizes else None
+    first = members[0]
+    if first.seen.began and first.start_us <= items[0].start_us:
+        # people rest in the start pose before the first one
+        score += rule.first_odds
+    # an accelerometer's error is the same in all of them: more of them do not make it surer
+    rises = sorted(item.rise for item in members)
+    score += 0.5 * min(max(rises[len(rises) // 2], -4.0), 4.0)
+    if any(item.counted is not None for item in members):
+        score += 0.3
+    return Reading(seed=seed, members=members, rom=rom, score=score, share=rule.full_share)
+
+
+def _worth(item: Item, usual: float, known: Known) -> float:
+    """What a movement adds to a reading of this usual range; a full repetition adds 1."""
+    rule, seen = known.rule, item.seen
+    full = item.size >= max(rule.full_share * usual, known.least * rule.full_share)
+    value = 1.0 if full else 0.4
+    # not quite back, or not quite from there
+    off = (seen.low / rule.same_deg) ** 2
+    value -= 0.1 * min(off, 5.0)
+    if not seen.exact:
+        value -= 0.2
+    return max(value, 0.05)
+
+
+def _most(like: list[Item], usual: float, known: Known) -> tuple[list[Item], float]:
+    """Movements without overlap with the largest sum of worths (weighted interval scheduling)."""
+    order = sorted(like, key=lambda item: (item.end_us, item.start_us))
+    best: list[float] = [0.0]
+    take: list[int | None] = []
+    for k, item in enumerate(order):
+        at = k
+        while at and order[at - 1].end_us - item.start_us > JOINED_US:
+            at -= 1
+        value = best[at] + _worth(item, usual, known)
+        taken = value > best[k]
+        best.append(value if taken else best[k])
+        take.append(at if taken else None)
+    members: list[Item] = []
+    k = len(order)
+    while k:
+        at_or_none = take[k - 1]
+        if at_or_none is None:
+            k -= 1
+        else:
+            members.append(order[k - 1])
+            k = at_or_none
+    return members[::-1], best[-1]
+
+
+def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list[list[Item]]:
+    """The members in pieces that hang together: nothing else between them, no pause unusual for this person.
+
+    A movement after a long pause, or after walking, is one of the set when it is just like the one before it.
+    """
+    rule, members = known.rule, reading.members
+    if not members:
+        return []
+    pauses = sorted((b.start_us - a.end_us) / 1e6 for a, b in pairwise(members))
+    usual = max(pauses[(len(pauses) - 1) // 2], 0.0) if len(pauses) > 1 else 0.0
+    most_s = 2.0 * usual + rule.pause_extra_s
+    out = [[members[0]]]
+    for a, b in pairwise(members):
+        pause = (b.start_us - a.end_us) / 1e6
+        low, high = a.end_us - JOINED_US, b.start_us + JOINED_US
+        other = any(low <= start and end <= high for start, end in noise)
+        strong = pause <= most_s and not other
+        both = reading.is_full(a) and reading.is_full(b)
+        if not strong and both and pause <= rule.most_pause_s * (2.0 if len(members) > 2 else 1.0):
+            strong = alike(a, b, rule)
+        if strong:
+            out[-1].append(b)
+        else:
+            out.append([b])
+    return out
