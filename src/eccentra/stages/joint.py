@@ -120,6 +120,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         ``still_least_deg``.
     least_stroke_s, most_stroke_s, most_hold_s
         Shortest and longest stroke, longest hold at the far end.
+    founder_hold_s
+        Longest hold of the repetitions that show what the movement is.
     least_chain_s
         Quicker movements count only between two rests.
     most_turns
@@ -159,6 +161,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     least_stroke_s: float
     most_stroke_s: float
     most_hold_s: float
+    founder_hold_s: float
     least_chain_s: float
     most_turns: int
     axis_deg: float
@@ -187,10 +190,13 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Speeds below this are never used for boundaries.
     stop_s
         A stop at least so long is a phase of its own.
+    smooth_share
+        What shakes slowly is smoothed over at most this share of a stroke's time.
     """
 
     smooth_s: float
     tremor_smooth_s: float
+    smooth_share: float
     stroke_speed_deg_s: float
     stroke_share: float
     least_noise_deg_s: float

@@ -9,6 +9,7 @@ a full one has shown what the movement is.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import msgspec
 
@@ -21,8 +22,10 @@ from eccentra.stages.joint_reading import (
     Item,
     Known,
     Reading,
+    alike,
     best_reading,
     chains,
+    is_clean,
     overlap,
     reading_of,
     same_way,
@@ -126,7 +129,7 @@ class Judge:
             return Reason.SETUP
         if min(m.away_s, m.back_s) < count.least_stroke_s:
             return Reason.TOO_FAST
-        if max(m.away_s, m.back_s) > count.most_stroke_s or m.hold_s > count.most_hold_s:
+        if max(m.away_s, m.back_s) > count.most_stroke_s or max(m.hold_s, m.linger_s) > count.most_hold_s:
             return Reason.TOO_LONG
         if m.turns > count.most_turns:
             return Reason.IRREGULAR
@@ -173,25 +176,42 @@ class Judge:
         return events
 
     def _kept(self, reading: Reading) -> list[Item]:
-        """Members that belong to a set: in pieces that are long enough, and single ones like those."""
-        rule = self._stage.count
+        """Members that belong to a set: in pieces that are enough for one, and what is between these."""
         pieces = chains(reading, self._known, self._noise)
-        out: list[Item] = []
-        for piece in pieces:
-            if self._is_enough(reading, piece):
-                out += piece
-        return out
+        enough = [k for k, piece in enumerate(pieces) if self._is_enough(reading, piece)]
+        if not enough:
+            return []
+        first, last = enough[0], enough[-1]
+        if first and self._belongs(reading, pieces[first - 1], pieces[first], pieces[first - 1]):
+            first -= 1
+        if last + 1 < len(pieces) and self._belongs(reading, pieces[last], pieces[last + 1], pieces[last + 1]):
+            last += 1
+        return [item for piece in pieces[first : last + 1] for item in piece]
+
+    def _belongs(self, reading: Reading, one: list[Item], two: list[Item], what: list[Item]) -> bool:
+        """Whether a piece at an end is of the set: a full one in it is just like those of the set."""
+        rule, other = self._stage.count, two if what is one else one
+        if (two[0].start_us - one[-1].end_us) / 1e6 > rule.most_pause_s or len(what) < 2:
+            return False
+        low, high = one[-1].end_us - JOINED_US, two[0].start_us + JOINED_US
+        if any(low <= start and end <= high for start, end in self._noise):
+            return False
+        fulls = [item for item in other if reading.is_full(item)]
+        near = fulls[0] if other is two else fulls[-1]
+        return any(reading.is_full(item) and alike(item, near, rule) for item in what)
 
     def _is_enough(self, reading: Reading, piece: list[Item]) -> bool:
+        """Whether a piece alone shows what the movement is."""
         rule = self._stage.count
-        fulls = [item for item in piece if reading.is_full(item)]
-        if len(piece) >= rule.least_reps and len(fulls) >= min(rule.least_reps, 2):
-            if len(piece) >= rule.partial_reps or len(fulls) > 2:
-                return True
-            times = [item.measured.moving_s for item in fulls]
-            holds = [item.measured.hold_s for item in fulls]
-            return max(times) <= rule.rom_ratio * min(times) and max(holds) - min(holds) <= 2.0 * rule.unlike_hold_s
-        return sum(item.seen.rested for item in piece) >= rule.partial_reps
+        clean = [item for item in piece if is_clean(item, rule)]
+        fulls = [item for item in clean if reading.is_full(item)]
+        if len(piece) < rule.least_reps:
+            return False
+        if len(fulls) < min(rule.least_reps, 2):
+            return sum(item.seen.rested for item in clean) >= rule.partial_reps
+        if len(piece) >= rule.partial_reps or len(fulls) > 2:
+            return True
+        return all(alike(a, b, rule) for a, b in pairwise(fulls))
 
     def _first(self, reading: Reading, taken: list[Item]) -> list[Item]:
         """The newest movement and those it hangs together with, when nothing else counts."""

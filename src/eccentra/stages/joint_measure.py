@@ -13,9 +13,10 @@ from eccentra.events import PhaseKind
 from eccentra.samples import NS_PER_S, Floats, Times
 from eccentra.stages.inclination import Vector
 from eccentra.stages.joint import Stage
+from eccentra.stages.joint_course import Course
 from eccentra.stages.joint_grid import Angle, Columns, Grid, even_rows, tracked_angle
 from eccentra.stages.joint_rise import rise_of
-from eccentra.stages.strokes import Ends, Stroke, find_strokes, join_strokes, refine, smooth
+from eccentra.stages.strokes import Stroke, join_strokes, smooth
 
 __all__ = ["Measured", "Span", "measure"]
 
@@ -36,7 +37,8 @@ class Measured(msgspec.Struct, kw_only=True):
 
     ``t0`` is the session time of the first row in ns; ``spans`` tile the repetition. Angles in degrees:
     ``start_off`` from the pose in which the person rested, ``end_off`` from the own start. ``second_range``
-    is the smallest range of the segments after the first one. ``back_share`` is how much of the way was left
+    is the smallest range of the segments after the first one. ``linger_s`` is how much longer it stayed near the
+    far end than a movement at its speed that turns around there. ``back_share`` is how much of the way was left
     when it ended. ``rise`` is how sure it is that the first sensor rose on the way away, in standard errors.
     """
 
@@ -55,6 +57,7 @@ class Measured(msgspec.Struct, kw_only=True):
     back_share: float
     away_s: float
     hold_s: float
+    linger_s: float
     back_s: float
     turns: int
     stops: int
@@ -93,48 +96,6 @@ class Measured(msgspec.Struct, kw_only=True):
         return (self.t0 + round(s * NS_PER_S)) // 1000
 
 
-class _Course:
-    """Smoothed angle and speed, and the strokes in them."""
-
-    def __init__(self, grid: Grid, angle: Angle, stage: Stage, since: int) -> None:
-        rule, hz = stage.phases, 1.0 / grid.step_s
-        self.grid = grid
-        self.fast = smooth(angle.spin, hz, rule.smooth_s)
-        calm = smooth(angle.spin, hz, rule.tremor_smooth_s)
-        most = int(0.8 * len(calm))
-        shake = float(np.partition(np.abs(self.fast - calm), most)[most])
-        size = np.sort(np.abs(calm)[np.abs(calm) > 2.0 * rule.stroke_speed_deg_s])
-        typical = float(size[len(size) // 2]) if len(size) else 0.0
-        # shaking that could stop or turn a stroke at its threshold asks for more smoothing
-        self.smear = rule.smooth_s if shake < 0.15 * typical else rule.tremor_smooth_s
-        self.speed = self.fast if self.smear == rule.smooth_s else calm
-        self.angle = smooth(angle.raw, hz, self.smear)
-        self.rom = float(np.max(self.angle[since:])) if since < len(calm) else 0.0
-        self.least = max(rule.stroke_share * self.rom, 1.5)
-        strokes = find_strokes(self.angle, self.speed, threshold=rule.stroke_speed_deg_s, least=self.least)
-        self.strokes = strokes
-        self.noise = self._noise(rule.least_noise_deg_s, rule.stroke_speed_deg_s, since)
-        if strokes:
-            error = 0.1 * math.sqrt(len(angle.leans))
-            how = Ends(noise=self.noise, smear_s=self.smear, error=error, most_residual=3.0 * error)
-            refine(strokes, grid.t, self.angle, self.speed, how)
-
-    def _noise(self, least: float, most: float, until: int) -> float:
-        """Sway and tremor in the quietest 0.7 s before the departure."""
-        n = round(0.7 / self.grid.step_s)
-        starts = np.arange(0, until + 1 - n, n // 4)
-        if not len(starts):
-            return least
-        rest = self.speed[starts[:, None] + np.arange(n)]
-        rest -= np.add.reduce(rest, 1)[:, None] / n
-        best = math.sqrt(float(np.add.reduce(rest * rest, 1).min()) / n)
-        return min(max(least, 3.0 * best), most)
-
-    def at(self, s: float) -> float:
-        """Angle at a time."""
-        return float(np.interp(s, self.grid.t, self.angle))
-
-
 def measure(
     t: Times,
     x: Floats,
@@ -166,7 +127,7 @@ def measure(
     angle = tracked_angle(grid, columns, stage.angles[rule_at], homes, since)
     if angle is None:
         return None
-    course = _Course(grid, angle, stage, since)
+    course = Course(grid, angle, stage, since)
     found = _ways(course, stage, since)
     if found is None:
         return None
@@ -175,7 +136,7 @@ def measure(
     return _numbers(course, angle, stage, rule_at, columns, homes, spans, (away, back), hold_s, stops, turns)
 
 
-def _ways(course: _Course, stage: Stage, since: int) -> tuple[list[Stroke], list[Stroke], int] | None:
+def _ways(course: Course, stage: Stage, since: int) -> tuple[list[Stroke], list[Stroke], int] | None:
     """Strokes of the way away and of the way back, joined at short stops, and changes of direction."""
     grid, strokes = course.grid, course.strokes
     from_s = float(grid.t[min(since, len(grid.t) - 1)]) - stage.pose.touch_memory_s
@@ -198,7 +159,7 @@ def _ways(course: _Course, stage: Stage, since: int) -> tuple[list[Stroke], list
     return join_strokes(away, stop_s=stop_s), join_strokes(back, stop_s=stop_s), turns
 
 
-def _outward(course: _Course, strokes: list[Stroke], stop_s: float) -> list[Stroke]:
+def _outward(course: Course, strokes: list[Stroke], stop_s: float) -> list[Stroke]:
     """Strokes that make the way away: what came before the last time near the start is none of it."""
     high = course.at(strokes[-1].end_s)
     out: list[Stroke] = []
@@ -213,7 +174,7 @@ def _outward(course: _Course, strokes: list[Stroke], stop_s: float) -> list[Stro
     return out[::-1]
 
 
-def _homeward(course: _Course, strokes: list[Stroke], away: list[Stroke], stage: Stage) -> list[Stroke]:
+def _homeward(course: Course, strokes: list[Stroke], away: list[Stroke], stage: Stage) -> list[Stroke]:
     """Strokes of the way back, until the start is reached."""
     low, high = course.at(away[0].start_s), course.at(away[-1].end_s)
     near = max(stage.count.arrived_share * (high - low), 2.0)
@@ -253,7 +214,7 @@ def _phases(away: list[Stroke], back: list[Stroke], stage: Stage) -> tuple[list[
 
 
 def _numbers(
-    course: _Course,
+    course: Course,
     angle: Angle,
     stage: Stage,
     rule_at: int,
@@ -301,6 +262,7 @@ def _numbers(
         back_share=(last - low) / max(high - low, 1.0),
         away_s=ways[0][-1].end_s - start,
         hold_s=hold_s,
+        linger_s=_linger(grid.t[a:b], inside),
         back_s=end - ways[1][0].start_s,
         turns=turns,
         stops=stops,
@@ -317,8 +279,21 @@ def _numbers(
     )
 
 
+def _linger(t: Floats, angle: Floats) -> float:
+    """Time in the last fifth of the way, less that of a smooth movement (0.9 of its time for the three before)."""
+    low, high = float(angle[0]), float(angle.max())
+    below, above = angle < low + 0.2 * (high - low), angle >= low + 0.8 * (high - low)
+    first, last = int(above.argmax()), len(above) - 1 - int(above[::-1].argmax())
+    out = below[:first].nonzero()[0]
+    back = below[last:].nonzero()[0]
+    leave = float(t[out[-1]]) if len(out) else float(t[0])
+    arrive = float(t[last + int(back[0])]) if len(back) else float(t[-1])
+    way = float(t[first]) - leave + arrive - float(t[last])
+    return max(float(t[last] - t[first]) - 0.9 * way, 0.0)
+
+
 def _rise(
-    course: _Course,
+    course: Course,
     stage: Stage,
     columns: Columns,
     segment: str,
@@ -339,7 +314,7 @@ def _rise(
 
 
 def _eccentric_speed(
-    course: _Course, strokes: list[Stroke]
+    course: Course, strokes: list[Stroke]
 ) -> tuple[float | None, float | None, float | None]:
     """Mean and 95th percentile of the eccentric speed, and that of the last third of the way by the mean."""
     t, pieces, way, seconds = course.grid.t, [], 0.0, 0.0

@@ -19,7 +19,7 @@ from eccentra.stages.joint import CountRule
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_trial import Seen, Trial
 
-__all__ = ["JOINED_US", "Item", "Known", "Reading", "alike", "best_reading", "chains", "overlap", "size_of"]
+__all__ = ["JOINED_US", "Item", "Known", "Reading", "alike", "best_reading", "chains", "is_clean", "overlap", "size_of"]
 
 # Two movements without a rest between them.
 JOINED_US = 400_000
@@ -95,6 +95,11 @@ def alike(a: Item, b: Item, rule: CountRule) -> bool:
     )
 
 
+def is_clean(item: Item, rule: CountRule) -> bool:
+    """Whether it goes away, stays no longer than is asked for anywhere, and comes back, without to and fro."""
+    return item.measured.turns <= 1 and item.measured.linger_s <= rule.founder_hold_s
+
+
 def same_way(a: Item, b: Item, known: Known) -> bool:
     """Whether two movements leave the same pose, about the same axis, with the segments taking part alike."""
     rule, m, n = known.rule, a.measured, b.measured
@@ -140,9 +145,13 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
         sizes = sorted([*sizes, before.size])
     rom = sizes[len(sizes) // 2] if sizes else None
     first = members[0]
-    if first.seen.began and first.start_us <= items[0].start_us:
+    odd = len(members) > 1 and not alike(first, members[1], rule)
+    if first.seen.began and not odd and first.start_us <= items[0].start_us:
         # people rest in the start pose before the first one
         score += rule.first_odds
+    score -= 0.3 * odd
+    # and between them, rather than at the far end
+    score += 0.5 * sum(item.seen.rested for item in members) / len(members)
     # an accelerometer's error is the same in all of them: more of them do not make it surer
     rises = sorted(item.rise for item in members)
     score += 0.5 * min(max(rises[len(rises) // 2], -4.0), 4.0)
@@ -199,9 +208,9 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
         return []
     pauses = sorted((b.start_us - a.end_us) / 1e6 for a, b in pairwise(members))
     usual = max(pauses[(len(pauses) - 1) // 2], 0.0) if len(pauses) > 1 else 0.0
-    most_s = 2.0 * usual + rule.pause_extra_s
+    most_s = 1.5 * usual + rule.pause_extra_s
     out = [[members[0]]]
-    for a, b in pairwise(members):
+    for k, (a, b) in enumerate(pairwise(members)):
         pause = (b.start_us - a.end_us) / 1e6
         low, high = a.end_us - JOINED_US, b.start_us + JOINED_US
         other = any(low <= start and end <= high for start, end in noise)
@@ -209,6 +218,9 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
         both = reading.is_full(a) and reading.is_full(b)
         if not strong and both and pause <= rule.most_pause_s * (2.0 if len(members) > 2 else 1.0):
             strong = alike(a, b, rule)
+        if strong and not (reading.is_full(a) and reading.is_full(b)):
+            # a partial one that stays longer at the far end is something else
+            strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s or k + 2 < len(members)
         if strong:
             out[-1].append(b)
         else:

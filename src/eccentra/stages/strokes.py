@@ -129,6 +129,8 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     near_s, whole_s
         Up to ``near_s`` of length only the neighbourhood of an end is looked at, from ``whole_s`` on only
         the whole of a soft stroke, in between both: long soft ends drown in sway, short ones do not.
+    rounds
+        How often the whole stroke is looked at: where it rests before is seen better once its begin is.
     """
 
     noise: float
@@ -137,6 +139,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     most_residual: float
     near_s: float = 2.0
     whole_s: float = 4.0
+    rounds: int = 1
 
 
 def refine(strokes: list[Stroke], t: Floats, angle: Floats, speed: Floats, how: Ends) -> None:
@@ -153,7 +156,8 @@ def refine(strokes: list[Stroke], t: Floats, angle: Floats, speed: Floats, how: 
         sign, a, b = stroke.sign, stroke.first, stroke.last
         stroke.start_s = zero_velocity(t, speed * sign, a, b, low, how)
         stroke.end_s = -zero_velocity(mirrored, backward * sign, n - b, n - a, n - high, how)
-        _refine_whole(stroke, t, angle, low, high, how)
+        for _ in range(how.rounds):
+            _refine_whole(stroke, t, angle, low, high, how)
     for one, two in pairwise(strokes):
         if one.end_s > two.start_s:
             one.end_s = two.start_s = 0.5 * (one.end_s + two.start_s)
