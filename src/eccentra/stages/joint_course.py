@@ -1,8 +1,8 @@
 """The course of the tracked angle over one movement: smoothed as it needs, and the strokes in it.
 
-Sway and tremor hide a slow stroke's ends and cut it in pieces where they stop it for a moment. How much is smoothed
-away follows from what is there: shaking beside the movement, as far as the movement is slow enough to bear it. Pieces
-between which the movement went on are one stroke.
+Sway and tremor hide a slow stroke's ends and cut it in pieces where they stop it for a moment. How much is
+smoothed away follows from what is there: shaking beside the movement, as far as the movement is slow enough
+to bear it. Pieces between which the movement went on are one stroke.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ class Course:
         if self.strokes:
             error = 0.1 * math.sqrt(len(angle.leans))
             how = Ends(
-                noise=self.noise, smear_s=self.smear, error=error, most_residual=max(3.0 * error, 0.01 * self.rom), rounds=3
+                noise=self.noise,
+                smear_s=self.smear,
+                error=error,
+                most_residual=max(3.0 * error, 0.01 * self.rom),
+                rounds=3,
             )
             refine(self.strokes, grid.t, self.angle, self.speed, how)
 
@@ -96,7 +100,7 @@ class Course:
 
 
 def _calm_enough(fast: Floats, spin: Floats, hz: float, rule: PhaseRule, rom: float) -> tuple[float, Floats]:
-    """The least smoothing (s) that shaking asks for and the movement's slowness allows, and the speed with it."""
+    """The least smoothing (s) that shaking asks for and slowness allows, and the speed with it."""
     smear, speed = rule.smooth_s, fast
     for more in (rule.tremor_smooth_s, 2.0 * rule.tremor_smooth_s, 4.0 * rule.tremor_smooth_s):
         calm = smooth(spin, hz, more)

@@ -1,9 +1,9 @@
 """What counts, when, and what is taken back.
 
-All movements of the open stretch are read together (:mod:`eccentra.stages.joint_reading`). The first full one is
-counted at once, provisionally. What the best reading leaves out afterwards is taken back: a movement that stays
-alone (sitting down, picking up a weight), or repetitions seen from their far end. Partial repetitions count once
-a full one has shown what the movement is.
+All movements of the open stretch are read together (:mod:`eccentra.stages.joint_reading`). The first full
+one is counted at once, provisionally. What the best reading leaves out afterwards is taken back: a movement
+that stays alone (sitting down, picking up a weight), or repetitions seen from their far end. Partial
+repetitions count once a full one has shown what the movement is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from itertools import pairwise
 import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
-from eccentra.samples import NS_PER_S
 from eccentra.stages.joint import Stage
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_reading import (
@@ -79,9 +78,7 @@ class Judge:
         rivals = [i for i in self._items if i not in reading.members and i.source is not self.leader]
         if not rivals:
             return True
-        other = max(
-            (reading_of(i, self._items, self._known, None).score for i in rivals[-2:]), default=0.0
-        )
+        other = max((reading_of(i, self._items, self._known, None).score for i in rivals[-2:]), default=0.0)
         return reading.score > other + _AHEAD
 
     def partial_from(self) -> float:
@@ -184,14 +181,16 @@ class Judge:
         first, last = enough[0], enough[-1]
         if first and self._belongs(reading, pieces[first - 1], pieces[first], pieces[first - 1]):
             first -= 1
-        if last + 1 < len(pieces) and self._belongs(reading, pieces[last], pieces[last + 1], pieces[last + 1]):
+        if last + 1 < len(pieces) and self._belongs(
+            reading, pieces[last], pieces[last + 1], pieces[last + 1]
+        ):
             last += 1
         return [item for piece in pieces[first : last + 1] for item in piece]
 
     def _belongs(self, reading: Reading, one: list[Item], two: list[Item], what: list[Item]) -> bool:
         """Whether a piece at an end is of the set: a full one in it is just like those of the set."""
         rule, other = self._stage.count, two if what is one else one
-        if (two[0].start_us - one[-1].end_us) / 1e6 > rule.most_pause_s or len(what) < 2:
+        if (two[0].start_us - one[-1].end_us) / 1e6 > rule.most_pause_s:
             return False
         low, high = one[-1].end_us - JOINED_US, two[0].start_us + JOINED_US
         if any(low <= start and end <= high for start, end in self._noise):
@@ -230,13 +229,11 @@ class Judge:
         own = reading_of(item, [i for i in self._items if i.counted is not None], self._known, None)
         return item not in self._kept(own)
 
-    def _is_firm(
-        self, reading: Reading, item: Item, after: Item | None, now_us: int, accepted: bool
-    ) -> bool:
+    def _is_firm(self, reading: Reading, item: Item, after: Item | None, now_us: int, accepted: bool) -> bool:
         """Whether it may be counted now.
 
-        One that did not end in the start pose needs a neighbour: walking is a chain of partial movements, each
-        turning around where the last one ended.
+        One that did not end in the start pose needs a neighbour: walking is a chain of partial movements,
+        each turning around where the last one ended.
         """
         seen = item.seen
         if seen.contested and now_us - item.end_us < _CONTEST_US:

@@ -37,9 +37,10 @@ class Measured(msgspec.Struct, kw_only=True):
 
     ``t0`` is the session time of the first row in ns; ``spans`` tile the repetition. Angles in degrees:
     ``start_off`` from the pose in which the person rested, ``end_off`` from the own start. ``second_range``
-    is the smallest range of the segments after the first one. ``linger_s`` is how much longer it stayed near the
-    far end than a movement at its speed that turns around there. ``back_share`` is how much of the way was left
-    when it ended. ``rise`` is how sure it is that the first sensor rose on the way away, in standard errors.
+    is the smallest range of the segments after the first one. ``linger_s`` is how much longer it stayed
+    near the far end than a movement at its speed that turns around there. ``back_share`` is how much of the
+    way was left when it ended. ``rise`` is how sure it is that the first sensor rose on the way away, in
+    standard errors.
     """
 
     t0: int
@@ -201,7 +202,8 @@ def _phases(away: list[Stroke], back: list[Stroke], stage: Stage) -> tuple[list[
         spans.append(Span(stage.first, stroke.start_s, stroke.end_s))
     far, turn = spans[-1].end, max(back[0].start_s, spans[-1].end)
     hold_s = 0.0
-    if turn - far >= stage.phases.stop_s:
+    rule = stage.phases
+    if turn - far >= max(rule.stop_s, rule.stop_share * (back[-1].end_s - away[0].start_s)):
         hold_s = turn - far
         spans.append(Span("isometric", far, turn))
     elif spans[-1].start < turn:
@@ -280,7 +282,7 @@ def _numbers(
 
 
 def _linger(t: Floats, angle: Floats) -> float:
-    """Time in the last fifth of the way, less that of a smooth movement (0.9 of its time for the three before)."""
+    """Time in the last fifth of the way, less that of a smooth movement: 0.9 of its three fifths before."""
     low, high = float(angle[0]), float(angle.max())
     below, above = angle < low + 0.2 * (high - low), angle >= low + 0.8 * (high - low)
     first, last = int(above.argmax()), len(above) - 1 - int(above[::-1].argmax())

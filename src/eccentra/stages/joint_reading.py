@@ -1,11 +1,11 @@
 """Which of the movements seen so far are repetitions of one exercise.
 
-A movement that leads from a pose away and back is seen from every pose in which the person has rested: a squat
-with a hold at the bottom is also a way up and down again, seen from the bottom. What is known of the exercise
-(start pose, axis, range, direction, return) holds for all repetitions of a set alike, so the movements are read
-together: those like one of them, one after the other without overlap, are a *reading*; the reading for which most
-speaks is the set. A repetition more counts most, then the sensor's rise and fall, then how closely the person came
-back to the pose.
+A movement that leads from a pose away and back is seen from every pose in which the person has rested: a
+squat with a hold at the bottom is also a way up and down again, seen from the bottom. What is known of the
+exercise (start pose, axis, range, direction, return) holds for all repetitions of a set alike, so the
+movements are read together: those like one of them, one after the other without overlap, are a *reading*;
+the reading for which most speaks is the set. A repetition more counts most, then the sensor's rise and
+fall, then how closely the person came back to the pose.
 """
 
 from __future__ import annotations
@@ -19,7 +19,18 @@ from eccentra.stages.joint import CountRule
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_trial import Seen, Trial
 
-__all__ = ["JOINED_US", "Item", "Known", "Reading", "alike", "best_reading", "chains", "is_clean", "overlap", "size_of"]
+__all__ = [
+    "JOINED_US",
+    "Item",
+    "Known",
+    "Reading",
+    "alike",
+    "best_reading",
+    "chains",
+    "is_clean",
+    "overlap",
+    "size_of",
+]
 
 # Two movements without a rest between them.
 JOINED_US = 400_000
@@ -96,7 +107,7 @@ def alike(a: Item, b: Item, rule: CountRule) -> bool:
 
 
 def is_clean(item: Item, rule: CountRule) -> bool:
-    """Whether it goes away, stays no longer than is asked for anywhere, and comes back, without to and fro."""
+    """Whether it goes away, stays no longer than is prescribed, and comes back, without to and fro."""
     return item.measured.turns <= 1 and item.measured.linger_s <= rule.founder_hold_s
 
 
@@ -111,7 +122,7 @@ def same_way(a: Item, b: Item, known: Known) -> bool:
 
 
 def best_reading(items: list[Item], known: Known, before: Item | None) -> Reading | None:
-    """The reading for which most speaks; ``before`` is a repetition of the set before, which may be like it."""
+    """The reading for which most speaks; ``before`` is a repetition of the set before."""
     if not items:
         return None
     seeds = [item for k, item in enumerate(items) if len(items) - k <= _SEEDS or item.counted is not None]
@@ -136,8 +147,7 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     like = [
         item
         for item in items
-        if item is seed
-        or (least <= item.size <= rule.rom_ratio * usual and same_way(seed, item, known))
+        if item is seed or (least <= item.size <= rule.rom_ratio * usual and same_way(seed, item, known))
     ]
     members, score = _most(like, usual, known)
     sizes = sorted(item.size for item in members if item.size >= known.least)
@@ -220,7 +230,9 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
             strong = alike(a, b, rule)
         if strong and not (reading.is_full(a) and reading.is_full(b)):
             # a partial one that stays longer at the far end is something else
-            strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s or k + 2 < len(members)
+            strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s or k + 2 < len(
+                members
+            )
         if strong:
             out[-1].append(b)
         else:

@@ -20,6 +20,8 @@ __all__ = ["Seen", "Trial"]
 
 # An axis is known well enough when the segment has turned this far.
 _AXIS_DEG = 30.0
+# So many slow moments in a row in the pose are a stay, not a swing that turns around there.
+_SLOW_TICKS = 8
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -88,6 +90,8 @@ class Trial:
         self.unsure = False
         self.rested_away = False
         self.began = True
+        self._slow = 0
+        self._slow_at = -(1 << 62)
 
     def settle(self, home: Vector, others: tuple[Vector | None, ...]) -> None:
         """Rested here again: the pose follows."""
@@ -140,6 +144,9 @@ class Trial:
             if axis is not None and dot(axis, self.axis) > 0.0:
                 self.axis = axis
                 phi = lean(self.home, axis, u)
+        self._slow = self._slow + 1 if speed < self._pose.touch_deg_s and self.is_near(u) else 0
+        if self._slow >= _SLOW_TICKS:
+            self._slow_at = t
         self.phi, self._last = phi, t
         if phi > 0.9 * self.peak:
             self._left = t
@@ -245,7 +252,9 @@ class Trial:
             False,
             self._is_near_home(),
         )
-        axis, phi, low_at, eligible = self.axis, self.phi, self.low_at, self.eligible
+        axis, phi, low_at = self.axis, self.phi, self.low_at
+        # swaying in the pose for a moment is being in it, also for one who did not leave from it
+        eligible = self.eligible or self._slow_at > t - self._memory
         self._clear()
         self.away, self.axis, self.eligible, self.since = True, axis, eligible, low_at
         self.phi = self.peak = self.low = phi
