@@ -11,6 +11,7 @@ from eccentra.events import Event, RepAmended, RepCompleted, Repetition
 from eccentra.exercises import Exercise, load_exercise
 from eccentra.pipeline import Pipeline
 from eccentra.samples import Block, StreamInfo
+from eccentra.stages.live import Beat
 from eccentra.simulate import (
     KITS,
     Hold,
@@ -37,6 +38,7 @@ class Rows:
 class _Catcher:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.beats: list[Beat] = []
 
     def push(self, block: Block) -> Sequence[Event]:
         self.blocks.append(block)
