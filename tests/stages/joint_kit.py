@@ -11,7 +11,6 @@ from eccentra.events import Event, RepAmended, RepCompleted, Repetition
 from eccentra.exercises import Exercise, load_exercise
 from eccentra.pipeline import Pipeline
 from eccentra.samples import Block, StreamInfo
-from eccentra.stages.live import Beat
 from eccentra.simulate import (
     KITS,
     Hold,
@@ -26,6 +25,7 @@ from eccentra.simulate import (
     simulate,
 )
 from eccentra.simulate.faults import Fault
+from eccentra.stages.live import Beat
 
 
 class Rows:
