@@ -47,6 +47,8 @@ class Reason(StrEnum):
     NO_LOAD = "no_load"
     SINGLE_CYCLE = "single_cycle"
     UNDONE = "undone"
+    FASTER_THAN_TARGET = "faster_than_target"
+    HIP_BENT = "hip_bent"
 
 
 class FaultId(StrEnum):
@@ -72,6 +74,11 @@ class FaultId(StrEnum):
     HIP_HIKE = "hip_hike"
     DIPPED = "dipped"
     SHAKY = "shaky"
+    HIP_BENT = "hip_bent"
+    EARLY_BREAK = "early_break"
+    FOOT_SLIP = "foot_slip"
+    LUMBAR_EXTENSION = "lumbar_extension"
+    ASYMMETRY = "asymmetry"
 
 
 class CueId(StrEnum):
@@ -151,6 +158,8 @@ class Flag(StrEnum):
     STRAP_SLIPPED = "strap_slipped"
     TARE_UNDER_LOAD = "tare_under_load"
     WRONG_SIDE = "wrong_side"
+    SHANK_SLOPE_ASSUMED = "shank_slope_assumed"
+    RETURN_ASSUMED = "return_assumed"
 
 
 class StationReason(StrEnum):

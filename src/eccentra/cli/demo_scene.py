@@ -68,25 +68,28 @@ def scene(exercise: str, kit: str | None, seed: int) -> Scenario:
     return EXERCISES[exercise](kit, Random(seed))
 
 
-def _nordic(kit: str | None, draw: Random) -> Scenario:
+def _nordic(kit: str | None, draw: Random, assist_share: float = 0.0, incline_deg: float = 0.0) -> Scenario:
     timeline: list[Move] = [Hold(seconds=1.0)]
     for number in range(_SETS):
         timeline += [KneelDown(seconds=2.5), Hold(seconds=1.0), StrapWork(seconds=3.0), Hold(seconds=2.0)]
-        timeline.append(NordicSet(reps=tuple(_nordic_rep(draw, number, i) for i in range(_REPS))))
+        reps = tuple(_nordic_rep(draw, number, i, 88.0 - incline_deg) for i in range(_REPS))
+        timeline.append(NordicSet(reps=reps))
         timeline += [GetUp(seconds=2.5), Hold(seconds=_REST_S)]
     # A side difference that can be seen: left 46 %, right 54 % of the force.
-    athlete = Athlete(left_share=0.46)
+    athlete = Athlete(left_share=0.46, assist_share=assist_share, incline_deg=incline_deg)
     return Scenario(name="demo", athlete=athlete, timeline=tuple(timeline), kit=kit or "thigh+shank+force")
 
 
-def _nordic_rep(draw: Random, set_number: int, number: int) -> NordicRep:
+def _nordic_rep(draw: Random, set_number: int, number: int, end_deg: float) -> NordicRep:
     # The second set shows fatigue: control is lost, and the last repetition stops half-way.
     tired = set_number == 1
     last = tired and number == _REPS - 1
     return NordicRep(
         descent_s=draw.uniform(2.8, 4.5) * (0.6 if last else 1.0),
+        end_lean_deg=end_deg,
         partial=0.5 if last else None,
         break_lean_deg=draw.uniform(30, 40) if tired and not last else None,
+        catch_lean_deg=min(70.0, end_deg - 8.0),
         back="active" if last else "hands",
         turn_s=0.1 if last else draw.uniform(0.3, 1.0),
         return_s=draw.uniform(1.0, 1.6),
@@ -179,6 +182,8 @@ def _joint_rep(exercise: str, draw: Random, set_number: int, number: int) -> Joi
 
 EXERCISES: dict[str, Callable[[str | None, Random], Scenario]] = {
     "nordic-curl": _nordic,
+    "nordic-curl-assisted": partial(_nordic, assist_share=0.15),
+    "nordic-curl-inclined": partial(_nordic, incline_deg=25.0),
     "generic": _generic,
     "bridge-hold": _bridge,
     "long-lever-bridge-hold": _long_lever,

@@ -3,9 +3,14 @@
 The body above the knees is one rigid link over the knee axis. Segment data: Winter, Biomechanics and Motor
 Control of Human Movement (2009): mass above the knees 0.878 of body mass, its centre 0.36 of the height
 above the knee axis. Approximation: hip flexion does not change the lever arm of gravity.
+
+Assistance is a rope from above to the chest: a pulley pulls with the same force everywhere, a band the more
+the further the body has gone down.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -32,6 +37,8 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Shank slope against the floor when kneeling, knee end up (0 is the flat Nordic curl).
     sway_deg
         Size (SD) of the postural sway in holds.
+    assist_share, assist
+        Assistance as a share of body weight (of a band: with the body level), and what gives it.
     """
 
     mass_kg: float = 75.0
@@ -40,6 +47,8 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     left_share: float = 0.5
     incline_deg: float = 0.0
     sway_deg: float = 0.3
+    assist_share: float = 0.0
+    assist: Literal["pulley", "band"] = "pulley"
 
     def __post_init__(self) -> None:
         ranges = {
@@ -49,6 +58,7 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "left_share": (0.0, 1.0),
             "incline_deg": (-20.0, 60.0),
             "sway_deg": (0.0, 5.0),
+            "assist_share": (0.0, 0.5),
         }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
@@ -78,9 +88,15 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return mass * (reach**2 + (0.715 * self.height_m) ** 2 / 12.0)
 
     def moment(self, lean: Floats) -> Floats:
-        """Gravity moment about the knees, both legs together, in N·m, at thigh lean ``lean`` in rad."""
+        """Moment about the knees that the legs hold, both together, in N·m, at thigh lean ``lean`` in rad."""
         mass, reach = self._link
-        return np.asarray(mass * GRAVITY * reach * np.sin(lean))
+        weight = mass * GRAVITY * reach
+        if self.assist_share == 0.0:
+            return np.asarray(weight * np.sin(lean))
+        # the chest: 0.47 of the height above the knees
+        rope = self.assist_share * self.mass_kg * GRAVITY * 0.47 * self.height_m
+        pull = rope if self.assist == "pulley" else rope * np.clip(np.sin(lean), 0.0, 1.0)
+        return np.asarray((weight - pull) * np.sin(lean))
 
     def torque(self, lean: Floats, dt: float) -> Floats:
         """Knee torque of both legs in N·m that makes the lean follow ``lean`` (rad, every ``dt`` s).
@@ -113,15 +129,14 @@ class Athlete(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         rate
             Rate at the end in rad/s.
         """
-        mass, reach = self._link
-        gain, inertia = mass * GRAVITY * reach, self.inertia
+        inertia = self.inertia
         leans: list[float] = []
         torques: list[float] = []
         t = 0.0
         while lean < until and t < 5.0:
             t += dt
             tau = torque * (residual + (1.0 - residual) * float(np.exp(-t / decay_s)))
-            rate = max(rate + dt * (gain * float(np.sin(lean)) - tau) / inertia, 0.05)
+            rate = max(rate + dt * (float(self.moment(np.asarray(lean))) - tau) / inertia, 0.05)
             lean += dt * rate
             leans.append(lean)
             torques.append(tau)

@@ -139,6 +139,17 @@ JOINT_EXERCISES: dict[str, JointExercise] = {
         first_s=(1.5, 3.5),
         second_s=(2.0, 4.0),
     ),
+    "razor-curl": JointExercise(
+        channel="thigh",
+        start=Pose(thigh=-6.0, shank=90.0, trunk=84.0),
+        far=Pose(thigh=72.0, shank=90.0, trunk=76.0),
+        way=(Pose(thigh=-55.0, shank=60.0, trunk=30.0), Pose(shank=90.0)),
+        first="eccentric",
+        second="concentric",
+        kits=("thigh", "thigh+shank", "thigh+shank+pelvis"),
+        first_s=(2.0, 4.0),
+        second_s=(1.5, 4.0),
+    ),
     "side-lying-abduction": JointExercise(
         channel="abduct",
         start=Pose(roll=90.0),

@@ -122,7 +122,7 @@ class NordicRep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raw.small = self.partial < PARTIAL_MIN_SHARE or way < PARTIAL_MIN_DEG
             raw.partial = not raw.small
         pen.reps.append(raw)
-        if abs(pen.now["thigh"]) > rad(12.0):  # sat back on the heels: come up again during the pause
+        if abs(pen.now["thigh"] - home) > rad(12.0):  # sat back on the heels: come up again during the pause
             pen.hold(0.6)
             pen.glide(0.9, thigh=home, trunk=home)
         pen.hold(self.pause_s)
@@ -283,12 +283,23 @@ def _down_phases(
 class NordicSet(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do", tag="nordic_set"
 ):
-    """Repetitions one after the other, from the tall kneel."""
+    """Repetitions one after the other, from the tall kneel.
+
+    ``start_lean_deg`` is the thigh's lean in the start pose: on a slope some begin leaning back, with the
+    knees at a right angle.
+    """
 
     reps: tuple[NordicRep, ...]
+    start_lean_deg: float = 0.0
 
     def play(self, pen: Pen) -> None:
         """Write it."""
         pen.sets += 1
+        if self.start_lean_deg != 0.0:
+            start = float(rad(self.start_lean_deg))
+            pen.glide(1.5, thigh=start, trunk=start)
+            pen.hold(1.5)
         for rep in self.reps:
             rep.play(pen, pen.sets)
+        if self.start_lean_deg != 0.0:
+            pen.glide(1.5, thigh=0.0, trunk=0.0)

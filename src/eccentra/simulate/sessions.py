@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
+import msgspec
 import numpy as np
 
 from eccentra.simulate.athlete import Athlete
@@ -16,6 +18,7 @@ from eccentra.simulate.strokes import Shape
 
 __all__ = ["nordic_session"]
 
+Variant = Literal["flat", "assisted", "inclined"]
 _ROUTES: tuple[Route, ...] = ("front", "back", "squat", "hands")
 
 
@@ -27,6 +30,7 @@ def nordic_session(
     reps: int | None = None,
     rest_s: tuple[float, float] = (30.0, 75.0),
     faults: Sequence[Fault] = (),
+    variant: Variant = "flat",
 ) -> Scenario:
     """A session of Nordic curls with everything around them.
 
@@ -42,6 +46,9 @@ def nordic_session(
         Range of the rest between sets.
     faults
         Handed on.
+    variant
+        ``assisted``: a rope carries 5 to 20 % of the body's weight, control is lost later, the way back is
+        often active. ``inclined``: the shank slopes by 20 to 40 degrees, often with an active way back.
     """
     draw = Draw(np.random.default_rng([seed, 7]))
     athlete = Athlete(
@@ -51,9 +58,17 @@ def nordic_session(
         left_share=draw.between(0.42, 0.58),
         sway_deg=draw.between(0.1, 0.4),
     )
+    if variant != "flat":
+        athlete = _variant(athlete, variant, Draw(np.random.default_rng([seed, 9])))
     # Two of three athletes break, most of them near a lean of 34 degrees (Soga 2021, Sconce 2021).
     break_lean = None if draw.often(0.35) else float(np.clip(34 + 8 * draw.rng.standard_normal(), 18, 62))
     style = _style(draw)
+    if variant != "flat":
+        _adapt(style, athlete, variant, Draw(np.random.default_rng([seed, 10])))
+        if break_lean is not None:
+            # who is helped holds on for longer; straight knees end the way, and a fall takes its time
+            later = 60.0 * athlete.assist_share
+            break_lean = float(np.clip(break_lean + later, 16.0, style.end_lean_deg - 22.0))
     timeline: list[Move] = [Hold(seconds=draw.between(2, 6))]
     if draw.often(0.8):
         timeline.append(_walk(draw, 5, 15))
@@ -62,7 +77,10 @@ def nordic_session(
     for k in range(count):
         timeline += _into_position(draw)
         timeline.append(
-            NordicSet(reps=tuple(_rep(draw, style, break_lean, i) for i in range(reps or draw.whole(3, 8))))
+            NordicSet(
+                reps=tuple(_rep(draw, style, break_lean, i) for i in range(reps or draw.whole(3, 8))),
+                start_lean_deg=style.start_lean_deg,
+            )
         )
         last = k == count - 1
         timeline += _rest(draw, draw.between(*((5.0, 25.0) if last else rest_s)))
@@ -139,6 +157,33 @@ class _Style:
     two_stage: bool
     active: bool
     hip_deg: float
+    most_lean_deg: float = 91.0
+    start_lean_deg: float = 0.0
+
+
+def _variant(athlete: Athlete, variant: Variant, draw: Draw) -> Athlete:
+    if variant == "assisted":
+        return msgspec.structs.replace(
+            athlete,
+            assist_share=draw.between(0.05, 0.2),
+            assist="band" if draw.often(0.5) else "pulley",
+        )
+    return msgspec.structs.replace(athlete, incline_deg=draw.between(20.0, 40.0))
+
+
+def _adapt(style: _Style, athlete: Athlete, variant: Variant, draw: Draw) -> None:
+    """Who is helped comes back actively more often; on a slope straight knees end the way.
+
+    Half of those on a slope begin leaning back, with the knees at a right angle.
+    """
+    style.active = draw.often(0.5)
+    style.descent_s = max(style.descent_s, draw.between(3.0, 4.0))  # less load leaves more control
+    if variant == "assisted":
+        return
+    straight = 90.0 - athlete.incline_deg
+    style.end_lean_deg = straight - draw.between(2.0, 8.0)
+    style.most_lean_deg = straight
+    style.start_lean_deg = -athlete.incline_deg if draw.often(0.5) else 0.0
 
 
 def _style(draw: Draw) -> _Style:
@@ -172,26 +217,51 @@ def _rep(draw: Draw, style: _Style, break_lean: float | None, number: int) -> No
     return NordicRep(
         shape=style.shape,
         descent_s=descent if partial is None else max(1.0, descent * partial * 1.2),
-        end_lean_deg=float(np.clip(style.end_lean_deg + draw.between(-3, 3), 78, 91)),
+        end_lean_deg=_end(style, draw),
         partial=partial,
         stops=stops,
         break_lean_deg=lean,
         residual=draw.between(0.2, 0.75),
         decay_s=draw.between(0.1, 0.35),
-        catch_lean_deg=draw.between(58, 76),
+        catch_lean_deg=_catch(style, draw, lean),
         back="active" if active and not breaks else "hands",
         turn_s=draw.between(0.05, 0.3) if active and not breaks else _lying(draw),
         return_s=style.return_s * draw.between(0.85, 1.15) * (1.3 if active else 1.0),
         return_shape="min_jerk" if draw.often(0.7) else "ramped",
         push_lean_deg=draw.between(35, 60) if style.two_stage else None,
         push_pause_s=draw.between(0.05, 0.3),
-        end_rest_lean_deg=draw.between(-3, 4) if draw.often(0.9) else draw.between(-45, -20),
+        end_rest_lean_deg=_rest_lean(style, draw),
         pause_s=draw.between(0.3, 4.0),
         hip_flexion_deg=style.hip_deg * draw.between(0.6, 1.4),
         shank_shift_deg=draw.between(-2, 3),
         tremor_deg=draw.between(0, 0.12),
         tremor_hz=draw.between(6, 10),
         pretension_n=draw.between(5, 45),
+    )
+
+
+def _catch(style: _Style, draw: Draw, lean: float | None) -> float:
+    """Where the hands catch a fall; on a slope straight knees stop it before."""
+    catch = draw.between(58, 76)
+    if style.most_lean_deg > 90.0:
+        return catch
+    return min(catch, max(style.most_lean_deg - 9.0, (lean or 0.0) + 8.0))
+
+
+def _rest_lean(style: _Style, draw: Draw) -> float:
+    """Where the way back ends; some sit back on their heels."""
+    if draw.often(0.9):
+        return style.start_lean_deg + draw.between(-3, 4)
+    back = draw.between(-45, -20)
+    return back if style.start_lean_deg == 0.0 else style.start_lean_deg
+
+
+def _end(style: _Style, draw: Draw) -> float:
+    """Where the descent ends."""
+    return float(
+        np.clip(
+            style.end_lean_deg + draw.between(-3, 3), min(78, style.most_lean_deg - 10), style.most_lean_deg
+        )
     )
 
 

@@ -153,6 +153,7 @@ def _roms(course: Course, rows: slice) -> dict[str, float]:
     thigh, shank, trunk = (course[name][rows] for name in ("thigh", "shank", "trunk"))
     angles = {
         "thigh_inclination": thigh,
+        "thigh_lean": thigh,
         "shank_inclination": shank,
         "trunk_inclination": trunk,
         "pelvis_inclination": trunk,

@@ -105,7 +105,9 @@ def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: fl
     for start, end in spans:
         a, b = int(np.searchsorted(t, start)), int(np.searchsorted(t, end, side="right"))
         if b > a:
-            peaks.append(float(smoothed[a:b].max()))
+            # between two samples force may rise a lot: where somebody turns around at once
+            edges = [v for v in np.interp((start, end), t, smoothed).tolist() if v == v]
+            peaks.append(max(float(smoothed[a:b].max()), *edges))
             values += net[a:b].tolist()
     if not values or any(v != v for v in values):
         return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from eccentra.samples import Floats
 
-__all__ = ["first_above", "sparc", "tempo_adherence", "variation"]
+__all__ = ["dips", "first_above", "sparc", "tempo_adherence", "variation"]
 
 
 def tempo_adherence(seconds: float, wanted_s: float) -> float:
@@ -39,6 +39,24 @@ def first_above(speed: Floats, limit: float) -> int | None:
     above = speed > limit
     k = int(above.argmax()) if len(speed) else 0
     return k if len(speed) and above[k] else None
+
+
+def dips(speed: Floats, share: float) -> int:
+    """How often a movement all but stopped on its way: below ``share`` of its mean speed and on again.
+
+    It is on again above half the mean speed, so that trembling about the limit is one stop.
+    """
+    if not len(speed):
+        return 0
+    mean = float(np.add.reduce(speed)) / len(speed)
+    moving, stopped, found = False, False, 0
+    for v in speed.tolist():
+        if v > 0.5 * mean:
+            found += moving and stopped
+            moving, stopped = True, False
+        elif v < share * mean:
+            stopped = True
+    return found
 
 
 def sparc(speed: Floats, rate_hz: float, *, cutoff_hz: float, least: float) -> float | None:

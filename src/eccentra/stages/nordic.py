@@ -12,20 +12,25 @@ parameters (the ``[stage]`` table of the exercise) and picks the run:
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from eccentra.catalogue import Person, Tempo
+from eccentra.events import FaultId, Reason
 from eccentra.samples import StreamInfo
 from eccentra.stages import EventRun
 from eccentra.stages.nordic_break import BreakRule
 from eccentra.stages.nordic_burst import BurstRule
 from eccentra.stages.nordic_course import MeasureRule
 from eccentra.stages.nordic_rise import RiseRule
+from eccentra.stages.nordic_specs import METRICS
 from eccentra.stages.nordic_whole import WholeRule
 from eccentra.stages.quality_score import QualityPart
+from eccentra.stages.rules import Rule, check_rules
 from eccentra.stages.strap_numbers import StrapRule
 
-__all__ = ["CountRule", "DirectionRule", "ForceRule", "MetricRule", "PoseRule", "Stage", "ValidRule"]
+__all__ = ["CountRule", "DirectionRule", "ForceRule", "MetricRule", "PoseRule", "SlopeRule", "Stage"]
 
 
 class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +44,8 @@ class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Within this of the start pose one is in it.
     touch_deg_s
         A movement can only start from a moment in the start pose slower than this.
+    rest_deg_s, settle_s
+        The way back is over when slower than this, or so long after it came near.
     touch_memory_s
         The departure must follow such a moment within this time (slow, soft starts take long).
     new_pose_s
@@ -47,16 +54,26 @@ class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         A pose held within this of the start pose, without a repetition going on, is the start pose, shifted.
     most_deg
         No movement of the exercise goes this far from the start pose.
+    lean_back_deg
+        The start pose may lean back so far from the thigh upright: on a slope, with the knees at a right
+        angle. Then a pose is not taken for sitting on the heels before that.
+    stand_deg, stand_thigh_deg
+        From standing to kneeling the shank turns by so much, the thigh by at most so much.
     """
 
     quiet_s: float
     quiet_deg: float
     near_deg: float
     touch_deg_s: float
+    rest_deg_s: float
+    settle_s: float
     touch_memory_s: float
     new_pose_s: float
     shift_deg: float
     most_deg: float
+    lean_back_deg: float
+    stand_deg: tuple[float, float]
+    stand_thigh_deg: float
 
 
 class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,25 +117,25 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     shank_reject_deg: float
 
 
-class ValidRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What makes a counted repetition valid.
+class SlopeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How steep the shank lies, knee end up.
 
     Attributes
     ----------
-    start_within_deg
-        The descent starts within this of the upright pose.
-    least_rom_deg
-        Smallest range.
-    least_eccentric_s
-        Shortest descent.
-    shank_moved_deg
-        The shank's slope may change by this much (foot slip, knee shift).
+    usual_deg
+        Taken when it is not measured, and flagged unless the floor is flat.
+    range_deg
+        A measured slope outside of this is not believed.
+    error_deg
+        Standard error of a measured one: nobody stands with the shank quite upright.
+    upright_deg
+        A start pose further than this from the thigh's pose when standing is none with the thigh upright.
     """
 
-    start_within_deg: float
-    least_rom_deg: float
-    least_eccentric_s: float
-    shank_moved_deg: float
+    usual_deg: float
+    range_deg: tuple[float, float]
+    error_deg: float
+    upright_deg: float
 
 
 class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -272,8 +289,16 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         A set ends so long after its last repetition.
     asymmetry_least_reps
         Valid repetitions with both sides that a side difference needs.
-    start_knee_flexion_deg
-        Knee flexion in the tall kneel on a flat floor.
+    back_by
+        Who brings the body up again: usually the ``hands``, always the ``legs``, or ``either``. Then nobody
+        but straps can tell, and without them it is assumed from where the descent ended, with a flag.
+    falls
+        Whether losing control has the course that :class:`~eccentra.stages.nordic_break.BreakRule` knows.
+    slope
+        How steep the shank lies; without this table the floor is flat.
+    validity, faults
+        Rules that make a repetition invalid, and that name its faults, on the numbers of
+        :mod:`eccentra.stages.nordic_specs`.
     metrics
         Further numbers; without this table there are none.
     tempo_s, person
@@ -282,10 +307,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     set_gap_s: float
     asymmetry_least_reps: int
-    start_knee_flexion_deg: float
+    back_by: Literal["hands", "legs", "either"] = "hands"
+    falls: bool = True
+    slope: SlopeRule | None = None
     pose: PoseRule
     count: CountRule
-    valid: ValidRule
+    validity: tuple[Rule, ...] = ()
+    faults: tuple[Rule, ...] = ()
     direction: DirectionRule
     phases: MeasureRule
     fall: BreakRule
@@ -296,6 +324,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     metrics: MetricRule | None = None
     tempo_s: Tempo = Tempo()
     person: Person = Person()
+
+    def __post_init__(self) -> None:
+        check_rules(self.validity, Reason, METRICS)
+        check_rules(self.faults, FaultId, METRICS)
 
     def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
         """Begin a run on aligned rows: by motion when a thigh sensor is worn, else by force."""

@@ -41,6 +41,8 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Lean that must follow the break.
     least_control_s, least_lean_deg
         Control before the break: without it, it is a fall from the start and has no break-point.
+    free_ratio, free_deg_s
+        Faster than the own controlled speed by this ratio, and than this: the fault of falling freely.
     """
 
     free_fall_rad_s2: float
@@ -52,6 +54,8 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     more_lean_deg: float
     least_control_s: float
     least_lean_deg: float
+    free_ratio: float
+    free_deg_s: float
 
 
 def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s: float) -> float | None:

@@ -205,7 +205,8 @@ class Judge:
         slow = _clip((m.eccentric_s - rule.slow_from_s) / rule.slow_span_s, -0.3, 1.0)
         far = _clip((m.rom - rule.far_from_deg) / rule.far_span_deg, -0.4, 0.6)
         value = slow + far
-        if m.back_start is not None and m.back_end is not None and m.back_end > m.back_start:
+        own = self._stage.back_by == "legs"  # then the way back takes as long
+        if not own and m.back_start is not None and m.back_end is not None and m.back_end > m.back_start:
             value += _clip(math.log2(m.eccentric_s / (m.back_end - m.back_start)), -0.7, 0.7)
         if m.break_s is not None:
             value += 0.5  # nobody falls onto the own heels out of a slow movement
@@ -246,6 +247,7 @@ class Judge:
             sides=self._sides,
             zeros=self.zeros,
             unsure=item.unsure,
+            earlier=tuple(self.book.reps),
         )
         rep = write_repetition(
             m,

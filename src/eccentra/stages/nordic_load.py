@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from eccentra.samples import Floats, Side
+from eccentra.stages.force import PEAK_SIGMA_S
 from eccentra.stages.nordic_grid import Columns, Grid
 from eccentra.stages.strokes import smooth
 
 __all__ = ["Load"]
+
+# A step of force takes so long, is at least this share of the force before it, and makes this share of the
+# rise in three times its length; of an even rise it would be a third.
+_STEP_S = 0.04
+_STEP_SHARE = 0.05
+_STEP_SHARP = 0.75
 
 
 class Load:
@@ -53,6 +60,32 @@ class Load:
             return None
         usual = float(np.sort(down)[len(down) // 2])
         return usual > 0.0 and float(np.sort(up)[len(up) // 2]) > share * usual
+
+    def step_up(self, near: float) -> float | None:
+        """Time at which the force steps up, close to a time in s; ``None`` when it does not.
+
+        Turning around at once takes a step of force at zero velocity (``F L = M - I a``), which is seen more
+        sharply than the smoothed course of the angle.
+        """
+        a, b = self._rows(near - 3.5 * _STEP_S, near + 3.5 * _STEP_S)
+        net = self._net(a, b)
+        if net is None or len(net) < 10:
+            return None
+        dt = float(self._t[1])
+        calm = smooth(net, 1.0 / dt, PEAK_SIGMA_S)
+        half, wide = round(0.5 * _STEP_S / dt), round(1.5 * _STEP_S / dt)
+        if len(calm) <= 2 * wide + 2:
+            return None
+        rise = calm[2 * half :] - calm[: -2 * half]
+        k = wide - half + int(rise[wide - half : len(rise) - wide + half].argmax())
+        first, last = k + half - wide, k + half + wide
+        if rise[k] < _STEP_SHARE * calm[k]:
+            return None
+        if rise[k] < _STEP_SHARP * float(calm[last] - calm[first]):
+            return None
+        low, top, high = float(rise[k - 1]), float(rise[k]), float(rise[k + 1])
+        curve = low - 2.0 * top + high
+        return float(self._t[a + k + half]) + (0.5 * dt * (low - high) / curve if curve < 0.0 else 0.0)
 
     def held(self, down_end: float, back_start: float, least_n: float) -> bool | None:
         """Whether they carried between descent and way back; ``None`` when not known."""

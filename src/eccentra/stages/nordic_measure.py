@@ -14,24 +14,45 @@ import numpy as np
 from eccentra.events import Force
 from eccentra.samples import NS_PER_S, Floats, Side, Times
 from eccentra.stages.force import summary
-from eccentra.stages.inclination import Vector, axis_of, lean_of, rate_about
+from eccentra.stages.inclination import Vector, axis_of, lean, lean_of, rate_about
+from eccentra.stages.nordic import SlopeRule
 from eccentra.stages.nordic_break import BreakRule, find_break
 from eccentra.stages.nordic_course import Course, MeasureRule, Span
 from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
 from eccentra.stages.nordic_load import Load
+from eccentra.stages.nordic_posture import Kneeling, Posture, Shank, posture_of, shank_of
 from eccentra.stages.strokes import Stroke, smooth
 
 __all__ = ["MeasureRule", "Measured", "Seen", "Span", "measure"]
 
 
 class Seen(msgspec.Struct):
-    """Rows behind the numbers: course, all straps, each as it came, its level without load, shank's lean."""
+    """Rows behind the numbers.
+
+    ``forces`` are the straps as they came, ``zeros`` their levels without load; ``until`` is the row after
+    the end of the descent.
+    """
 
     course: Course
     load: Load
     forces: dict[Side, Floats]
     zeros: dict[Side, float]
-    shank: Floats | None
+    shank: Shank | None
+    posture: Posture
+    until: int
+
+
+class Kneel(msgspec.Struct, frozen=True):
+    """The start pose in the room: shank's slope, thigh's lean, and whether the slope was measured (deg)."""
+
+    slope: float
+    lean: float
+    measured: bool
+
+    @property
+    def knee(self) -> float:
+        """Knee flexion in the start pose."""
+        return 90.0 - self.slope - self.lean
 
 
 class Measured(msgspec.Struct, kw_only=True):
@@ -40,13 +61,14 @@ class Measured(msgspec.Struct, kw_only=True):
     ``t0`` is the session time of the first row in ns. ``spans`` tile the repetition, except lying on the
     floor. Leans are from the start pose. ``gap_start``, ``gap_end``, ``gap_inside`` say whether rows were
     missing at the begin of the descent, at its end, or elsewhere between first and last phase;
-    ``back_unknown`` that straps are worn but did not tell who brought the body up again. ``seen`` may
-    be dropped when nobody will ask for further numbers.
+    ``back_unknown`` that no strap told who brought the body up again: hands if it was ``on_floor``.
+    ``seen`` may be dropped when nobody will ask for further numbers.
     """
 
     t0: int
     axis: Vector
     spans: list[Span]
+    kneel: Kneel
     start: float
     down_end: float
     back_start: float | None
@@ -59,18 +81,16 @@ class Measured(msgspec.Struct, kw_only=True):
     controlled_s: float
     eccentric_s: float
     break_s: float | None
-    break_lean: float | None
-    break_knee: float | None
     shank_change: float | None
     shank_home: Vector | None
     forces: dict[Side, Force | None]
-    peak_angle: float | None
     peak_row: int | None
     loaded_n: float | None
     gap_start: bool
     gap_end: bool
     gap_inside: bool
     interpolated: bool
+    on_floor: bool
     back_unknown: bool
     noise: float
     seen: Seen | None
@@ -79,6 +99,25 @@ class Measured(msgspec.Struct, kw_only=True):
     def end(self) -> float:
         """End of the last phase."""
         return self.spans[-1].end
+
+    def lean_at(self, s: float) -> float:
+        """Lean of the thigh from the vertical at a time, deg; only while the rows are there."""
+        assert self.seen is not None
+        return self.seen.course.at(s) + self.kneel.lean
+
+    def knee_at(self, s: float) -> float:
+        """Knee flexion at a time, deg; the shank is taken to lie still where it is not tracked."""
+        assert self.seen is not None
+        course, shank = self.seen.course, self.seen.shank
+        turned = (
+            0.0 if shank is None or shank.knee is None else float(np.interp(s, course.grid.t, shank.knee))
+        )
+        return self.kneel.knee - course.at(s) + turned
+
+    @property
+    def tracks_knee(self) -> bool:
+        """Whether the knee's angle comes from two sensors."""
+        return self.knee_rom is not None
 
     def us(self, s: float) -> int:
         """Session time in µs of a time in s."""
@@ -96,7 +135,11 @@ def measure(
     rule: MeasureRule,
     breaks: BreakRule,
     zeros: dict[Side, float],
-    shank_axis: Vector | None,
+    kneeling: Kneeling | None,
+    slope: SlopeRule | None = None,
+    first: Vector | None = None,
+    by_legs: bool = False,
+    falls: bool = True,
 ) -> Measured | None:
     """Take apart the excursion in these rows; ``None`` when there is no stroke away from ``home``.
 
@@ -110,8 +153,14 @@ def measure(
         Last moment known to be in the start pose: the descent starts after about then.
     zeros
         Force of each side without load.
-    shank_axis
-        Axis of the shank's forward lean in its sensor's frame, when known.
+    kneeling
+        What standing before told about the shank.
+    slope
+        How steep it may lie; ``None`` on a flat floor.
+    first
+        "Up" in the thigh sensor's frame in the first pose of all.
+    by_legs, falls
+        Whether the legs always bring the body up again; whether to look for a break.
     """
     if len(t) < 50:
         return None
@@ -130,7 +179,23 @@ def measure(
     if found is None:
         return None
     spans, down, back = found
-    return _numbers(work, spans, down, back, axis, home, columns, breaks, zeros, shank_axis)
+    kneel = _kneel(home, axis, kneeling, slope, first)
+    return _numbers(work, spans, down, back, axis, kneel, columns, breaks, zeros, kneeling, by_legs, falls)
+
+
+def _kneel(
+    home: Vector, axis: Vector, kneeling: Kneeling | None, rule: SlopeRule | None, first: Vector | None
+) -> Kneel:
+    """The start pose in the room: upright on a flat floor, else as measured against standing, or as usual."""
+    if rule is None:
+        return Kneel(0.0, 0.0, True)
+    low, high = rule.range_deg
+    if kneeling is not None and kneeling.slope_deg is not None and low <= kneeling.slope_deg <= high:
+        off = 0.0 if kneeling.upright is None else lean(kneeling.upright, axis, home)
+        return Kneel(kneeling.slope_deg, off if abs(off) > rule.upright_deg else 0.0, True)
+    # people stand or kneel upright first; leaning back comes after
+    off = 0.0 if first is None else lean(first, axis, home)
+    return Kneel(rule.usual_deg, off if -high < off < -rule.upright_deg else 0.0, False)
 
 
 def _numbers(
@@ -139,11 +204,13 @@ def _numbers(
     down: list[Stroke],
     back: tuple[float, float] | None,
     axis: Vector,
-    home: Vector,
+    kneel: Kneel,
     columns: Columns,
     breaks: BreakRule,
     zeros: dict[Side, float],
-    shank_axis: Vector | None,
+    kneeling: Kneeling | None,
+    by_legs: bool,
+    falls: bool,
 ) -> Measured:
     grid, rule = work.grid, work.rule
     t = grid.t
@@ -153,24 +220,21 @@ def _numbers(
     # smoothing has rounded a stop on the floor
     deepest = float(work.lean[a : b + round(3.0 * work.smear / float(t[1]))].max())
     broken = None
-    for stroke in down:
-        i, j = int(t.searchsorted(stroke.start_s)), int(t.searchsorted(stroke.end_s)) + 1
-        broken = find_break(t[i:j], work.lean[i:j], work.fast[i:j], breaks, rule.smooth_s)
+    for stroke in down if falls else ():
+        # from the very start: who stops on the way has been in control before
+        i, j = int(t.searchsorted(start)), int(t.searchsorted(stroke.end_s)) + 1
+        broken = find_break(t[i:j], work.lean[i:j] + kneel.lean, work.fast[i:j], breaks, rule.smooth_s)
         if broken is not None:
             break
-    forces = {
-        side: summary(
-            t, grid.x[:, c], [(s.start, s.end) for s in spans if s.kind == "eccentric"], zeros[side]
-        )
-        for side, c in columns.forces.items()
-        if side in zeros
-    }
     spans = list(spans)
-    on_floor = broken is not None or deepest >= rule.floor_lean_deg
+    on_floor = not by_legs and (broken is not None or deepest + kneel.lean >= rule.floor_lean_deg)
     load = Load(grid, columns, zeros)
-    peak_n = math.fsum(f.peak_n for f in forces.values() if f is not None)
+    peak_n = math.fsum(f.peak_n for f in _forces(grid, columns, spans, zeros).values() if f is not None)
     unknown = False
     if back is not None:
+        turned = None if broken is not None else load.step_up(back[0])
+        if turned is not None and down_end < turned < back[1]:
+            back = (turned, back[1])
         stop = back[0] - down_end
         loaded = load.held(down_end, back[0], rule.held_share * peak_n)
         if loaded if loaded is not None else not on_floor:
@@ -180,9 +244,13 @@ def _numbers(
                 spans[-1] = Span("eccentric", spans[-1].start, back[0])
         # nobody pulls back up what could not be held on the way down
         own = False if broken is not None else load.carried_back(start, down_end, back, rule.active_share)
-        unknown = own is None and bool(columns.forces)
+        own = True if by_legs else own
+        unknown = own is None
+        # hands do not reach the floor from above it
+        own = not on_floor if own is None else own
         spans.append(Span("concentric" if own else "return", *back))
-    shank = _shank(grid, columns, start, down_end, shank_axis)
+    last = spans[-1].end
+    shank = shank_of(grid, columns, start, down_end, last, kneeling)
     peak_row = load.peak_row(start, down_end)
     eccentric = math.fsum(s.end - s.start for s in spans if s.kind == "eccentric")
     held = math.fsum(s.end - s.start for s in spans if s.kind in ("eccentric", "isometric"))
@@ -192,12 +260,12 @@ def _numbers(
             min(s.end, broken) - s.start for s in spans if s.kind != "return" and s.start < broken
         )
     speeds = np.sort(np.abs(work.fast[a:b]))
-    last = spans[-1].end
     near = 0.15
     return Measured(
         t0=grid.t0,
         axis=axis,
         spans=spans,
+        kneel=kneel,
         start=start,
         down_end=down_end,
         back_start=None if back is None else back[0],
@@ -210,19 +278,16 @@ def _numbers(
         controlled_s=controlled,
         eccentric_s=eccentric,
         break_s=broken,
-        break_lean=None if broken is None else work.at(broken),
-        break_knee=None
-        if broken is None or shank is None or shank.knee is None
-        else float(np.interp(broken, t, shank.knee)) - work.at(broken) + base,
         shank_change=None if shank is None else shank.change,
         shank_home=None if shank is None else shank.home,
-        forces=forces,
+        # with the turn-around, which may carry most
+        forces=_forces(grid, columns, spans, zeros),
         peak_row=peak_row,
-        peak_angle=None if peak_row is None else float(work.lean[peak_row]),
         loaded_n=load.most(start, down_end),
         gap_start=missing(grid, start - near, start + near),
         gap_end=missing(grid, down_end - near, down_end + near),
         gap_inside=missing(grid, start - near, last + near),
+        on_floor=on_floor,
         back_unknown=unknown,
         interpolated=bridged(grid, columns, start - near, last + near),
         noise=work.noise,
@@ -231,32 +296,23 @@ def _numbers(
             load,
             {side: grid.x[:, c] for side, c in columns.forces.items()},
             zeros,
-            None if shank is None else shank.knee,
+            shank,
+            posture_of(grid, columns, work.lean, start, down_end),
+            b,
         ),
     )
 
 
-class _Shank(msgspec.Struct):
-    change: float
-    home: Vector
-    knee: Floats | None
-
-
-def _shank(grid: Grid, columns: Columns, start: float, end: float, axis: Vector | None) -> _Shank | None:
-    """Largest turn of the shank from start to end, and its forward lean from the start (deg) if known."""
-    if columns.shank is None:
-        return None
-    up = grid.x[:, columns.shank : columns.shank + 3]
-    a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end)) + 1
-    if np.isnan(up[0, 0]) or b - a < 10:
-        return None
-    first = up[max(0, a - 30) : a + 5]
-    mean = np.array([math.fsum(first[:, k].tolist()) for k in range(3)])
-    mean /= math.sqrt(float(mean[0] ** 2 + mean[1] ** 2 + mean[2] ** 2))
-    home: Vector = (float(mean[0]), float(mean[1]), float(mean[2]))
-    along = up[a:b, 0] * home[0] + up[a:b, 1] * home[1] + up[a:b, 2] * home[2]
-    change = float(np.degrees(np.arccos(np.clip(np.sort(along)[int(0.05 * (b - a))], -1.0, 1.0))))
-    return _Shank(change, home, None if axis is None else lean_of(home, axis, up))
+def _forces(
+    grid: Grid, columns: Columns, spans: list[Span], zeros: dict[Side, float]
+) -> dict[Side, Force | None]:
+    """Each side over the eccentric phases."""
+    eccentric = [(s.start, s.end) for s in spans if s.kind == "eccentric"]
+    return {
+        side: summary(grid.t, grid.x[:, c], eccentric, zeros[side])
+        for side, c in columns.forces.items()
+        if side in zeros
+    }
 
 
 def _knee_rom(work: Course, shank: Floats, a: int, b: int) -> float:

@@ -14,20 +14,18 @@ from collections.abc import Sequence
 import msgspec
 
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
-from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
+from eccentra.samples import NS_PER_S, Block, StreamInfo
 from eccentra.stages.force import Zero
 from eccentra.stages.history import History
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_grid import Columns
+from eccentra.stages.nordic_grid import SIDES, columns_of
 from eccentra.stages.nordic_judge import Judge, Open
 from eccentra.stages.nordic_measure import Measured, measure
 from eccentra.stages.nordic_pose import TICK_NS, Poses, chord2
 
 __all__ = ["MotionRun"]
-
-_SIDES: tuple[Side, ...] = ("left", "right", "both")
 
 
 class _Excursion(msgspec.Struct, kw_only=True):
@@ -46,6 +44,7 @@ class _Excursion(msgspec.Struct, kw_only=True):
     low: float = 0.0
     low_at: int = 0
     ended_at: int | None = None
+    arrived_at: int | None = None
     judged: float = 0.0
     opened: Open | None = None
     dwell: Vector | None = None
@@ -69,9 +68,9 @@ class MotionRun:
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
         self.beats: list[Beat] = []
         self._stage = stage
-        self._columns = _columns_of(info)
+        self._columns = columns_of(info)
         self._step_ns = round(NS_PER_S / info.rate_hz)
-        sides = tuple(side for side in _SIDES if side in self._columns.forces)
+        sides = tuple(side for side in SIDES if side in self._columns.forces)
         self._judge = Judge(stage, first_set, sides, self._columns.shank is not None, True)
         window = round(stage.force.quiet_s * NS_PER_S / TICK_NS)
         memory = round(stage.force.zero_memory_s * NS_PER_S)
@@ -194,7 +193,7 @@ class MotionRun:
         self._poses.settle(pose)
         self._touched = t
         self._exc = None
-        self._poses.remember_shank(row, self._columns.shank)
+        self._poses.remember_shank(pose, row, self._columns.shank)
         out.append(CalibrationDone(t_us=t // 1000, what="start pose"))
         if row[self._columns.rate] != row[self._columns.rate] and not self._said_no_gyro:
             self._said_no_gyro = True
@@ -238,7 +237,7 @@ class MotionRun:
         self._poses.settle(self._poses.middle)
         if not self._resting:
             self._resting = True
-            self._poses.remember_shank(row, self._columns.shank)
+            self._poses.remember_shank(self._poses.middle, row, self._columns.shank)
             self._flush_noise(t, out)
 
     # -- away from the start pose -------------------------------------------------------------------
@@ -282,7 +281,10 @@ class MotionRun:
         if abs(dot(u, e.axis)) > 0.6 or abs(phi) > self._stage.pose.most_deg:
             self._elsewhere(e, t, row, out)
             return
-        if self._came_home(e, phi, speed):
+        if phi < -self._stage.pose.near_deg and e.opened is None and self._poses.leant_back(e.dwell):
+            self._elsewhere(e, t, row, out)  # came from there, through what had been the start pose
+            return
+        if self._came_home(e, t, phi, speed):
             self._close(e, t, out, returned=True)
             self._home_again(e, t, phi, u, out)
             return
@@ -297,14 +299,22 @@ class MotionRun:
         if upright is not None and angle_between(upright, u) < self._stage.pose.near_deg:
             return True
         small = e.peak < self._stage.count.partial_least_deg
-        return (small or not e.eligible) and e.peak < self._stage.pose.shift_deg
+        shift = max(self._stage.pose.shift_deg, self._stage.pose.lean_back_deg)
+        return (small or not e.eligible) and e.peak < shift
 
-    def _came_home(self, e: _Excursion, phi: float, speed: float) -> bool:
+    def _came_home(self, e: _Excursion, t: int, phi: float, speed: float) -> bool:
+        rule = self._stage.pose
         near = max(self._stage.phases.home_share * e.peak, 6.0)
         if phi > near:
+            e.arrived_at = None
             return False
-        through = phi < -self._stage.pose.near_deg
-        return speed < self._stage.pose.touch_deg_s or through or phi - e.low > 3.0
+        if phi < -rule.near_deg or phi - e.low > 3.0:
+            return True
+        if speed >= rule.touch_deg_s:
+            return False
+        # a soft way back fades out
+        e.arrived_at = t if e.arrived_at is None else e.arrived_at
+        return speed < rule.rest_deg_s or t - e.arrived_at >= rule.settle_s * NS_PER_S
 
     def _home_again(self, e: _Excursion, t: int, phi: float, u: Vector, out: list[Event]) -> None:
         self._exc = None
@@ -433,7 +443,7 @@ class MotionRun:
         rows, x = self._history.rows(begin, t)
         zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
         self._judge.zeros = len(zeros) == len(self._zeros)
-        upright = self._poses.upright
+        upright = self._poses.upright if self._poses.known else None
         shifted = upright is None or angle_between(upright, e.home) > self._stage.pose.shift_deg
         home = e.home if upright is None or shifted else upright
         return measure(
@@ -446,7 +456,11 @@ class MotionRun:
             rule=self._stage.phases,
             breaks=self._stage.fall,
             zeros=zeros,
-            shank_axis=self._poses.shank_axis(),
+            kneeling=self._poses.kneeling(),
+            slope=self._stage.slope,
+            first=self._poses.first,
+            by_legs=self._stage.back_by == "legs",
+            falls=self._stage.falls,
         )
 
     def _add_noise(self, start: int, end: int) -> None:
@@ -473,16 +487,3 @@ class MotionRun:
         book = self._judge.book
         index = book.set_index if book.open else book.set_index + 1
         out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))  # type: ignore[arg-type]
-
-
-def _columns_of(info: StreamInfo) -> Columns:
-    up, rate, gap = (info.column(f"thigh.{name}") for name in ("up_x", "rate_x", "gap"))
-    if up is None or rate is None or gap is None:
-        raise ValueError(f"rows have no thigh sensor: {info.channels}")
-    forces = {side: c for side in _SIDES if (c := _force_column(info, side)) is not None}
-    gaps = tuple(i for i, name in enumerate(info.channels) if name.endswith(".gap"))
-    return Columns(up=up, rate=rate, gaps=gaps, shank=info.column("shank.up_x"), forces=forces)
-
-
-def _force_column(info: StreamInfo, side: str) -> int | None:
-    return info.column(f"{side}.force")

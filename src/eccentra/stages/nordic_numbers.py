@@ -48,23 +48,23 @@ def break_points(m: Measured, stage: Stage) -> dict[str, BreakAt | Flag]:
         why: Flag | None = Flag.GAP_INSIDE
     else:
         why = Flag.NOT_BROKEN if m.break_s is None else None
-    out["bpa_rel"] = why or _at(m, stage, "bpa_rel", m.break_s or 0.0)
+    out["bpa_rel"] = why or _at(m, "bpa_rel", m.break_s or 0.0)
     if seen is None or rule is None:
         return out
     if seen.forces:
-        out["bta"] = why or _torque(m, seen, stage, rule)
-    out["bpa_abs10"] = why or _absolute(m, seen, stage, rule)
+        out["bta"] = why or _torque(m, seen, rule)
+    out["bpa_abs10"] = why or _absolute(m, seen, rule)
     return out
 
 
-def _torque(m: Measured, seen: Seen, stage: Stage, rule: MetricRule) -> BreakAt | Flag:
+def _torque(m: Measured, seen: Seen, rule: MetricRule) -> BreakAt | Flag:
     row = seen.load.peak_row(max(m.start, (m.break_s or m.start) - rule.torque_before_s), m.down_end)
     if m.peak_row is None or row is None:
         return Flag.FORCE_MISSING
-    return _at(m, stage, "bta", float(seen.course.grid.t[row]))
+    return _at(m, "bta", float(seen.course.grid.t[row]))
 
 
-def _absolute(m: Measured, seen: Seen, stage: Stage, rule: MetricRule) -> BreakAt | Flag:
+def _absolute(m: Measured, seen: Seen, rule: MetricRule) -> BreakAt | Flag:
     t = seen.course.grid.t
     a, b = int(t.searchsorted(m.start)), int(t.searchsorted(m.down_end))
     n = max(int(t.searchsorted(m.break_s or m.down_end)) - a, 1)
@@ -72,22 +72,11 @@ def _absolute(m: Measured, seen: Seen, stage: Stage, rule: MetricRule) -> BreakA
     if control[int(0.9 * (len(control) - 1))] >= rule.abs_limit_deg_s:
         return Flag.METHOD_UNFIT
     k = first_above(seen.course.fast[a:b], rule.abs_limit_deg_s)
-    return Flag.METHOD_UNFIT if k is None else _at(m, stage, "bpa_abs10", float(t[a + k]))
+    return Flag.METHOD_UNFIT if k is None else _at(m, "bpa_abs10", float(t[a + k]))
 
 
-def _at(m: Measured, stage: Stage, method: str, t_s: float) -> BreakAt:
-    lean = m.break_lean if method == "bpa_rel" else None
-    if lean is None:
-        assert m.seen is not None
-        lean = m.seen.course.at(t_s)
-    return BreakAt(method, t_s, lean, stage.start_knee_flexion_deg - lean + _shank_at(m, t_s))
-
-
-def _shank_at(m: Measured, t_s: float) -> float:
-    """Forward lean of the shank from the start pose; 0 when it is not tracked."""
-    if m.seen is None or m.seen.shank is None:
-        return 0.0
-    return float(np.interp(t_s, m.seen.course.grid.t, m.seen.shank))
+def _at(m: Measured, method: str, t_s: float) -> BreakAt:
+    return BreakAt(method, t_s, m.lean_at(t_s), m.knee_at(t_s))
 
 
 def chosen_break(found: dict[str, BreakAt | Flag]) -> BreakAt | None:
@@ -116,6 +105,7 @@ def further_metrics(
     found = break_points(m, stage)
     out = _speeds(m, seen, rule, flag, gyroscope)
     out |= _breaks(m, seen, rule, found, flag)
+    out |= _posture(m, seen, stage, rule, flag)
     out |= tempo_metrics(stage, rule, known)
     out["rom_share"] = metric_of(
         None if m.gap_start or m.gap_end else m.rom / stage.count.nominal_rom_deg,
@@ -184,20 +174,38 @@ def _two_ends(rule: MetricRule) -> tuple[float, float]:
 # -- break-points -------------------------------------------------------------------------------------------
 
 
+def _lean_doubt(m: Measured) -> Flag | None:
+    """On a slope the start pose may lean back, which only standing before tells."""
+    return None if m.kneel.measured else Flag.SHANK_SLOPE_ASSUMED
+
+
+def _knee_doubt(m: Measured) -> Flag | None:
+    """What the knee's angle takes for granted."""
+    if not m.tracks_knee:
+        return Flag.SHANK_ASSUMED_FIXED
+    return None if m.kneel.measured else Flag.SHANK_SLOPE_ASSUMED
+
+
 def _breaks(
     m: Measured, seen: Seen, rule: MetricRule, found: dict[str, BreakAt | Flag], flag: Flag | None
 ) -> dict[str, Metric]:
     out: dict[str, Metric] = {}
     chosen = chosen_break(found)
     why = found["bpa_rel"]
-    out |= _angles("", chosen or why, "none" if chosen is None else chosen.method, seen, rule, flag)
+    out |= _angles("", chosen or why, "none" if chosen is None else chosen.method, m, seen, rule, flag)
     for method, one in found.items():
-        out |= _angles(f"{method}_", one, method, seen, rule, flag)
+        out |= _angles(f"{method}_", one, method, m, seen, rule, flag)
     return out
 
 
 def _angles(
-    infix: str, one: BreakAt | Flag, method: str, seen: Seen, rule: MetricRule, flag: Flag | None
+    infix: str,
+    one: BreakAt | Flag,
+    method: str,
+    m: Measured,
+    seen: Seen,
+    rule: MetricRule,
+    flag: Flag | None,
 ) -> dict[str, Metric]:
     """Lean and knee flexion of one break-point."""
     lean = knee = error = None
@@ -205,15 +213,38 @@ def _angles(
         lean, knee = one.lean, one.knee
         rate = float(np.interp(one.t_s, seen.course.grid.t, seen.course.fast))
         error = math.hypot(rule.inclination_error_deg, rate * rule.boundary_error_s)
-        fixed = flag or (Flag.SHANK_ASSUMED_FIXED if seen.shank is None else None)
+        fixed = flag or _knee_doubt(m)
     else:
         flag = fixed = one
     # the knee has the errors of two segments, or of an assumption
-    more = None if error is None or seen.shank is None else math.hypot(error, rule.inclination_error_deg)
+    more = None if error is None or not m.tracks_knee else math.hypot(error, rule.inclination_error_deg)
     return {
-        f"break_lean_{infix}deg": metric_of(lean, "deg", method, flag, error),
+        f"break_lean_{infix}deg": metric_of(lean, "deg", method, flag or _lean_doubt(m), error),
         f"break_knee_flexion_{infix}deg": metric_of(knee, "deg", method, fixed, more),
     }
+
+
+# -- posture ------------------------------------------------------------------------------------------------
+
+
+def _posture(m: Measured, seen: Seen, stage: Stage, rule: MetricRule, flag: Flag | None) -> dict[str, Metric]:
+    """Hip flexion since the start, with a sensor above it; slope of the shank on an inclined support."""
+    out: dict[str, Metric] = {}
+    hip = seen.posture.hip
+    if hip is not None:
+        value = None if m.gap_inside else max(float(hip.max()), 0.0)
+        error = math.sqrt(2.0) * rule.inclination_error_deg
+        out["hip_flexion_change_deg"] = metric_of(value, "deg", seen.posture.hip_method, flag, error)
+    if stage.slope is not None:
+        known = m.kneel.measured
+        out["shank_slope_deg"] = metric_of(
+            m.kneel.slope,
+            "deg",
+            "standing_to_kneeling" if known else "assumed",
+            None if known else Flag.SHANK_SLOPE_ASSUMED,
+            stage.slope.error_deg if known else None,
+        )
+    return out
 
 
 # -- tempo --------------------------------------------------------------------------------------------------
@@ -251,8 +282,8 @@ def _straps(
     if m.peak_row is not None and not m.gap_inside:
         speed = float(course.fast[m.peak_row])
         at = float(t[m.peak_row])
-        knee = stage.start_knee_flexion_deg - course.at(at) + _shank_at(m, at)
-        if seen.shank is not None:
+        knee = m.knee_at(at)
+        if m.tracks_knee:
             two = math.sqrt(2.0) * rule.inclination_error_deg
             error = math.hypot(two, speed * rule.boundary_error_s)
     out = {
@@ -261,7 +292,7 @@ def _straps(
             knee,
             "deg",
             "at_peak_force",
-            missing or (Flag.SHANK_ASSUMED_FIXED if seen.shank is None else None),
+            missing or _knee_doubt(m),
             error,
         ),
     }

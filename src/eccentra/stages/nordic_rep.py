@@ -12,7 +12,9 @@ from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_numbers import break_points, chosen_break, further_metrics
+from eccentra.stages.nordic_rules import courses_of, numbers_of
 from eccentra.stages.nordic_set import set_totals
+from eccentra.stages.rules import broken, fault_of
 
 __all__ = ["Circumstances", "both_metrics", "set_totals", "write_repetition"]
 
@@ -27,7 +29,7 @@ _KINDS: dict[str, PhaseKind] = {
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about a repetition beside its own rows.
 
-    ``calibrated_rom`` is ``None`` before a full repetition has been seen; ``partial`` follows from it.
+    ``shank``: such a sensor is worn. ``earlier``: repetitions of the same set.
     """
 
     partial: bool
@@ -38,14 +40,20 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     sides: tuple[Side, ...]
     zeros: bool
     unsure: bool
+    earlier: tuple[Repetition, ...] = ()
 
 
 def write_repetition(
     m: Measured, stage: Stage, known: Circumstances, *, set_index: int, index: int, decided_ns: int
 ) -> Repetition:
     """The repetition as it is published."""
-    reasons = _reasons(m, stage, known)
-    flags = _flags(m, known)
+    first = _reasons(m, known)
+    numbers = numbers_of(m, stage, known.earlier, not first)
+    courses, step_s = courses_of(m)
+    found = [Reason(item.rule.id) for item in broken(stage.validity, numbers, courses, step_s)]
+    reasons = tuple(dict.fromkeys((*first, *found)))
+    faults = broken(stage.faults, numbers, courses, step_s)
+    flags = _flags(m, stage, known)
     phases = tuple(Phase(kind=_KINDS[s.kind], start_us=m.us(s.start), end_us=m.us(s.end)) for s in m.spans)
     forces = {side: m.forces.get(side) for side in known.sides}
     metrics = _metrics(m, stage, known)
@@ -65,32 +73,30 @@ def write_repetition(
         force_right=forces.get("right"),
         confidence=_confidence(m, known),
         flags=flags,
+        faults=tuple(fault_of(item) for item in faults),
     )
 
 
-def _reasons(m: Measured, stage: Stage, known: Circumstances) -> tuple[Reason, ...]:
-    rule = stage.valid
-    out: list[Reason] = []
-    if known.partial:
-        out.append(Reason.PARTIAL_ROM)
-    elif m.rom < rule.least_rom_deg:
-        out.append(Reason.TOO_SMALL)
-    if abs(m.start_lean) > rule.start_within_deg:
-        out.append(Reason.NOT_FROM_START_POSE)
-    if m.eccentric_s < rule.least_eccentric_s:
-        out.append(Reason.TOO_FAST)
-    elif m.eccentric_s > stage.count.most_down_s:
-        out.append(Reason.TOO_LONG)
-    if not known.returned:
-        out.append(Reason.NO_RETURN)
-    if m.shank_change is not None and m.shank_change > rule.shank_moved_deg:
-        out.append(Reason.SHANK_MOVED)
-    if m.gap_start or m.gap_end:
-        out.append(Reason.GAP)
-    return tuple(out)
+def _reasons(m: Measured, known: Circumstances) -> tuple[Reason, ...]:
+    """What does not depend on a rule of the exercise's file."""
+    checks = (
+        (known.partial, Reason.PARTIAL_ROM),
+        (not known.returned, Reason.NO_RETURN),
+        (m.gap_start or m.gap_end, Reason.GAP),
+    )
+    return tuple(reason for holds, reason in checks if holds)
 
 
-def _flags(m: Measured, known: Circumstances) -> tuple[Flag, ...]:
+def _back_doubt(m: Measured, stage: Stage, known: Circumstances) -> Flag | None:
+    """Why it is not sure who brought the body up again; from the floor it is usually the hands."""
+    if not m.back_unknown or stage.back_by == "legs":
+        return None
+    if known.sides:
+        return Flag.FORCE_MISSING
+    return None if stage.back_by == "hands" and m.on_floor else Flag.RETURN_ASSUMED
+
+
+def _flags(m: Measured, stage: Stage, known: Circumstances) -> tuple[Flag, ...]:
     checks = (
         (m.interpolated, Flag.GAP_INTERPOLATED),
         (m.gap_inside, Flag.GAP_INSIDE),
@@ -99,8 +105,14 @@ def _flags(m: Measured, known: Circumstances) -> tuple[Flag, ...]:
         (known.provisional, Flag.CALIBRATION_PROVISIONAL),
         (not known.gyroscope, Flag.NO_GYROSCOPE),
         (not known.shank, Flag.SHANK_ASSUMED_FIXED),
+        (not m.kneel.measured, Flag.SHANK_SLOPE_ASSUMED),
+        (_back_doubt(m, stage, known) is Flag.RETURN_ASSUMED, Flag.RETURN_ASSUMED),
         (bool(known.sides) and not known.zeros, Flag.BASELINE_UNSETTLED),
-        (m.back_unknown or any(m.forces.get(side) is None for side in known.sides), Flag.FORCE_MISSING),
+        (
+            _back_doubt(m, stage, known) is Flag.FORCE_MISSING
+            or any(m.forces.get(side) is None for side in known.sides),
+            Flag.FORCE_MISSING,
+        ),
         (known.unsure or ((m.gap_start or m.gap_end) and m.gap_inside), Flag.COUNT_UNSURE),
     )
     return tuple(flag for holds, flag in checks if holds)
@@ -127,7 +139,7 @@ def _confidence(m: Measured, known: Circumstances) -> float:
 def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metric]:
     inside = Flag.GAP_INSIDE if m.gap_inside else Flag.GAP_INTERPOLATED if m.interpolated else None
     # straps tell whether the way back is a loaded phase
-    loaded = inside or (Flag.FORCE_MISSING if m.back_unknown else None)
+    loaded = inside or _back_doubt(m, stage, known)
     edge = m.gap_start or m.gap_end
     kinematic = "zero_velocity"
     rule = stage.metrics
@@ -186,12 +198,14 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
         ),
     }
     if known.sides:
-        missing = Flag.FORCE_MISSING if m.peak_angle is None else inside
-        error = None
-        if rule is not None and m.seen is not None and m.peak_row is not None:
-            moving = float(m.seen.course.fast[m.peak_row]) * rule.boundary_error_s
-            error = math.hypot(rule.inclination_error_deg, moving)
-        out["lean_at_peak_force_deg"] = metric_of(m.peak_angle, "deg", "thigh_lean", missing, error)
+        missing = Flag.FORCE_MISSING if m.peak_row is None else inside
+        at = error = None
+        if m.seen is not None and m.peak_row is not None:
+            at = m.lean_at(float(m.seen.course.grid.t[m.peak_row]))
+            if rule is not None:
+                moving = float(m.seen.course.fast[m.peak_row]) * rule.boundary_error_s
+                error = math.hypot(rule.inclination_error_deg, moving)
+        out["lean_at_peak_force_deg"] = metric_of(at, "deg", "thigh_lean", missing, error)
     if "both" in known.sides:
         out |= both_metrics(m.forces.get("both"))
     return out

@@ -16,6 +16,7 @@ from eccentra.stages.metric import metric_of
 
 __all__ = [
     "eccentric_share",
+    "imbalance",
     "loss",
     "loss_of",
     "mean_of",
@@ -161,7 +162,11 @@ def signed_asymmetry(reps: Sequence[Repetition], least: int) -> tuple[float, flo
     to first order (single repetitions are taken as independent).
     """
     pairs = [(r.force_left, r.force_right) for r in reps if r.valid]
-    peaks = [(a.peak_n, b.peak_n) for a, b in pairs if a is not None and b is not None]
+    return imbalance([(a.peak_n, b.peak_n) for a, b in pairs if a is not None and b is not None], least)
+
+
+def imbalance(peaks: Sequence[tuple[float, float]], least: int) -> tuple[float, float | None] | None:
+    """The same of pairs of left and right peak force, N."""
     n = len(peaks)
     if n < max(least, 1):
         return None
