@@ -291,7 +291,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Valid repetitions with both sides that a side difference needs.
     back_by
         Who brings the body up again: usually the ``hands``, always the ``legs``, or ``either``. Then nobody
-        but straps can tell, and without them it is assumed from where the descent ended, with a flag.
+        but straps can tell, and without them hands are assumed, with a flag.
     falls
         Whether losing control has the course that :class:`~eccentra.stages.nordic_break.BreakRule` knows.
     slope

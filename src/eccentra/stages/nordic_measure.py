@@ -190,12 +190,13 @@ def _kneel(
     if rule is None:
         return Kneel(0.0, 0.0, True)
     low, high = rule.range_deg
-    if kneeling is not None and kneeling.slope_deg is not None and low <= kneeling.slope_deg <= high:
-        off = 0.0 if kneeling.upright is None else lean(kneeling.upright, axis, home)
-        return Kneel(kneeling.slope_deg, off if abs(off) > rule.upright_deg else 0.0, True)
+    slope = None if kneeling is None else kneeling.slope_deg
+    measured = kneeling is not None and slope is not None and low <= slope <= high
     # people stand or kneel upright first; leaning back comes after
-    off = 0.0 if first is None else lean(first, axis, home)
-    return Kneel(rule.usual_deg, off if -high < off < -rule.upright_deg else 0.0, False)
+    upright = kneeling.upright if measured and kneeling is not None else first
+    off = 0.0 if upright is None else lean(upright, axis, home)
+    back = off if -high < off < -rule.upright_deg else 0.0
+    return Kneel(slope if measured and slope is not None else rule.usual_deg, back, measured)
 
 
 def _numbers(
@@ -246,8 +247,6 @@ def _numbers(
         own = False if broken is not None else load.carried_back(start, down_end, back, rule.active_share)
         own = True if by_legs else own
         unknown = own is None
-        # hands do not reach the floor from above it
-        own = not on_floor if own is None else own
         spans.append(Span("concentric" if own else "return", *back))
     last = spans[-1].end
     shank = shank_of(grid, columns, start, down_end, last, kneeling)
