@@ -25,6 +25,7 @@ from eccentra.simulate import (
     simulate,
 )
 from eccentra.simulate.kits import KITS
+from eccentra.stages import Beat
 
 EXERCISE = load_exercise("nordic-curl")
 STAGE = EXERCISE.event_stage()
@@ -40,6 +41,7 @@ class Rows:
 class _Catcher:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.beats: list[Beat] = []
 
     def push(self, block: Block) -> Sequence[Event]:
         self.blocks.append(block)

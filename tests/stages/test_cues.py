@@ -131,7 +131,7 @@ def test_a_clean_set_has_counts_and_no_warning(descent_s: float, shape: Any) -> 
     assert not {cue.cue for cue in found} - {CueId.REP_COUNTED, CueId.PACE_COUNT}
 
 
-@pytest.mark.parametrize("name", [name for name in EXERCISES if name != "nordic-curl"])
+@pytest.mark.parametrize("name", [name for name in EXERCISES if not name.startswith("nordic-curl")])
 def test_demonstrations_have_only_the_warnings_of_their_faults(name: str) -> None:
     exercise = load_exercise(name)
     events = events_of(simulate(scene(name, None, 1), 1), None, exercise)
