@@ -257,6 +257,13 @@ def test_events_depend_only_on_what_was_pushed() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "kit"), ALL)
+def test_no_ghosts_in_half_an_hour(name: str, kit: str) -> None:
+    made = simulate(everyday_session(71, kit=kit, minutes=30.0), 71)
+    assert reps_in(events_of(name, made)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "kit"), ALL)
 def test_floors(name: str, kit: str) -> None:
     sets = exact = 0
     errors: dict[str, list[float]] = {"eccentric": [], "concentric": [], "tut": [], "rom": []}

@@ -94,6 +94,18 @@ class Course:
         best = math.sqrt(float(np.add.reduce(rest * rest, 1).min()) / n)
         return min(max(least, 3.0 * best), most)
 
+    def end_error(self, strokes: list[Stroke], sensors: int) -> float:
+        """Standard error in s of one end of a way.
+
+        A soft stroke's angle grows with the cube of the time, ``10 way (t / T)³`` (minimum-jerk): until it
+        exceeds the error of the angle nobody sees it. The shape of the whole stroke halves that time. The
+        error of the angle is sway of about 0.6 Hz, or that of the inclinations.
+        """
+        seconds = math.fsum(s.end_s - s.start_s for s in strokes)
+        way = math.fsum(abs(self.at(s.end_s) - self.at(s.start_s)) for s in strokes)
+        error = max(0.1 * math.sqrt(sensors), self.noise / 3.0 / (2.0 * math.pi * 0.6))
+        return 0.02 + 0.5 * seconds * math.cbrt(error / (10.0 * max(way, 1.0)))
+
     def at(self, s: float) -> float:
         """Angle at a time."""
         return float(np.interp(s, self.grid.t, self.angle))

@@ -277,13 +277,17 @@ class Judge:
 
     # -- time ---------------------------------------------------------------------------------------
 
-    def tick(self, t_ns: int, busy: bool) -> list[Event]:
-        """A second has passed: what waited may count now; close the set when its gap has passed."""
+    def tick(self, t_ns: int, going: int | None) -> list[Event]:
+        """A second has passed: what waited may count now; close the set when its gap has passed.
+
+        ``going`` is when the movement under way began, in ns: the set waits for one that began in time.
+        """
         now_us = t_ns // 1000
         events: list[Event] = []
         if any(item.counted is None and now_us - item.end_us < 3_000_000 for item in self._items):
             events += self.read(now_us)
-        if busy or now_us - self._last_us <= self._stage.set_gap_s * 1e6:
+        until_us = now_us if going is None else going // 1000
+        if until_us - self._last_us <= self._stage.set_gap_s * 1e6:
             return events
         return events + self._end_set(now_us)
 
@@ -295,17 +299,13 @@ class Judge:
     def _end_set(self, now_us: int) -> list[Event]:
         """Take lone movements back, tell what was waiting for company, close the set."""
         events: list[Event] = []
-        reading = best_reading(self._items, self._known, self._before)
+        counted = [item for item in self._items if item.counted is not None]
+        reading = best_reading(counted, self._known, self._before)
         kept = self._kept(reading) if reading is not None else []
         recent: list[Item] = []
         for item in self._items:
             if item.counted is not None:
-                own = kept
-                if item not in own:
-                    own = self._kept(
-                        reading_of(item, [i for i in self._items if i.counted is not None], self._known, None)
-                    )
-                if item not in own:
+                if item not in kept and item not in self._kept(reading_of(item, counted, self._known, None)):
                     events += self._take_back(item, now_us)
             elif now_us - item.end_us <= self._stage.set_gap_s * 1e6:
                 recent.append(item)

@@ -41,6 +41,7 @@ class Measured(msgspec.Struct, kw_only=True):
     near the far end than a movement at its speed that turns around there. ``back_share`` is how much of the
     way was left when it ended. ``rise`` is how sure it is that the first sensor rose on the way away, in
     standard errors.
+    ``errors_s`` are the standard errors of an end of the way away, and of one of the way back, in s.
     """
 
     t0: int
@@ -56,6 +57,7 @@ class Measured(msgspec.Struct, kw_only=True):
     start_off: float
     end_off: float
     back_share: float
+    errors_s: tuple[float, float]
     away_s: float
     hold_s: float
     linger_s: float
@@ -262,6 +264,7 @@ def _numbers(
         start_off=abs(float(np.interp(start, grid.t, angle.leans[first]))),
         end_off=abs(last - low),
         back_share=(last - low) / max(high - low, 1.0),
+        errors_s=(course.end_error(ways[0], len(angle.leans)), course.end_error(ways[1], len(angle.leans))),
         away_s=ways[0][-1].end_s - start,
         hold_s=hold_s,
         linger_s=_linger(grid.t[a:b], inside),

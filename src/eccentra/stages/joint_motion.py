@@ -147,11 +147,13 @@ class MotionRun:
             self._every_second(t, out)
 
     def _every_second(self, t: int, out: list[Event]) -> None:
-        busy = any(
-            trial.proven and trial.away and trial.eligible and trial.peak >= self._judge.partial_from()
-            for trial in self._trials
-        )
-        out += self._judge.tick(t, busy)
+        least = self._judge.partial_from()
+        going = [
+            one.since
+            for one in self._trials
+            if one.proven and one.away and one.eligible and one.peak >= least
+        ]
+        out += self._judge.tick(t, min(going, default=None))
         oldest = min((trial.since for trial in self._trials if trial.away and trial.eligible), default=t)
         self._history.drop_before(min(oldest, t) - _BEFORE_NS - 5 * NS_PER_S)
 

@@ -218,7 +218,9 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
         return []
     pauses = sorted((b.start_us - a.end_us) / 1e6 for a, b in pairwise(members))
     usual = max(pauses[(len(pauses) - 1) // 2], 0.0) if len(pauses) > 1 else 0.0
-    most_s = 1.5 * usual + rule.pause_extra_s
+    # a long pause is none that a person makes as a rule
+    often = len(members) > 2 and usual <= rule.most_pause_s
+    most_s = min(1.5 * usual + rule.pause_extra_s, rule.most_pause_s)
     out = [[members[0]]]
     for k, (a, b) in enumerate(pairwise(members)):
         pause = (b.start_us - a.end_us) / 1e6
@@ -226,7 +228,7 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
         other = any(low <= start and end <= high for start, end in noise)
         strong = pause <= most_s and not other
         both = reading.is_full(a) and reading.is_full(b)
-        if not strong and both and pause <= rule.most_pause_s * (2.0 if len(members) > 2 else 1.0):
+        if not strong and both and pause <= rule.most_pause_s * (2.0 if often else 1.0):
             strong = alike(a, b, rule)
         if strong and not (reading.is_full(a) and reading.is_full(b)):
             # a partial one that stays longer at the far end is something else

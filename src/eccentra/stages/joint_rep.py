@@ -137,7 +137,12 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
     rule = stage.angles[rule_at]
 
     def seconds(kind: PhaseKind) -> Metric:
-        return metric_of(None if edge else m.total(kind), "s", "zero_velocity", inside)
+        # both ends of a way; of a hold, one of each
+        away, back = m.errors_s
+        ends = (away, away) if kind == stage.first else (back, back) if kind == stage.second else (away, back)
+        # what is not there is known to be not there, or shorter than a stop
+        off = math.hypot(*ends) if m.total(kind) > 0.0 else None
+        return metric_of(None if edge else m.total(kind), "s", "zero_velocity", inside, off)
 
     error = stage.inclination_error_deg * math.sqrt(len(rule.segments))
     sense = Flag.DIRECTION_ASSUMED if _sense_unsure(m) else None
@@ -146,7 +151,9 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
     whole = m.whole and not edge
     missing = inside or (None if m.whole else Flag.GAP_INSIDE)
     out = {
-        "tut_s": metric_of(None if edge else _tension(m), "s", "tut_kinematic", inside),
+        "tut_s": metric_of(
+            None if edge else _tension(m), "s", "tut_kinematic", inside, math.hypot(*m.errors_s)
+        ),
         "eccentric_s": seconds("eccentric"),
         "isometric_s": seconds("isometric"),
         "concentric_s": seconds("concentric"),
