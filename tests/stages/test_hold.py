@@ -20,6 +20,7 @@ from eccentra.events import (
     Flag,
     PhaseChanged,
     Reason,
+    RepAmended,
     RepCompleted,
     Repetition,
     RepRejected,
@@ -250,6 +251,20 @@ def test_walking_is_said() -> None:
     events = events_of(bridge(kit="thigh", before=before, after=()))
     assert not reps_in(events)
     assert set(refused(events)) == {Reason.WALKING}
+
+
+def test_what_was_counted_upright_is_taken_back() -> None:
+    """A trunk that leans while standing looks like a hold until somebody walks and it is known what is up."""
+    before: tuple[Move, ...] = (Hold(seconds=4.0), HoldSet(holds=(HoldRep(hold_s=9.0),)), Hold(seconds=4.0))
+    still = bridge(kit="trunk", before=before, after=())
+    walks = bridge(kit="trunk", before=before, after=(Walk(seconds=10.0), Hold(seconds=3.0)))
+    assert len(reps_in(events_of(still))) == 1
+    events = events_of(walks)
+    (rep,) = reps_in(events)
+    (taken,) = [e for e in events if isinstance(e, RepAmended)]
+    assert (taken.set_index, taken.index, taken.counted) == (rep.set_index, rep.index, False)
+    (done,) = [e for e in events if isinstance(e, SetCompleted)]
+    assert done.reps_counted == 0
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

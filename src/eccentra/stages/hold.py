@@ -81,7 +81,8 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lively_ratio, lively_deg_s
         Unsteadier means: "up" moves faster by this factor, and (by placement) at least so fast.
     lifts
-        Placements that every rise lifts: what goes down there for certain is no rise.
+        Placements that every rise lifts: what goes down there for certain is no rise. The first one is lifted
+        by nothing else (bending the knees lifts the thigh).
     """
 
     least_deg: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from eccentra.events import Event, Reason
@@ -48,7 +50,9 @@ class Judge:
         self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
         self._lively = stage.rise.lively_deg_s.get(place, 0.0)
         self._lifts = place in stage.rise.lifts
+        self._hips = place in stage.rise.lifts[:1]
         self.counted = 0
+        self._homes: list[tuple[int, int, Vector, Vector]] = []
         self.gyroscope = True
         self._free_from = -(1 << 62)  # since ever: times may be negative
         self._noise: tuple[int, int, int, Reason] | None = None
@@ -91,7 +95,7 @@ class Judge:
         up, down = self._ways(m)
         if not back:
             down = 0
-        if self._lifts and up + down < 0 and not self._livelier(held):
+        if self._lifts and (down < 0 or up + down < 0) and not self._livelier(held):
             held.reversed = True
             self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
@@ -127,6 +131,7 @@ class Judge:
         out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
         self._free_from = rep.end_us * 1000
         self.counted += 1
+        self._homes.append((self.book.set_index, index, held.home, held.pose))
         if not far:
             self.usual = (held.home, held.pose)
         return True
@@ -138,6 +143,10 @@ class Judge:
             self._stage.rise.lively_ratio * resting, self._lively
         )
 
+    def rises(self, since: int, now: int) -> bool:
+        """Whether a way that is just over went up for certain, where nothing but a hold goes up."""
+        return self._hips and self.lift(since - (now - since) // 2, now - _STILL_NS) > 0
+
     def sinks(self, held: Held, now: int) -> bool:
         """Whether the way to what looks like a raised pose went down for certain."""
         before = (held.settled - held.since) // 2
@@ -148,12 +157,17 @@ class Judge:
             and self.lift(held.since - before, now - _STILL_NS) < 0
         )
 
-    def lowered(self, held: Held) -> bool:
-        """Whether it went up to the raised pose, or down to where it stopped, for certain."""
-        up = self.lift(held.since - (held.settled - held.since) // 2, held.settled + _STILL_NS)
-        if held.drop is None or held.parked is None:
-            return False
-        return up - self.lift(held.drop - _LEAVING_NS, held.parked) > 0
+    def lowered(self, held: Held) -> int:
+        """Whether it went up to the raised pose, or down to where it stopped, for certain (1).
+
+        -1 when it went up to where it stopped, 0 when nobody can say.
+        """
+        if not self._lifts or held.drop is None or held.parked is None:
+            return 0
+        down = -self.lift(held.drop - _LEAVING_NS, held.parked)
+        if down:
+            return down
+        return max(self.lift(held.since - (held.settled - held.since) // 2, held.settled + _STILL_NS), 0)
 
     def _familiar(self, held: Held) -> bool:
         """Whether rest pose and raised pose are those of the last hold."""
@@ -209,6 +223,15 @@ class Judge:
         """A movement that is no hold, in ns."""
         self.tell(now, out)
         out += self.book.reject(start // 1000, end // 1000, now // 1000, reason)
+
+    def learned(self, may_rise: Callable[[Vector, Vector], bool], now: int, out: list[Event]) -> None:
+        """It is known what is upright: take back what was counted before and cannot have been a hold."""
+        for set_index, index, home, pose in self._homes:
+            if not may_rise(home, pose):
+                self.counted -= 1
+                out += self.book.amend(set_index, index, now // 1000, Reason.SETUP)
+                self.usual = None
+        self._homes.clear()
 
     def noise(self, way: Rise, end: int, out: list[Event]) -> None:
         """A movement away from the rest pose and back; several in a row are told as one."""

@@ -142,7 +142,10 @@ class HoldRun:
         self._seen = True
         step = self._recent.push(t, u)
         force = self._force(row)
+        knew = self._gait.upright is not None
         self._gait.push(u, force, step)
+        if not knew and self._gait.upright is not None:
+            self._judge.learned(self._may_rise, t, out)
         if self._held is not None:
             self._stay(self._held, t, u, step, out)
         elif self._rise is not None:
@@ -248,7 +251,7 @@ class HoldRun:
             return
         known = self._judge.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
-        may = known or way.gap or (way.clean and rested)
+        may = known or way.gap or (way.clean and (rested or self._judge.rises(way.since, t)))
         if rule.least_deg <= d <= rule.most_deg and may and self._may_rise(way.home, u):
             self._hold(way, t, u, out)
         elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
@@ -343,13 +346,22 @@ class HoldRun:
                 judge.refuse(held.since, t, t, Reason.SETUP, out)
                 self._leave(t, None, out, then=u)
                 self._home_from = held.settled
-            case _ if held.parked is not None and t == held.parked + _PARKED_NS and judge.lowered(held):
-                self._count(held, t, out)
-                self._leave(t, None, out, then=u)
+            case _ if held.parked is not None and t == held.parked + _PARKED_NS:
+                self._parked(held, t, u, out)
             case _:
                 off = held.drop is not None and t - held.drop > self._stage.end.dip_s * NS_PER_S
                 if not held.unsure:
                     self._say("eccentric" if off else "isometric", t, out)
+
+    def _parked(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
+        """It has stopped somewhere else than in the rest pose: that may have been the way down."""
+        lowered = self._judge.lowered(held)
+        if lowered > 0:
+            self._count(held, t, out)
+            self._leave(t, None, out, then=u)
+        elif lowered < 0 and self._may_rise(held.pose, u):
+            self._judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+            self._held = held.turned_round(t, u, leaving=False)
 
     def _count(self, held: Held, t: int, out: list[Event], *, back: bool = True) -> None:
         if self._judge.decide(held, t, out, ended=True, back=back):
