@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import wave
 from pathlib import Path
 
@@ -62,22 +63,30 @@ def test_a_wrong_tempo_is_one_line() -> None:
 
 
 def test_a_station_without_loudspeaker_says_so_and_goes_on(tmp_path: Path) -> None:
-    options = "--simulated thigh --exercise nordic-curl --mqtt embedded://:0 --speed 20 --sound --tempo 4"
-    done = subprocess.Popen(
-        [str(PROGRAM), "station", *options.split(), "--reps", "3"],
+    options = "--simulated thigh --exercise nordic-curl --mqtt embedded://:0 --sound --tempo 4 --reps 3"
+    station = subprocess.Popen(
+        [str(PROGRAM), "station", *options.split()],
         env={**os.environ, "ECCENTRA_HOME": str(tmp_path), "PATH": ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert done.stdout is not None
-    seen = ""
-    for line in done.stdout:
-        seen += line
-        if "set 1 complete" in line:
-            break
-    done.terminate()
-    done.wait(30)
-    assert "warning: no sound: nothing can play sound here" in seen
-    assert "set 1 complete: 4 repetitions" in seen
+    watchdog = threading.Timer(60.0, station.kill)
+    watchdog.start()
+    try:
+        assert station.stdout is not None
+        seen = ""
+        for line in station.stdout:
+            seen += line
+            if "no sound" in seen and "started" in seen:
+                break
+        assert station.poll() is None, seen
+        assert "warning: no sound: nothing can play sound here" in seen
+        assert "started: nordic-curl" in seen
+        station.terminate()
+        assert station.wait(30) == 0
+    finally:
+        watchdog.cancel()
+        station.kill()
+        station.wait()

@@ -38,8 +38,8 @@ class FastRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         With a prescribed tempo: faster than the whole range in this share of the prescribed time.
     most_deg_s
         Without one; ``None`` takes the limit of the exercise's own rule ``fast_eccentric``, if it has one.
-    least_deg, least_s
-        A stroke is judged from here on.
+    least_deg, least_share, least_s
+        A stroke is judged from here on: this angle, this share of the usual range, and this time.
     soft_start_s
         A stroke is noticed so much after its start at most.
     full_share, early_factor
@@ -49,6 +49,7 @@ class FastRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tempo_share: float
     most_deg_s: float | None = None
     least_deg: float
+    least_share: float
     least_s: float
     soft_start_s: float
     full_share: float

@@ -102,7 +102,7 @@ class Stroke:
         way, seconds = abs(angle - self.start_deg), (t - self.start_ns) / NS_PER_S + rule.soft_start_s
         if self.fast_at is not None or self.fell_at is not None:
             return False
-        if way < rule.least_deg or seconds < rule.least_s:
+        if way < max(rule.least_deg, rule.least_share * (full_deg or 0.0)) or seconds < rule.least_s:
             return False
         early = full_deg is None or way < rule.full_share * full_deg
         if way <= limit * (rule.early_factor if early else 1.0) * seconds:

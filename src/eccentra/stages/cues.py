@@ -266,9 +266,22 @@ class CueRun:
             self._hip.end()
         self._pacer.begin(phase, start)
 
+    def _move_on(self, beat: Beat) -> None:
+        """The movement ended, or another one began, and the stage's phase did not change with it."""
+        if beat.since is not None:
+            phase, self._phase = self._phase, "rest"
+            self._change_phase(phase, beat)
+            return
+        self._left, self._stroke, self._held = None, None, []
+        self._pacer.begin("rest", beat.t)
+        if self._hip is not None:
+            self._hip.end()
+
     def _beat(self, beat: Beat, rows: Block) -> None:
         t, angle = beat.t, beat.angle_deg
         self._now = t
+        if self._phase != "rest" and beat.since != self._left:
+            self._move_on(beat)
         if self._hip is not None:
             self._watch_hip(self._hip, t, rows)
         if angle is not None:

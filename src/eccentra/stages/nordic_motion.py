@@ -146,11 +146,9 @@ class MotionRun:
     def _beat(self, t: int, events: int) -> Beat:
         """Without an angle in the start pose, and where the thigh's rows are missing."""
         e = self._exc
-        return (
-            Beat(t, events, None, None)
-            if e is None or self._t != t
-            else Beat(t, events, self._angle, e.since)
-        )
+        if e is None:
+            return Beat(t, events, None, None)
+        return Beat(t, events, self._angle if self._t == t else None, e.since)
 
     # -- every 50 ms --------------------------------------------------------------------------------
 
