@@ -65,7 +65,7 @@ def watched(*ups: np.ndarray, sets: list[int] | None = None) -> list[tuple[int, 
     for k, up in enumerate(ups):
         frame = frame_of(up)
         assert frame is not None
-        found = watch.add((sets[k] if sets else 1, k), frame)
+        found = watch.add((1, k), frame, bout=sets[k] if sets else 0)
         if found is not None:
             out.append((k, found.by_deg, found.over))
     return out

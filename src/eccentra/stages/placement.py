@@ -54,6 +54,9 @@ class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Whether sets are compared at all.
     over_deg
         Turned by more than this is turned over.
+    own_sd, own_least
+        Within a set the limits shrink to so many standard deviations of the person's own movements, but not
+        below this share.
     odd_share
         One repetition alone that exceeds the limits by this factor is marked as doubtful.
     """
@@ -68,6 +71,8 @@ class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     between: float
     across_sets: bool
     over_deg: float
+    own_sd: float
+    own_least: float
     odd_share: float
 
 

@@ -20,6 +20,7 @@ __all__ = ["Change", "Frame", "change", "frame_of", "mean_frame"]
 
 # Rows at each end that make a pose; speed is zero there.
 _POSE_ROWS = 10
+_HALF_DEG = 120.0
 # Below this turn a direction of turning is noise.
 _AXIS_FROM_DEG = 8.0
 
@@ -48,9 +49,9 @@ class Change(msgspec.Struct, frozen=True):
     @property
     def about(self) -> float:
         """The turn about the axis that both poses have in common."""
-        if self.home * self.far <= 0.0:
-            return 0.0
-        return min(abs(self.home), abs(self.far))
+        both = min(abs(self.home), abs(self.far))
+        # near half a turn the sign says nothing
+        return both if self.home * self.far > 0.0 or both > _HALF_DEG else 0.0
 
     @property
     def whole(self) -> float:

@@ -42,6 +42,7 @@ _KEPT_NS = 90 * NS_PER_S
 _LOOK_NS = 80 * NS_PER_S
 # A movement that was not counted: so soon after a repetition, and as long as it up to this factor.
 _SOON_US = 45_000_000
+_REST_US = 25_000_000
 _LIKE = 1.7
 # Free limbs and bars turn as they like between movements.
 _SEGMENTS = ("thigh", "shank", "pelvis", "trunk")
@@ -83,6 +84,8 @@ class PlacementRun:
         # set, end and length of the last counted repetition in us
         self._usual: tuple[int, int, int] | None = None
         self._uncounted = 0
+        # movements without a longer rest between them
+        self._bout, self._moved_us = 0, 0
         self._counted: set[tuple[int, int]] = set()
         self._all: dict[Flag, None] = {}
         self._of_set: dict[int, dict[Flag, None]] = {}
@@ -210,6 +213,7 @@ class PlacementRun:
         key = (rep.set_index, rep.index)
         self._counted.add(key)
         self._usual = (rep.set_index, rep.end_us, rep.end_us - rep.start_us)
+        self._go_on(rep.start_us, rep.end_us)
         frames = self._frames(rep.start_us, rep.end_us)
         t_us = max(rep.decided_us, event.t_us)
         odd = self._slipped(key, frames, t_us, out)
@@ -220,6 +224,11 @@ class PlacementRun:
             flags[Flag.CALIBRATION_PROVISIONAL] = None
         return self._marked(event, rep, tuple(flags))
 
+    def _go_on(self, start_us: int, end_us: int) -> None:
+        if start_us - self._moved_us > _REST_US:
+            self._bout += 1
+        self._moved_us = end_us
+
     def _rejected(self, event: RepRejected, out: list[Event]) -> None:
         """A movement like the counted ones, soon after them: maybe one that a turned sensor sees."""
         if self._usual is None or event.start_us - self._usual[1] > _SOON_US:
@@ -228,9 +237,12 @@ class PlacementRun:
         if not 1.0 / _LIKE < seconds < _LIKE:
             return
         self._uncounted += 1
+        self._go_on(event.start_us, event.end_us)
         frames = self._frames(event.start_us, event.end_us)
         key = (self._usual[0], -self._uncounted)
-        self._slipped(key, frames, max(event.decided_us, event.t_us), out)
+        # one sensor sees a repetition: then it was one, and the other sensors are to be asked
+        sure = any(self._slips[name].is_like(frame) for name, frame in frames.items())
+        self._slipped(key, frames, max(event.decided_us, event.t_us), out, sure=sure)
 
     def _frames(self, start_us: int, end_us: int) -> dict[str, Frame]:
         """Frames of the sensors that were there from start to end."""
@@ -258,9 +270,20 @@ class PlacementRun:
 
     # -- what was found -----------------------------------------------------------------------------
 
-    def _slipped(self, key: tuple[int, int], frames: dict[str, Frame], t_us: int, out: list[Event]) -> bool:
+    def _slipped(
+        self,
+        key: tuple[int, int],
+        frames: dict[str, Frame],
+        t_us: int,
+        out: list[Event],
+        *,
+        sure: bool = True,
+    ) -> bool:
         """Sensors that turned; whether this repetition alone differs much from the others."""
-        found = {name: self._slips[name].add(key, frame) for name, frame in frames.items()}
+        found = {
+            name: self._slips[name].add(key, frame, bout=self._bout, sure=sure)
+            for name, frame in frames.items()
+        }
         turned = {name: one for name, one in found.items() if one is not None}
         others = [name for name in frames if name not in turned and not self._slips[name].waiting]
         if turned and not others and len(frames) > 1:

@@ -22,7 +22,7 @@ _MOST = 6
 # Uncounted movements: at most so much larger or smaller, and about an axis less far off.
 _AS_LARGE = 1.2
 _OTHER_SIDE_DEG = 140.0
-# Two movements after a rest are enough from this share of the limits on.
+# From this share of the limits on, two movements after a rest are enough, and one before.
 _SURE = 2.0
 # A movement that is larger or smaller by this factor is another movement, not a turned sensor.
 _SAME_SIZE = 1.4
@@ -43,6 +43,7 @@ class SlipWatch:
         self._rule = rule
         self._old: list[tuple[Key, Frame]] = []
         self._new: list[tuple[Key, Frame]] = []
+        self._bout = 0
         self.odd = False
 
     @property
@@ -50,35 +51,50 @@ class SlipWatch:
         """Whether the last movements did not agree with those before."""
         return bool(self._new)
 
-    def add(self, key: Key, frame: Frame) -> Turned | None:
+    def is_like(self, frame: Frame) -> bool:
+        """Whether a movement is one of those known, in pose, axis and size."""
+        if len(self._old) < 2 or frame.turn < self._rule.least_turn_deg:
+            return False
+        reference = mean_frame([one for _, one in self._old[-_MOST:]])
+        large, small = max(reference.turn, frame.turn), min(reference.turn, frame.turn)
+        return large < _AS_LARGE * small and self._share(reference, frame, False) < 1.0
+
+    def add(self, key: Key, frame: Frame, *, bout: int = 0, sure: bool = True) -> Turned | None:
         """Take a movement; ``odd`` then says whether it alone differs much.
 
-        Counted ones have their set and index as ``key``; one that was not counted has a negative index.
+        ``key`` is its set and index; ``bout`` changes with every longer rest. Not ``sure``: it was
+        not counted, and may be something else.
         """
         self.odd = False
         if not self._old:
             self._old.append((key, frame))
+            self._bout = bout
             return None
-        between = self._old[-1][0][0] != key[0]
+        between = bout != self._bout
         if between and not self._rule.across_sets:
-            self._old, self._new = [(key, frame)], []
+            self._old, self._new, self._bout = [(key, frame)], [], bout
             return None
         reference = mean_frame([one for _, one in self._old[-_MOST:]])
         least = self._rule.least_turn_deg
         if reference.turn >= least > frame.turn:
             return None  # a partial movement: it says little
-        share = self._share(reference, frame, between)
-        if key[1] < 0 and not self._may_be_one(reference, frame, share):
+        own = 1.0 if between else self._own(reference)
+        share = self._share(reference, frame, between) / own
+        if not sure and not self._may_be_one(reference, frame, share):
             return None
         if share < 1.0:
             self._old = [*self._old[-_MOST:], (key, frame)]
+            self._bout = bout
             self._new.clear()
             return None
         self.odd = share > self._rule.odd_share and not between
-        if self._new and self._share(self._new[-1][1], frame, False) > self._rule.agree_share:
+        if self._new and self._share(self._new[-1][1], frame, False) > self._rule.agree_share * own:
             self._new.clear()
         self._new.append((key, frame))
-        return self._decide(reference, between)
+        found = self._decide(reference, between, own)
+        if not self._new:
+            self._bout = bout
+        return found
 
     def _may_be_one(self, reference: Frame, frame: Frame, share: float) -> bool:
         """Whether a movement that was not counted may be a repetition, seen by a sensor that turned.
@@ -94,19 +110,29 @@ class SlipWatch:
             and large < _AS_LARGE * small
         )
 
-    def _decide(self, reference: Frame, between: bool) -> Turned | None:
+    def _own(self, reference: Frame) -> float:
+        """Share of the limits that holds for this person: who moves alike every time is held to less."""
+        old = [frame for _, frame in self._old[-_MOST:]]
+        if len(old) < 3:
+            return 1.0
+        squares = math.fsum(self._share(reference, frame, False) ** 2 for frame in old)
+        spread = math.sqrt(squares / (len(old) - 1))
+        return min(max(self._rule.own_sd * spread, self._rule.own_least), 1.0)
+
+    def _decide(self, reference: Frame, between: bool, own: float) -> Turned | None:
         if len(self._new) < 2:
             return None
         fresh = mean_frame([one for _, one in self._new])
         known = len(self._old)
-        difference, share = self._change(reference, fresh), self._share(reference, fresh, between)
-        if between and len(self._new) < 3 and share < _SURE:
+        difference, share = self._change(reference, fresh), self._share(reference, fresh, between) / own
+        # few movements say it only of a large turn
+        if share < _SURE and len(self._new) < 3 and (between or known < 3):
             return None
         self._old, self._new = self._new, []
         alike = max(reference.turn, fresh.turn) < _SAME_SIZE * max(
             min(reference.turn, fresh.turn), self._rule.least_turn_deg
         )
-        if share < 1.0 or not alike or (between and known < 2):
+        if share < 1.0 or not alike or (known < 2 and share < _SURE):
             return None
         by = difference.whole
         return Turned(by, max(by, difference.pose) > self._rule.over_deg, between)
