@@ -107,7 +107,7 @@ def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: fl
         if b > a:
             # between two samples force may rise a lot: where somebody turns around at once
             edges = [v for v in np.interp((start, end), t, smoothed).tolist() if v == v]
-            peaks.append(max(float(smoothed[a:b].max()), *edges))
+            peaks.append(max([float(smoothed[a:b].max()), *edges]))
             values += net[a:b].tolist()
     if not values or any(v != v for v in values):
         return None
