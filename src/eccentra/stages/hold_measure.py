@@ -20,6 +20,8 @@ from eccentra.stages.strokes import Ends, Stroke, find_strokes, refine, smooth
 
 __all__ = ["Course", "Measured", "Moments", "measure"]
 
+# No way takes so long.
+_NO_WAY_S = 1e3
 # Sway is a matter of below 4 Hz (exercises: postural control); 0.1325 / 4 Hz.
 _SWAY_SMOOTH_S = 0.033
 # A second of lean says where it was, whatever the sway.
@@ -186,7 +188,15 @@ class _Work:
         t, lean, speed = self.grid.t[a : b + 1], self.lean[a : b + 1], self.speed[a : b + 1]
         least = self.rule.stroke_share * self.known.rise
         found = find_strokes(lean, speed, threshold=self.rule.stroke_deg_s, least=least)
-        how = Ends(noise=self.noise, smear_s=self.rule.smooth_s, error=0.1, most_residual=0.3)
+        # ways as a whole are hold_fit's: what lies close by, a sag or a dip, is no rest
+        how = Ends(
+            noise=self.noise,
+            smear_s=self.rule.smooth_s,
+            error=0.1,
+            most_residual=0.3,
+            near_s=_NO_WAY_S,
+            whole_s=2.0 * _NO_WAY_S,
+        )
         refine(found, t, lean, speed, how)
         return [stroke for stroke in found if stroke.sign == sign]
 

@@ -2,11 +2,11 @@
 
 Near the end of a soft stroke there is hardly any movement, so that little sway hides it; the whole stroke
 still says where its ends are if its shape is known. The shapes are those of the literature on human
-movement: minimum-jerk (speed goes with ``(u (1 - u))²``, Flash & Hogan 1985), constant speed with ramps,
-half-cosine, raised cosine and other powers of ``u (1 - u)``. For each shape, the times at which the angle
-passes fixed shares of its way are a straight line in the shape's own time; the line's ends are the stroke's
-ends. Shapes are weighted by likelihood; a stroke that fits none (a fall, a jerky descent) has no answer
-here and is left to :func:`eccentra.stages.strokes.zero_velocity`.
+movement: minimum-jerk (speed goes with ``(u (1 - u))²``, Flash & Hogan 1985), constant speed with ramps, and
+ends of other softness, which may differ (speed goes with ``u^a (1 - u)^b``). For each shape, the times at
+which the angle passes fixed shares of its way are a straight line in the shape's own time; the line's ends
+are the stroke's ends. Shapes are weighted by likelihood; a stroke that fits none (a fall, a jerky descent)
+has no answer here and is left to :func:`eccentra.stages.strokes.zero_velocity`.
 """
 
 from __future__ import annotations
@@ -21,48 +21,67 @@ from eccentra.samples import Floats
 __all__ = ["ShapeFit", "fit_shape"]
 
 _SHARES = (0.03, 0.05, 0.08, 0.12, *(k / 20 for k in range(3, 18)), 0.88, 0.92, 0.95, 0.97)
-_POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.25, 2.5, 3.0)
-_RAMPS = tuple(0.01 * 1.2**k for k in range(22))
-_SHARP = slice(1, 1 + sum(a <= 0.15 for a in _RAMPS))
+_POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
+_RAMPS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+_SHARP_RAMP = 0.15
 _GRID = 2000
 
 
 class ShapeFit(msgspec.Struct, frozen=True, kw_only=True):
     """Begin and end of a stroke in s, and the residual of the best shape as a share of the stroke.
 
-    ``sharp`` is the probability that it is a ramped stroke with short ramps, whose ends are better seen
+    ``sharp_start`` and ``sharp_end`` are the probabilities that an end is a short ramp, which is better seen
     close by than from the whole stroke.
     """
 
     start_s: float
     end_s: float
     residual: float
-    sharp: float
+    sharp_start: float
+    sharp_end: float
 
 
-def _speeds() -> list[tuple[float, Floats]]:
-    """Prior weight and speed over ``u`` = 0..1 of each shape: minimum-jerk, ramps from short to long, others.
+class _Shape(msgspec.Struct, frozen=True):
+    """Prior weight, speed over ``u`` = 0..1, and whether it starts and ends sharply."""
 
-    Minimum-jerk and ramped strokes are what is usually found and taught, hence nine tenths of the weight.
+    prior: float
+    speed: Floats
+    sharp_start: bool = False
+    sharp_end: bool = False
+
+
+def _speeds() -> list[_Shape]:
+    """Minimum-jerk, even ramps, uneven ramps, and soft ends of any power: each family with its weight.
+
+    The first two are what is usually found and taught, the others are how people differ from it: slow to
+    start and quick to stop, or the other way round.
     """
     u = np.linspace(0.0, 1.0, _GRID + 1)
-    bell = u * (1.0 - u)
-    out = [(0.45, bell**2)]
-    edge = np.minimum(u, 1.0 - u)
-    out += [(0.45 / len(_RAMPS), np.minimum(1.0, edge / a)) for a in _RAMPS]
-    others = [bell**p for p in _POWERS] + [np.sin(np.pi * u), np.sin(np.pi * u) ** 2]
-    return out + [(0.1 / len(others), v) for v in others]
+
+    def ramps(a: float, b: float, prior: float) -> _Shape:
+        speed = np.minimum(np.minimum(u / a, 1.0), (1.0 - u) / b)
+        return _Shape(prior, speed, a <= _SHARP_RAMP, b <= _SHARP_RAMP)
+
+    even = [(a, a) for a in _RAMPS]
+    uneven = [(a, b) for a in _RAMPS for b in _RAMPS if a + b <= 1.0]
+    powers = [(a, b) for a in _POWERS for b in _POWERS]
+    out = [_Shape(0.2, (u * (1.0 - u)) ** 2)]
+    out += [ramps(a, b, 0.2 / len(even)) for a, b in even]
+    out += [ramps(a, b, 0.3 / len(uneven)) for a, b in uneven]
+    return out + [_Shape(0.3 / len(powers), u**a * (1.0 - u) ** b) for a, b in powers]
 
 
 class _Table(msgspec.Struct, frozen=True):
     """What is known of each shape.
 
-    ``prior`` (shapes); at the shares of its way ``tau``, its time, and ``rate``, its relative speed (shapes,
-    shares); and for the line through times passed their weights ``w``, the weighted mean time ``middle``
-    (shapes, 1) and ``slope``, which times passed are multiplied by and summed to give the line's slope.
+    ``prior`` (shapes); ``sharp`` (2, shapes), whether start and end are short ramps; at shares of the way
+    ``tau``, its time, and ``rate``, its relative speed (shapes, shares); for the line through times passed
+    their weights ``w``, the weighted mean time ``middle`` (shapes, 1) and ``slope``, which times passed are
+    multiplied by and summed to give the line's slope.
     """
 
     prior: Floats
+    sharp: Floats
     tau: Floats
     rate: Floats
     w: Floats
@@ -72,13 +91,15 @@ class _Table(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=1)
 def _table() -> _Table:
-    priors, times, rates = [], [], []
+    priors, times, rates, sharp = [], [], [], []
     u = np.linspace(0.0, 1.0, _GRID + 1)
-    for prior, v in _speeds():
+    for shape in _speeds():
+        v = shape.speed
         way = np.concatenate([[0.0], np.cumsum(0.5 * (v[1:] + v[:-1]))])
         v, way = v * _GRID / way[-1], way / way[-1]
         tau = np.interp(_SHARES, way, u)
-        priors.append(prior)
+        priors.append(shape.prior)
+        sharp.append((shape.sharp_start, shape.sharp_end))
         times.append(tau)
         rates.append(np.interp(tau, u, v))
     tau, rate = np.stack(times), np.stack(rates)
@@ -88,7 +109,7 @@ def _table() -> _Table:
     dx = tau - middle
     # the slope needs no mean of what it is multiplied by, as w * dx sums to zero
     slope = w * dx / (w * dx * dx).sum(axis=1)[:, None]
-    return _Table(np.array(priors), tau, rate, w, middle, slope)
+    return _Table(np.array(priors), np.array(sharp, float).T, tau, rate, w, middle, slope)
 
 
 def fit_shape(
@@ -121,13 +142,17 @@ def fit_shape(
         start_s=float((weights * starts).sum()),
         end_s=float((weights * ends).sum()),
         residual=best,
-        sharp=float(weights[_SHARP].sum()),
+        sharp_start=float((weights * table.sharp[0]).sum()),
+        sharp_end=float((weights * table.sharp[1]).sum()),
     )
 
 
 def _pass_times(t: Floats, share: Floats) -> Floats | None:
-    """Times at which the way covered passes the fixed shares; ``None`` when it does not reach them."""
-    covered = np.maximum.accumulate(share)
+    """Times at which the way covered passes the fixed shares; ``None`` when it does not reach them.
+
+    Sway goes to and fro on the way: the way is what was reached at last, and what was not left again, halved.
+    """
+    covered = 0.5 * (np.maximum.accumulate(share) + np.minimum.accumulate(share[::-1])[::-1])
     if covered[0] >= _SHARES[0] or covered[-1] < _SHARES[-1]:
         return None
     after = np.searchsorted(covered, _SHARES, side="left")

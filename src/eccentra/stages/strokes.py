@@ -25,6 +25,12 @@ from eccentra.stages.shapes import fit_shape
 __all__ = ["Ends", "Stroke", "find_strokes", "join_strokes", "refine", "smooth", "zero_velocity"]
 
 
+# Sway is slower than the second in which its size is seen before a stroke: it is larger in all.
+_SWAY = 1.5
+# Its values closer together than this are not independent: it goes up to 1 Hz.
+_COHERENCE_S = 0.4
+
+
 class Stroke(msgspec.Struct, kw_only=True):
     """Movement in one direction.
 
@@ -125,7 +131,9 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     error
         Standard error of the angle, for :func:`~eccentra.stages.shapes.fit_shape`.
     most_residual
-        A whole stroke whose best shape is further off than this (angle) has no known shape.
+        A whole stroke whose best shape is further off than this (angle) has no known shape, unless
+    most_share
+        it is not further off than this share of its way: more is a stop or a fall, less is sway.
     near_s, whole_s
         Up to ``near_s`` of length only the neighbourhood of an end is looked at, from ``whole_s`` on only
         the whole of a soft stroke, in between both: long soft ends drown in sway, short ones do not.
@@ -137,6 +145,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     smear_s: float
     error: float
     most_residual: float
+    most_share: float = 0.02
     near_s: float = 2.0
     whole_s: float = 4.0
     rounds: int = 1
@@ -172,34 +181,45 @@ def _refine_whole(stroke: Stroke, t: Floats, angle: Floats, low: int, high: int,
     pad = 0.25 * length
     a = max(low, int(t.searchsorted(stroke.start_s - pad)))
     b = min(high, int(t.searchsorted(stroke.end_s + pad)))
-    before = _level(t, angle, a, stroke.start_s - 0.05 * length, stroke.first)
-    after = _level(
+    before, sway_before = _level(t, angle, a, stroke.start_s - 0.05 * length, stroke.first)
+    after, sway_after = _level(
         -t[::-1], angle[::-1], len(t) - 1 - b, -stroke.end_s - 0.05 * length, len(t) - 1 - stroke.last
     )
+    error = max(how.error, _SWAY * _sway(sway_before, sway_after))
     if abs(after - before) < 4.0 * how.most_residual:
         return
-    fit = fit_shape(t[a : b + 1], angle[a : b + 1], before, after, coherence_s=0.4, error=how.error)
-    if fit is None or fit.residual * abs(after - before) > how.most_residual:
+    fit = fit_shape(t[a : b + 1], angle[a : b + 1], before, after, coherence_s=_COHERENCE_S, error=error)
+    if fit is None or fit.residual > max(how.most_residual / abs(after - before), how.most_share):
         return
-    share = min(share, 1.0) * (1.0 - fit.sharp)
-    start = stroke.start_s + share * (fit.start_s - stroke.start_s)
-    end = stroke.end_s + share * (fit.end_s - stroke.end_s)
+    share = min(share, 1.0)
+    start = stroke.start_s + share * (1.0 - fit.sharp_start) * (fit.start_s - stroke.start_s)
+    end = stroke.end_s + share * (1.0 - fit.sharp_end) * (fit.end_s - stroke.end_s)
     stroke.start_s, stroke.end_s = max(start, float(t[low])), min(end, float(t[high]))
 
 
-def _level(t: Floats, angle: Floats, a: int, until_s: float, first: int) -> float:
-    """Mean angle of the rest before a stroke (from index ``a`` to the time ``until_s``), at most 0.7 s of it.
+def _sway(before: float, after: float) -> float:
+    """Sway around a stroke: of both sides, unless another movement lies close by on one; 0 where unknown."""
+    low, high = sorted((before, after))
+    if low == 0.0:
+        return high
+    return math.sqrt(0.5 * (low * low + high * high)) if high < 3.0 * low else low
 
-    Without a rest it is the angle at which the stroke turned around.
+
+def _level(t: Floats, angle: Floats, a: int, until_s: float, first: int) -> tuple[float, float]:
+    """Mean and sway of the angle in the rest before a stroke (from index ``a`` to the time ``until_s``).
+
+    At most 1.2 s of it. Without a rest it is the angle at which the stroke turned around, with no sway known.
     """
     b = int(t.searchsorted(until_s))
-    a = max(a, int(t.searchsorted(until_s - 0.7)))
+    a = max(a, int(t.searchsorted(until_s - 1.2)))
     if b - a < 5:
         a0 = min(a, first)
         part = angle[a0 : first + 1]
         far = float(angle[min(first + 5, len(angle) - 1)])
-        return float(part[int(np.argmax(np.abs(part - far)))])
-    return float(np.add.reduce(angle[a:b])) / (b - a)
+        return float(part[int(np.argmax(np.abs(part - far)))]), 0.0
+    mean = float(np.add.reduce(angle[a:b])) / (b - a)
+    off = angle[a:b] - mean
+    return mean, math.sqrt(float(np.add.reduce(off * off)) / (b - a))
 
 
 def zero_velocity(t: Floats, speed: Floats, first: int, last: int, limit: int, how: Ends) -> float:
