@@ -159,6 +159,7 @@ class _Style:
     hip_deg: float
     most_lean_deg: float = 91.0
     start_lean_deg: float = 0.0
+    least_fall_deg: float = 0.0
 
 
 def _variant(athlete: Athlete, variant: Variant, draw: Draw) -> Athlete:
@@ -177,6 +178,7 @@ def _adapt(style: _Style, athlete: Athlete, variant: Variant, draw: Draw) -> Non
     Half of those on a slope begin leaning back, with the knees at a right angle.
     """
     style.active = draw.often(0.5)
+    style.least_fall_deg = 12.0  # falls are slower: a shorter one is hardly one
     style.descent_s = max(style.descent_s, draw.between(3.0, 4.0))  # less load leaves more control
     if variant == "assisted":
         return
@@ -204,6 +206,8 @@ def _rep(draw: Draw, style: _Style, break_lean: float | None, number: int) -> No
     if draw.often(0.08):
         # Clearly counted, or clearly too small to be counted: between them people would differ as well.
         partial = draw.between(0.38, 0.6) if draw.often(0.6) else draw.between(0.12, 0.16)
+    if partial is not None and partial > 0.3 and style.start_lean_deg < 0.0:
+        partial = None  # it would end about upright, where nothing is loaded
     breaks = break_lean is not None and partial is None and draw.often(0.9)
     stops: tuple[Stop, ...] = ()
     if draw.often(0.1) and partial is None and (not breaks or (break_lean or 0) > 28):
@@ -243,9 +247,9 @@ def _rep(draw: Draw, style: _Style, break_lean: float | None, number: int) -> No
 def _catch(style: _Style, draw: Draw, lean: float | None) -> float:
     """Where the hands catch a fall; on a slope straight knees stop it before."""
     catch = draw.between(58, 76)
-    if style.most_lean_deg > 90.0:
+    if style.least_fall_deg == 0.0:
         return catch
-    return min(catch, max(style.most_lean_deg - 9.0, (lean or 0.0) + 8.0))
+    return max(min(catch, style.most_lean_deg - 9.0), (lean or 0.0) + style.least_fall_deg)
 
 
 def _rest_lean(style: _Style, draw: Draw) -> float:

@@ -54,6 +54,8 @@ class Usual:
             return Reason.TOO_LONG
         if m.shank_change is not None and m.shank_change > rule.shank_reject_deg:
             return Reason.SHANK_MOVED
+        if m.kneel.lean < 0.0 and m.deepest + m.kneel.lean < rule.partial_least_deg:
+            return Reason.NO_LOAD  # from a start pose that leans back it only came upright
         if m.loaded_n is not None:
             usual = sorted(self.loads[-9:])
             least = force.slack_share * usual[len(usual) // 2] if usual else force.loaded_n
