@@ -103,6 +103,7 @@ class CueRun:
         self._fell_deg: float | None = None
         self._of_rep: dict[int, set[str]] = {}
         self._fallen: set[int] = set()
+        self._told_live: set[str] = set()
         self._held: list[CueGiven] = []
         self._given: dict[str, int] = {}
         self._last: CueGiven | None = None
@@ -218,10 +219,11 @@ class CueRun:
         self._say_faults(rep)
 
     def _say_faults(self, rep: Repetition) -> None:
-        """The worst fault of the repetition that was not told yet."""
+        """The worst fault of the repetition that was not told in its stroke."""
+        live, self._told_live = self._told_live, set()
         for severity in ("severe", "warning"):
             for fault in rep.faults:
-                if fault.severity == severity and fault.cue:
+                if fault.severity == severity and fault.cue and fault.id.value not in live:
                     self._set.said(fault.id.value, rep.index)
                     key = f"{CueId.TECHNIQUE.value}:{fault.id.value}"
                     self._warn(CueId.TECHNIQUE, fault.cue, rep.end_us, index=rep.index, key=key)
@@ -346,9 +348,9 @@ class CueRun:
         if self._phase != "eccentric":
             return
         if since is not None:
-            self._warn(CueId.HIP_BENDING, "Hips forward.", since // 1000, fault=FaultId.HIP_MOVED)
+            self._warn(CueId.HIP_BENDING, "Hips forward.", since // 1000, fault=FaultId.HIP_BENT)
         if self._rules.hip is not None and hip.most_deg > self._rules.hip.severe_deg:
-            self._severe.add(FaultId.HIP_MOVED.value)
+            self._severe.add(FaultId.HIP_BENT.value)
 
     # -- reports --------------------------------------------------------------------------------------
 
@@ -383,6 +385,7 @@ class CueRun:
         if index is None and self._open:
             index = max(self._reps, default=0) + 1
         if fault is not None:
+            self._told_live.add(fault.value)
             self._set.said(fault.value, index or 1)
         self._say(cue, "warning", text, t_us, index=index, hold=True)
 
