@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.made
 DEV_STAMP := $(VENV)/.made-dev
+BENCH_STAMP := $(VENV)/.made-bench
 UV := $(shell command -v uv 2>/dev/null)
 # two processes: the suite is sized for two cores
 WORKERS ?= 2
@@ -21,7 +22,7 @@ demo: $(STAMP)
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test-all: $(DEV_STAMP)
+test-all: $(DEV_STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "long or not long"
 
 check: $(DEV_STAMP)
@@ -34,7 +35,7 @@ format: $(DEV_STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV_STAMP)
+bench: $(DEV_STAMP) $(BENCH_STAMP)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/mqtt_latency.py
@@ -56,6 +57,14 @@ ifneq ($(UV),)
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+endif
+	@touch $@
+
+$(BENCH_STAMP): pyproject.toml $(DEV_STAMP)
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python $(BIN)/python --group bench
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 endif
 	@touch $@
 

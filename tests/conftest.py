@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+# helpers of the tests, and the benchmarks, which some tests run a small part of
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "benchmarks")]
 
 settings.register_profile(
     "eccentra", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -35,6 +36,12 @@ def need_program(name: str, install: str) -> str:
     if found is None:
         missing(name, install)
     return found
+
+
+def need_module(name: str, install: str) -> None:
+    """Skip without an importable module."""
+    if importlib.util.find_spec(name) is None:
+        missing(name, install)
 
 
 def need_rig() -> Path:
