@@ -23,14 +23,12 @@ from pathlib import Path
 
 import numpy as np
 from athletes import Athletes, all_athletes, with_faults
-from matching import Found, Sheet, repetitions
+from matching import Found, Sheet, events_of, repetitions
 from peers import COUNTERS
 from recordings import motion_capture_section, recordings_section
 from sheet import simulated_section
 
 from eccentra import __version__
-from eccentra.exercises import load_exercise
-from eccentra.session import Header, Session
 from eccentra.simulate import Simulation, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,12 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(simulation: Simulation, exercise: str) -> Found:
     """What a session finds, from the packets that the simulated sensors sent."""
-    header = Header(
-        session="accuracy", exercise=load_exercise(exercise), sensors=simulation.setups, software=__version__
-    )
-    session = Session(header)
-    numbered = session.feed_many(simulation.inputs()) + session.finish()
-    return repetitions([one.event for one in numbered])
+    return repetitions(events_of(simulation, exercise))
 
 
 def count_by_peers(simulation: Simulation, sheet: Sheet) -> None:
@@ -138,8 +131,8 @@ def _head(args: argparse.Namespace, sheets: list[Sheet]) -> str:
             f"{args.minutes:g} --write`, version {__version__}, Python {platform.python_version()}, "
             f"NumPy {np.__version__}, {platform.machine()}.",
             "",
-            f"The simulated part is synthetic: {athletes} sessions of simulated athletes, whose truth is exact "
-            "and who are no people. It shows that the software does what it should, not how people differ.",
+            f"The simulated part is synthetic: {athletes} sessions. Their truth is exact, the athletes "
+            "are no people: it shows that the software does what it should, not how people differ.",
         ]
     )
 

@@ -19,9 +19,15 @@ from eccentra.simulate import (
     joint_session,
     nordic_session,
 )
+from eccentra.simulate.sessions import Variant
 
 __all__ = ["Athletes", "all_athletes", "with_faults"]
 
+_VARIANTS: dict[str, Variant] = {
+    "nordic-curl": "flat",
+    "nordic-curl-assisted": "assisted",
+    "nordic-curl-inclined": "inclined",
+}
 # A disturbed session still counts: what a person loses to a sensor that drops out is part of the error.
 _FAULTY_EVERY = 10
 
@@ -59,7 +65,8 @@ def _athletes(name: str) -> Athletes:
         kits = JOINT_EXERCISES[name].kits
         return Athletes(name, kits, lambda seed, kit: joint_session(seed, exercise=name, kit=kit), idle)
     kits = ("thigh+shank+force", "thigh+force", "thigh+shank", "thigh", "force")
-    return Athletes(name, kits, lambda seed, kit: nordic_session(seed, kit=kit), idle)
+    variant = _VARIANTS[name]
+    return Athletes(name, kits, lambda seed, kit: nordic_session(seed, kit=kit, variant=variant), idle)
 
 
 def with_faults(scenario: Scenario, seed: int, duration_s: float) -> Scenario:

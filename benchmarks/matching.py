@@ -13,11 +13,14 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from eccentra import __version__
 from eccentra.events import Event, Flag, Metric, RepAmended, RepCompleted, Repetition, SensorGap, SetCompleted
+from eccentra.exercises import load_exercise
+from eccentra.session import Header, Session
 from eccentra.simulate import Simulation
 from eccentra.simulate.truth import TrueRep, TrueSet
 
-__all__ = ["TEMPO_BINS", "Errors", "Found", "Sheet", "repetitions", "tempo_bin"]
+__all__ = ["TEMPO_BINS", "Errors", "Found", "Sheet", "events_of", "repetitions", "tempo_bin"]
 
 TEMPO_BINS = ("<= 2 s", "2 to 5 s", "> 5 s")
 _ROM_OF_LEAN = {"thigh_lean": "thigh_inclination"}
@@ -238,6 +241,15 @@ class Sheet(msgspec.Struct):
         if self._curl and not self._seen("concentric"):
             return true.total_s("eccentric") + true.total_s("isometric")
         return true.tut_s
+
+
+def events_of(simulation: Simulation, exercise: str) -> list[Event]:
+    """Events of a session, from the packets that the simulated sensors sent."""
+    header = Header(
+        session="benchmark", exercise=load_exercise(exercise), sensors=simulation.setups, software=__version__
+    )
+    session = Session(header)
+    return [one.event for one in session.feed_many(simulation.inputs()) + session.finish()]
 
 
 def repetitions(events: Sequence[Event]) -> Found:

@@ -20,7 +20,7 @@ from multiprocessing import Pool
 
 import msgspec
 import numpy as np
-from accuracy import run
+from matching import events_of
 
 from eccentra.events import Flag, QualityNoted
 from eccentra.exercises import load_exercise
@@ -240,9 +240,7 @@ def with_fault(simulation: Simulation, exercise: str, fault: str) -> Simulation 
 
 def flags_of(simulation: Simulation, exercise: str) -> tuple[str, ...]:
     """What is said of the sensors' places."""
-    said = (
-        event.flag for event in run(simulation, load_exercise(exercise)) if isinstance(event, QualityNoted)
-    )
+    said = (event.flag for event in events_of(simulation, exercise) if isinstance(event, QualityNoted))
     return tuple(dict.fromkeys(flag.value for flag in said if flag in PLACEMENT_FLAGS))
 
 

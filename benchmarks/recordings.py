@@ -8,7 +8,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from accuracy_real import Recording, analysed, data_folder, shoulder_watch, uci_physical_therapy
+from accuracy_real import (
+    Recording,
+    analysed,
+    data_folder,
+    document,
+    isometric_onsets,
+    kettlebell,
+    reps_of,
+    shoulder_watch,
+    template_errors,
+    uci_physical_therapy,
+)
 from motion_capture import TRIALS, Trial, eccentra_error_deg, peer_errors_deg
 from peers import COUNTERS, FILTERS, INSTALL
 from sheet import table
@@ -30,6 +41,14 @@ def recordings_section() -> str:
             parts.append(f"{name}: not here; set ECCENTRA_TEST_DATA to the folder that holds it.")
             continue
         parts.append(f"### {name}\n\n{_counts(read(folder))}")
+    for further, text in (
+        ("uci_physical_therapy", _boundaries),
+        ("isometric_dynamometer", _onsets),
+        ("kettlebell_ble", _kettlebell),
+    ):
+        if (data_folder() / further / "labels.csv").is_file():
+            with tempfile.TemporaryDirectory() as scratch:
+                parts.append(text(data_folder() / further, Path(scratch)))
     if len(COUNTERS) < 3:
         parts.append(f"`neurokit2` is not installed: {INSTALL}.")
     return "\n\n".join(parts)
@@ -51,6 +70,47 @@ def _counts(recordings: Iterable[Recording]) -> str:
     every = {way: [e for name in worst for e in errors[name][way]] for way in ways}
     rows.append(["all", str(len(every[ways[0]])), *(_shares(every[way]) for way in ways)])
     return table(["exercise", "sets", *ways], rows)
+
+
+def _boundaries(folder: Path, scratch: Path) -> str:
+    errors = template_errors(folder, scratch)
+    known = {name: [v for e in one if e is not None for v in e] for name, one in errors.items()}
+    missed = sum(e is None for one in errors.values() for e in one)
+    worst = sorted(known, key=lambda name: -float(np.mean(np.abs(known[name]))))
+    rows = [[name, f"{np.mean(np.abs(known[name])):.3f}", f"{np.mean(known[name]):+.3f}"] for name in worst]
+    every = [v for one in known.values() for v in one]
+    rows.append(["all", f"{np.mean(np.abs(every)):.3f}", f"{np.mean(every):+.3f}"])
+    return (
+        "### Start and end of single repetitions, s\n\nThe publisher's intervals of uci_physical_therapy, by "
+        f"subject and exercise; {missed} of {sum(map(len, errors.values()))} not found.\n\n"
+        + table(["recording", "MAE", "bias"], rows)
+    )
+
+
+def _onsets(folder: Path, scratch: Path) -> str:
+    onsets = list(isometric_onsets(folder, scratch))
+    other = [f"{one.name}: {one.contractions}" for one in onsets if one.contractions != 1]
+    known = [(one.name, one.error_s) for one in onsets if one.error_s is not None]
+    known.sort(key=lambda pair: -abs(pair[1]))
+    rows = [[name, f"{1000 * error:+.0f}"] for name, error in known]
+    return (
+        f"### Isometric contractions\n\nOne found in {len(onsets) - len(other)} of {len(onsets)} recordings"
+        f" (others: {', '.join(other) or 'none'}). Onset on every 25th sample of 2000 Hz against the first "
+        "crossing of baseline and 5 SD on all, where the start is quiet enough to tell.\n\n"
+        + table(["recording", "onset, ms"], rows)
+    )
+
+
+def _kettlebell(folder: Path, scratch: Path) -> str:
+    rows = []
+    for name in ("subj_A", "subj_D_1", "subj_D_2", "swing_ble_1", "ktbl_3", "ktbl_8"):
+        recording, marks = kettlebell(folder, name)
+        found = document(recording, scratch)
+        hit = sum(any(r["start_s"] <= t <= r["end_s"] for r in reps_of(found)) for t in marks)
+        counts = ", ".join(str(one["reps_counted"]) for one in found["sets"]) or "none"
+        rows.append([name, counts, f"{hit} of {len(marks)}" if marks else "no marks"])
+    head = ["recording", "repetitions by set", "marked ones inside"]
+    return f"### Kettlebell, received in bursts with gaps\n\n{table(head, rows)}"
 
 
 def _shares(errors: list[int]) -> str:

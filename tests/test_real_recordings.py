@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from pathlib import Path
 from types import ModuleType
 
+import accuracy_real
 import numpy as np
 import pytest
 
-from needs import ROOT, need_data
+from needs import need_data
 
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The benchmark, which reads the recordings."""
-    spec = importlib.util.spec_from_file_location("accuracy_real", ROOT / "benchmarks" / "accuracy_real.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return accuracy_real
 
 
 def errors(benchmark: ModuleType, recordings: list, folder: Path) -> np.ndarray:
