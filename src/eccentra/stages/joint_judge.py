@@ -136,6 +136,8 @@ class Judge:
             return Reason.WRONG_DIRECTION
         if m.back_share > count.turn_share:
             return Reason.NO_RETURN
+        if m.back_share < -count.turn_share:
+            return Reason.SETUP  # it did not begin in the pose that it ended in
         return None
 
     def _is_like_those_that_count(self, item: Item) -> bool:
