@@ -267,6 +267,16 @@ def test_what_was_counted_upright_is_taken_back() -> None:
     assert done.reps_counted == 0
 
 
+def test_a_plank_from_kneeling_is_not_taken_back() -> None:
+    """Its rest pose is upright."""
+    holds = HoldSet(holds=(HoldRep(hold_s=12.0, sway_deg=0.5),), style="plank_from_kneel")
+    moves = (TakePose(to="tall_kneel"), Hold(seconds=4.0), holds, TakePose(to="stand"), Walk(seconds=10.0))
+    scenario = Scenario(exercise="hold", timeline=(Hold(seconds=2.0), *moves), sensors=KITS["trunk"])
+    events = events_of(simulate(scenario, seed=3), "plank")
+    assert len(reps_in(events)) == 1
+    assert not [e for e in events if isinstance(e, RepAmended)]
+
+
 @pytest.mark.parametrize("exercise", EXERCISES)
 @pytest.mark.parametrize("kit", ["pelvis", "trunk"])
 def test_nothing_is_counted_without_a_hold(exercise: str, kit: str) -> None:

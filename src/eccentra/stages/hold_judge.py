@@ -131,9 +131,9 @@ class Judge:
         out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
         self._free_from = rep.end_us * 1000
         self.counted += 1
-        self._homes.append((self.book.set_index, index, held.home, held.pose))
         if not far:
             self.usual = (held.home, held.pose)
+            self._homes.append((self.book.set_index, index, held.home, held.pose))
         return True
 
     def _livelier(self, held: Held) -> bool:
