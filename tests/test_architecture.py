@@ -33,6 +33,7 @@ FLOORS = [
             "samples",
             "errors",
             "ids",
+            "reliability",
             "repetition",
             "events",
             "inputs",

@@ -244,6 +244,7 @@ class _Book:
             "tut_s": round(sum(known), 6) if len(known) == len(tuts) else None,
             "asymmetry_pct": None if asymmetry is None else asymmetry.value,
             "metrics": _metrics(metrics),
+            "reliability": [] if done is None or late else msgspec.to_builtins(done.reliability),
             "flags": [*(flag.value for flag in (done.flags if done else ())), *([_UNSURE] if late else [])],
         }
 

@@ -25,6 +25,7 @@ from eccentra.ids import (
     Severity,
     StationReason,
 )
+from eccentra.reliability import Reliability
 from eccentra.repetition import BreakPoint, Fault, Force, Metric, Phase, Repetition
 
 __all__ = [
@@ -122,7 +123,10 @@ class SetStarted(_Event, frozen=True, kw_only=True, tag="set.started"):
 
 
 class SetCompleted(_Event, frozen=True, kw_only=True, tag="set.completed"):
-    """A set is over. ``end_us`` is the end of its last repetition; totals are over counted repetitions."""
+    """A set is over. ``end_us`` is the end of its last repetition; totals are over counted repetitions.
+
+    ``reliability`` says of some of the numbers how much they change from day to day anyway.
+    """
 
     set_index: int
     start_us: int
@@ -132,6 +136,7 @@ class SetCompleted(_Event, frozen=True, kw_only=True, tag="set.completed"):
     reps_valid: int
     metrics: dict[str, Metric]
     flags: tuple[Flag, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
 
 
 class RepCounted(_Event, frozen=True, kw_only=True, tag="rep.counted"):

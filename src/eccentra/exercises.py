@@ -20,6 +20,7 @@ from eccentra.catalogue import AngleRange, Dose, Joint, LoadAxis, Person, Tempo
 from eccentra.datafolder import data_files, find_data_file
 from eccentra.errors import ExerciseError
 from eccentra.ids import FaultId
+from eccentra.reliability import Reliability
 from eccentra.stages import EventStage
 from eccentra.stages.cue_rules import CueRules
 from eccentra.stages.cues import Usual
@@ -75,6 +76,8 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cues
         When something is told to the person; ``None`` for never. Files need not say it: what
         ``pipelines/shared/cues.toml`` has is filled in.
+    reliability
+        Published day-to-day error of its numbers, by stage kind in ``pipelines/shared/reliability.toml``.
     rehab_stage
         Stages (1 to 4) in which it is used.
     evidence
@@ -104,6 +107,7 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     regress_to: tuple[str, ...] = ()
     progress_to: tuple[str, ...] = ()
     cues: CueRules | None = None
+    reliability: tuple[Reliability, ...] = ()
     rehab_stage: tuple[Annotated[int, msgspec.Meta(ge=1, le=4)], ...] = ()
     evidence: str | None = None
 
@@ -201,6 +205,7 @@ def _fill_in(raw: dict[str, Any], source: Path) -> None:
     session file keeps it without the other files.
     """
     _fill_in_cues(raw, source)
+    _fill_in_reliability(raw, source)
     placement = raw.get("placement", {})
     if isinstance(placement, dict):
         raw["placement"] = _merged(_shared("placement", source, "placement"), placement)
@@ -208,6 +213,13 @@ def _fill_in(raw: dict[str, Any], source: Path) -> None:
         table = raw.get(key)
         if isinstance(table, dict) and "defaults" in table:
             raw[key] = _merged(_shared(table.pop("defaults"), source, f"{key}.defaults"), table)
+
+
+def _fill_in_reliability(raw: dict[str, Any], source: Path) -> None:
+    """What is published for the kind of stage, unless the exercise has its own."""
+    stage = raw.get("stage", {})
+    if "reliability" not in raw and isinstance(stage, dict):
+        raw["reliability"] = _shared("reliability", source, "reliability").get(str(stage.get("kind")), [])
 
 
 def _fill_in_cues(raw: dict[str, Any], source: Path) -> None:

@@ -432,6 +432,7 @@ class Session:
             self._reps.discard((event.set_index, event.index))
         elif isinstance(event, SetCompleted):
             self._sets = event.set_index
+            event = self._with_reliability(event)
         elif isinstance(event, SensorGap):
             self._sensors[event.sensor].health.missing_s += (event.end_us - event.start_us) / 1e6
         if isinstance(event, RepCounted | RepCompleted):
@@ -441,6 +442,15 @@ class Session:
         self._out.append(Numbered(session=self.header.session, seq=self._seq, time=time, event=event))
         if isinstance(event, Reported | SensorLost):
             self._emit(self._pipeline.told(event))
+
+    def _with_reliability(self, event: SetCompleted) -> SetCompleted:
+        """With the day-to-day error of those of its numbers for which it is known."""
+        known = tuple(
+            one
+            for one in self.exercise.reliability
+            if one.metric in event.metrics and event.metrics[one.metric].value is not None
+        )
+        return msgspec.structs.replace(event, reliability=known) if known else event
 
     def _hand_out(self) -> list[Numbered]:
         out, self._out = self._out, []

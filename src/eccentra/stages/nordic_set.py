@@ -77,6 +77,7 @@ class Totals:
             "rest_mean_s": rest_mean(reps),
             "omega_mean_controlled_deg_s": mean_of(valid, "omega_mean_controlled_deg_s", "deg/s"),
             "omega_slope_deg_s": slope_of(valid, "omega_mean_controlled_deg_s", "deg/s", least),
+            "break_lean_mean_deg": mean_of(valid, "break_lean_deg", "deg"),
             "break_slope_deg": slope_of(valid, "break_lean_deg", "deg", least),
             "eccentric_cv": variation_of(valid, "eccentric_s", least),
             "rom_cv": variation_of(valid, "rom_deg", least),
