@@ -1,7 +1,8 @@
 """How much a number of the same person changes from day to day although nothing has changed.
 
 A trend is only one when it is larger than that. Typical error ``TE = SD_diff / sqrt(2)`` (Hopkins 2000,
-Sports Med 30:1), smallest real change ``MDC95 = 1.96 * sqrt(2) * TE`` (Weir 2005, J Strength Cond Res 19:231).
+Sports Med 30:1), smallest real change ``MDC95 = 1.96 * sqrt(2) * TE`` (Weir 2005, J Strength Cond Res
+19:231).
 """
 
 from __future__ import annotations
