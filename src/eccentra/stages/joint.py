@@ -20,9 +20,10 @@ from eccentra.events import FaultId, Reason
 from eccentra.samples import Placement, StreamInfo
 from eccentra.stages import EventRun
 from eccentra.stages.joint_numbers import METRICS
+from eccentra.stages.quality_score import QualityPart
 from eccentra.stages.rules import Rule, check_rules
 
-__all__ = ["AngleRule", "CountRule", "PhaseRule", "PoseRule", "Stage"]
+__all__ = ["AngleRule", "CountRule", "MetricRule", "PhaseRule", "PoseRule", "Stage"]
 
 Method = Literal[
     "thigh_inclination",
@@ -206,6 +207,32 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     stop_share: float
 
 
+class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Further numbers.
+
+    Attributes
+    ----------
+    core_share
+        Part of a way's time without its start and its end, for the variation of speed.
+    smooth_cutoff_hz, smooth_least
+        Limits of the spectrum for smoothness.
+    trend_least_reps, loss_least_reps
+        Repetitions that a variation or slope within a set needs, and that a loss from first to last needs.
+    quality_least
+        Share of the score's weights that must have been measured.
+    quality
+        Parts of the quality score.
+    """
+
+    core_share: tuple[float, float]
+    smooth_cutoff_hz: float
+    smooth_least: float
+    trend_least_reps: int
+    loss_least_reps: int
+    quality_least: float
+    quality: tuple[QualityPart, ...] = ()
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All parameters of the exercise's stage.
 
@@ -225,6 +252,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Rules that make a repetition invalid, and that name its faults.
     tempo_s
         Wanted times of the phases; from the exercise's record.
+    metrics
+        Further numbers; ``None`` leaves them out.
     """
 
     set_gap_s: float
@@ -239,6 +268,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     validity: tuple[Rule, ...] = ()
     faults: tuple[Rule, ...] = ()
     tempo_s: Tempo = Tempo()
+    metrics: MetricRule | None = None
 
     def __post_init__(self) -> None:
         if not self.angles:

@@ -40,6 +40,7 @@ class Course:
     def __init__(self, grid: Grid, angle: Angle, stage: Stage, since: int) -> None:
         rule, hz = stage.phases, 1.0 / grid.step_s
         self.grid = grid
+        self.spin = angle.spin
         self.fast = smooth(angle.spin, hz, rule.smooth_s)
         self.rom = float(np.max(angle.raw[since:])) if since < len(angle.raw) else 0.0
         self.smear, self.speed = _calm_enough(self.fast, angle.spin, hz, rule, self.rom)

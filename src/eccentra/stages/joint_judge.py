@@ -30,7 +30,8 @@ from eccentra.stages.joint_reading import (
     same_way,
     size_of,
 )
-from eccentra.stages.joint_rep import Circumstances, set_totals, write_repetition
+from eccentra.stages.joint_rep import Circumstances, write_repetition
+from eccentra.stages.joint_set import set_totals
 from eccentra.stages.joint_trial import Seen, Trial
 from eccentra.stages.sets import SetBook
 
@@ -51,7 +52,7 @@ class Judge:
         self._stage, self._rule_at = stage, rule_at
         rule = stage.angles[rule_at]
         self._known = Known(rule=stage.count, segment=rule.segments[0], least=rule.rom.min)
-        self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals)
+        self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals(stage.metrics))
         self._items: list[Item] = []
         self._noise: list[tuple[int, int]] = []
         self._reading: Reading | None = None

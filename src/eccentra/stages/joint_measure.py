@@ -16,6 +16,7 @@ from eccentra.stages.joint import Stage
 from eccentra.stages.joint_course import Course
 from eccentra.stages.joint_grid import Angle, Columns, Grid, even_rows, tracked_angle
 from eccentra.stages.joint_rise import rise_of
+from eccentra.stages.joint_speed import WaySpeed, way_speed
 from eccentra.stages.strokes import Stroke, join_strokes, smooth
 
 __all__ = ["Measured", "Span", "measure"]
@@ -64,9 +65,8 @@ class Measured(msgspec.Struct, kw_only=True):
     back_s: float
     turns: int
     stops: int
-    mean_speed: float | None
-    peak_speed: float | None
-    last_third: float | None
+    eccentric: WaySpeed | None
+    concentric: WaySpeed | None
     courses: dict[str, Floats]
     step_s: float
     gap_start: bool
@@ -243,7 +243,7 @@ def _numbers(
     rom = float(np.ptp(course.angle[a:c]))
     low, high, last = course.at(start), float(inside.max()), course.at(end)
     eccentric = ways[0] if stage.first == "eccentric" else ways[1]
-    mean, peak, last_third = _eccentric_speed(course, eccentric)
+    concentric = ways[1] if stage.second == "concentric" else ways[0] if stage.first == "concentric" else []
     first = segments[0]
     worn = [s for s in segments if s in grid.have]
     near = _NEAR_S
@@ -271,9 +271,8 @@ def _numbers(
         back_s=end - ways[1][0].start_s,
         turns=turns,
         stops=stops,
-        mean_speed=mean,
-        peak_speed=peak,
-        last_third=last_third,
+        eccentric=way_speed(course, eccentric, stage.metrics),
+        concentric=way_speed(course, concentric, stage.metrics) if concentric else None,
         courses=_segment_courses(grid, columns, homes, angle, a, b),
         step_s=grid.step_s,
         gap_start=gap_start,
@@ -316,26 +315,6 @@ def _rise(
     turn = math.radians(min(max(rom, 0.0), 180.0))
     error = stage.acceleration_error_m_s2 * 2.0 * math.sin(0.5 * turn)
     return rise_of(course.grid.up(segment, columns), acc, course.grid.step_s, spans, error)
-
-
-def _eccentric_speed(
-    course: Course, strokes: list[Stroke]
-) -> tuple[float | None, float | None, float | None]:
-    """Mean and 95th percentile of the eccentric speed, and that of the last third of the way by the mean."""
-    t, pieces, way, seconds = course.grid.t, [], 0.0, 0.0
-    for stroke in strokes:
-        a, b = int(t.searchsorted(stroke.start_s)), int(t.searchsorted(stroke.end_s)) + 1
-        pieces.append(np.abs(course.fast[a:b]))
-        way += abs(course.at(stroke.end_s) - course.at(stroke.start_s))
-        seconds += stroke.end_s - stroke.start_s
-    speed = np.concatenate(pieces) if pieces else np.empty(0)
-    if len(speed) < 5 or seconds <= 0.0:
-        return None, None, None
-    top = np.sort(speed)
-    passed = np.cumsum(speed)
-    last = speed[int(passed.searchsorted(passed[-1] * 2.0 / 3.0)) :]
-    third = float(np.add.reduce(last)) / max(len(last), 1) / max(way / seconds, 1e-6)
-    return way / seconds, float(top[int(0.95 * (len(top) - 1))]), third
 
 
 def _segment_courses(

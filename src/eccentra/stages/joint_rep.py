@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 
@@ -11,10 +10,10 @@ from eccentra.events import Flag, Metric, Phase, PhaseKind, Reason, Repetition
 from eccentra.stages.joint import Stage
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.metric import metric_of
+from eccentra.stages.quality_score import quality_metrics
 from eccentra.stages.rules import broken, fault_of
-from eccentra.stages.sets import total
 
-__all__ = ["Circumstances", "set_totals", "write_repetition"]
+__all__ = ["Circumstances", "write_repetition"]
 
 # A second segment that turns less than this does not show in which sense it turned.
 _SENSE_DEG = 5.0
@@ -60,6 +59,7 @@ def _numbers(m: Measured, known: Circumstances) -> dict[str, float | None]:
     """Numbers that rules are about; ``None`` when a gap touches them."""
     edge = m.gap_start or m.gap_end
     usual = known.calibrated_rom
+    speed = None if m.gap_inside else m.eccentric
     return {
         "eccentric_s": None if edge else m.total("eccentric"),
         "concentric_s": None if edge else m.total("concentric"),
@@ -67,9 +67,9 @@ def _numbers(m: Measured, known: Circumstances) -> dict[str, float | None]:
         "tut_s": None if edge else _tension(m),
         "rom_deg": None if m.gap_inside or not m.whole else m.rom,
         "rom_share": None if usual is None or m.gap_inside or not m.whole else m.rom / usual,
-        "omega_mean_ecc_deg_s": None if m.gap_inside else m.mean_speed,
-        "omega_peak_ecc_deg_s": None if m.gap_inside else m.peak_speed,
-        "last_third_ratio": None if m.gap_inside else m.last_third,
+        "omega_mean_ecc_deg_s": None if speed is None else speed.mean,
+        "omega_peak_ecc_deg_s": None if speed is None else speed.peak,
+        "last_third_ratio": None if speed is None else speed.last_third,
         "stops": None if m.gap_inside else float(m.stops),
         "start_off_deg": None if m.gap_start else abs(m.start_off - known.usual_start_off),
         "end_off_deg": None if m.gap_end else m.end_off,
@@ -158,13 +158,7 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
         "isometric_s": seconds("isometric"),
         "concentric_s": seconds("concentric"),
         "rom_deg": metric_of(m.rom if whole else None, "deg", rule.method, missing or sense, error),
-        "omega_mean_ecc_deg_s": metric_of(
-            None if m.gap_inside else m.mean_speed, "deg/s", "rom_over_time", missing
-        ),
-        "omega_peak_ecc_deg_s": metric_of(
-            None if m.gap_inside else m.peak_speed, "deg/s", "percentile_95", missing
-        ),
-    }
+    } | _speeds(m, stage, missing)
     if stage.second == "return":
         out["return_s"] = seconds("return")
     if len(rule.segments) > 1:
@@ -173,7 +167,38 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
             out[f"{name}_rom_deg"] = metric_of(
                 None if edge else value, "deg", f"{name}_inclination", inside, one
             )
-    return out | _tempo(m, stage, edge, inside)
+    out |= _tempo(m, stage, edge, inside)
+    rules = stage.metrics
+    if rules is None:
+        return out
+    usual = known.calibrated_rom
+    share = m.rom / usual if usual is not None and whole else None
+    unknown = Flag.FEW_REPETITIONS if usual is None else None
+    out["rom_share"] = metric_of(share, "1", f"{rule.method}_by_usual", missing or sense or unknown)
+    return out | quality_metrics(rules.quality, out, rules.quality_least)
+
+
+def _speeds(m: Measured, stage: Stage, missing: Flag | None) -> dict[str, Metric]:
+    """Speeds of both ways, and how even and smooth the eccentric one was."""
+    ecc = None if m.gap_inside else m.eccentric
+    out = {
+        "omega_mean_ecc_deg_s": metric_of(
+            None if ecc is None else ecc.mean, "deg/s", "rom_over_time", missing
+        ),
+        "omega_peak_ecc_deg_s": metric_of(
+            None if ecc is None else ecc.peak, "deg/s", "percentile_95", missing
+        ),
+    }
+    if stage.metrics is None:
+        return out
+    if "concentric" in (stage.first, stage.second):
+        con = None if m.gap_inside or m.concentric is None else m.concentric.mean
+        out["omega_mean_con_deg_s"] = metric_of(con, "deg/s", "rom_over_time", missing)
+    even = None if ecc is None else ecc.core_variation
+    out["omega_cv_core"] = metric_of(even, "1", "sd_by_mean_core", missing)
+    rough = missing or (Flag.NO_GYROSCOPE if m.no_gyroscope else None)
+    out["smoothness_ecc"] = metric_of(None if ecc is None else ecc.smoothness, "1", "sparc", rough)
+    return out
 
 
 def _tempo(m: Measured, stage: Stage, edge: bool, flag: Flag | None) -> dict[str, Metric]:
@@ -196,12 +221,3 @@ def _tempo(m: Measured, stage: Stage, edge: bool, flag: Flag | None) -> dict[str
         mean = math.fsum(shares) / len(shares)
         out["tempo_adherence"] = metric_of(None if edge else mean, "1", "tempo_mean", flag)
     return out
-
-
-def set_totals(reps: Sequence[Repetition]) -> dict[str, Metric]:
-    """Times of a set, summed over its repetitions."""
-    return {
-        "tut_s": total(reps, "tut_s", "s", "tut_sum"),
-        "eccentric_s": total(reps, "eccentric_s", "s", "tut_sum"),
-        "concentric_s": total(reps, "concentric_s", "s", "tut_sum"),
-    }
