@@ -44,6 +44,14 @@ def first_stage_parameter() -> str:
     )
 
 
+def with_placement(text: str, line: str) -> str:
+    return text.replace("\n[stage]", f"\n{line}\n\n[stage]", 1)
+
+
+def force_only(text: str, line: str) -> str:
+    return f'{text}\n[force_only]\ndefaults = "contraction"\n{line}\n'
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -60,6 +68,18 @@ def first_stage_parameter() -> str:
         (lambda s: s.replace("default_dose = {", "default_dose = { x = 1,"), "default_dose: Object contains"),
         (lambda s: s + "\n= = =", "is not TOML"),
         (lambda s: "", "missing required field"),
+        (lambda s: s + "\n[cues]\nagain_s = nan\n", "cues.again_s"),
+        (lambda s: s + "\n[cues.pace]\nelse_every = 0\n", "cues.pace.else_every"),
+        (lambda s: s + "\n[cues.too_fast]\ntempo_share = 0\n", "cues.too_fast.tempo_share"),
+        (lambda s: s + "\n[cues.stop]\nfree_falls = 0\n", "cues.stop.free_falls"),
+        (lambda s: s + "\n[cues.control]\nsurprise = 1\n", "cues.control"),
+        (lambda s: with_placement(s, "slip.axis_deg = 0.0"), "placement.slip.axis_deg"),
+        (lambda s: with_placement(s, "slip.strong_turn_deg = 3.0"), "placement.slip"),
+        (lambda s: with_placement(s, "segment.cycle_s = [9.0, 2.0]"), "placement.segment"),
+        (lambda s: with_placement(s, "strap.wait_s = 0"), "placement.strap.wait_s"),
+        (lambda s: force_only(s, "level = { quiet_s = 0.0 }"), "force_only.level.quiet_s"),
+        (lambda s: force_only(s, "count = { gap_s = inf }"), "force_only.count.gap_s"),
+        (lambda s: force_only(s, 'kind = "contractions"'), "force_only.kind"),
     ],
 )
 def test_a_mistake_is_said_with_file_and_key(tmp_path: Path, change: object, says: str) -> None:

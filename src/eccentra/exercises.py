@@ -194,7 +194,7 @@ def parse_exercise(raw: dict[str, Any], source: str | Path) -> Exercise:
             )
     _event_stage(exercise.stage, source, exercise.default_tempo_s)
     if exercise.force_only is not None:
-        _event_stage(exercise.force_only, source, exercise.default_tempo_s)
+        _event_stage(exercise.force_only, source, exercise.default_tempo_s, where="force_only")
     return exercise
 
 
@@ -261,17 +261,22 @@ def _explained(source: str | Path, error: msgspec.ValidationError, prefix: str =
 
 
 def _event_stage(
-    table: dict[str, Any], source: str | Path, tempo: Tempo | None, person: Person | None = None
+    table: dict[str, Any],
+    source: str | Path,
+    tempo: Tempo | None,
+    person: Person | None = None,
+    *,
+    where: str = "stage",
 ) -> EventStage:
     parameters = dict(table)
     kind = parameters.pop("kind", None)
     if not isinstance(kind, str) or not re.fullmatch(r"[a-z_]+", kind):
-        raise ExerciseError(source, f"is {kind!r}, expected the name of a stage", where="stage.kind")
+        raise ExerciseError(source, f"is {kind!r}, expected the name of a stage", where=f"{where}.kind")
     module = f"eccentra.stages.{kind}"
     stage = getattr(importlib.import_module(module), "Stage", None) if _exists(module) else None
     if stage is None:
         raise ExerciseError(
-            source, f"is {kind!r}, no stage of that name finds repetitions", where="stage.kind"
+            source, f"is {kind!r}, no stage of that name finds repetitions", where=f"{where}.kind"
         )
     fields = getattr(stage, "__struct_fields__", ())
     if tempo is not None and "tempo_s" in fields:
@@ -282,7 +287,7 @@ def _event_stage(
     try:
         made: EventStage = msgspec.convert(parameters, stage)
     except msgspec.ValidationError as error:
-        raise _explained(source, error, "stage") from None
+        raise _explained(source, error, where) from None
     return made
 
 

@@ -218,7 +218,10 @@ def _event_run(
     """The run of the exercise's stage, with those that look at its repetitions again."""
     kinds = {one.kind for one in streams}
     stage = exercise.event_stage(person, tempo, force_only="imu" not in kinds)
-    run = stage.start(info, first_set=first_set)
+    try:
+        run = stage.start(info, first_set=first_set)
+    except ValueError as error:
+        raise InputError(exercise.id, str(error)) from None
     companions: list[Companion] = []
     if "imu" in kinds:
         companions.append(LikenessCheck(info))
@@ -232,7 +235,15 @@ def _event_run(
 
 def _check_kit(exercise: Exercise, streams: Sequence[StreamInfo]) -> None:
     have = {info.kind for info in streams} | {info.placement for info in streams if info.placement}
+    got = ", ".join(sorted(have)) or "no sensor"
     missing = exercise.missing(set(have))
     if missing is not None:
-        got = ", ".join(sorted(have)) or "no sensor"
         raise InputError(exercise.id, f"needs {missing}; got {got}")
+    if exercise.force_only is not None and "imu" in have:
+        # straps are enough alone; beside a motion sensor it is that sensor's stage that counts
+        missing = exercise.missing(set(have) - {"force"})
+        if missing is not None:
+            raise InputError(
+                exercise.id,
+                f"needs {missing}; got {got} (without the motion sensor it is counted from force alone)",
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from eccentra.events import CueGiven, CueId, CueSeverity, Numbered
 from eccentra.sound.outputs import Output, OutputError, ProgramOutput, find_output
 from eccentra.sound.player import SoundPlayer
+from eccentra.sound.speech import Command
 from eccentra.sound.tones import RATE, Pcm, tone
 
 
@@ -178,3 +180,42 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("Windows can always play")
     with pytest.raises(OutputError, match="install"):
         find_output()
+
+
+def test_without_a_place_for_files_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("eccentra.sound.outputs.tempfile.TemporaryFile", full)
+    noted: list[str] = []
+    out = program("")
+    with SoundPlayer(noted.append, find=lambda: out) as player:
+        for _ in range(2):
+            player.handle([numbered(CueId.STOP_PAIN, "stop")])
+            assert until(lambda: bool(noted))
+    assert noted == [f"no sound: {out.name} cannot be started: No space left on device"]
+
+
+def test_a_failed_player_whose_child_keeps_its_output_open_is_not_waited_for() -> None:
+    code = "import subprocess, sys; subprocess.Popen(['sleep', '8']); sys.exit('no such card')"
+    out, start = program(code), time.monotonic()
+    out.play(tone(CueId.TOO_FAST))
+    assert out._running is not None
+    out._running.wait()
+    with pytest.raises(OutputError, match="no such card"):
+        out.play(tone(CueId.TOO_FAST))
+    out.close()
+    assert time.monotonic() - start < 6.0
+
+
+def test_a_speaker_that_hangs_is_ended_with_the_player(tmp_path: Path) -> None:
+    code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+    file = tmp_path / "pid"
+    out, speaker = Played(), Command("hung", (sys.executable, "-c", code, str(file)))
+    with SoundPlayer(pytest.fail, find=lambda: out, speaker=speaker):
+        assert until(lambda: file.exists() and file.read_text() != "")
+        start = time.monotonic()
+    assert time.monotonic() - start < 2.0
+    if sys.platform != "win32":
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(file.read_text()), 0)

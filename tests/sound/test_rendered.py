@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,9 @@ class Fixed:
     def speak(self, text: str) -> Pcm | None:
         noise = np.random.default_rng(len(text)).uniform(-3000.0, 3000.0, RATE // 2)
         return noise.astype(np.int16)
+
+    def close(self) -> None:
+        pass
 
 
 # -- tones -------------------------------------------------------------------------------------------------
@@ -245,3 +250,24 @@ def test_speech_of_another_rate_is_brought_to_ours(tmp_path: Path) -> None:
         read_wav(file(16000, 2))
     with pytest.raises(ValueError, match="silence"):
         read_wav(file(16000, level=0.0))
+
+
+def test_a_speaker_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("eccentra.sound.speech._PATIENCE_S", 0.3)
+    asked = tmp_path / "asked"
+    # what it starts holds its output open as well
+    code = "import subprocess, sys; open(sys.argv[1], 'a').write('x'); subprocess.run(['sleep', '3'])"
+    hung = Command("hung", (sys.executable, "-c", code, str(asked)))
+    start = time.monotonic()
+    assert [hung.speak(text) for text in ("one", "two", "three")] == [None] * 3
+    assert time.monotonic() - start < 2.5
+    assert not asked.exists() or asked.read_text() == "x"
+
+
+def test_without_a_place_for_files_the_tone_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("eccentra.sound.speech.tempfile.TemporaryDirectory", full)
+    one = cue(CueId.TOO_FAST, 0.0)
+    assert np.array_equal(clip(one, Command("any", ("true",))), tone(one.cue))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eccentra.analysis import summarise
+from eccentra.errors import InputError
 from eccentra.events import (
     CalibrationDone,
     CalibrationFailed,
@@ -17,11 +20,13 @@ from eccentra.events import (
     Flag,
     QualityNoted,
     RepCompleted,
+    Repetition,
     SetCompleted,
     Tared,
 )
 from eccentra.exercises import load_exercise
 from eccentra.inputs import Command, Input
+from eccentra.samples import NS_PER_S, Block, StreamInfo
 from eccentra.session import Header, Session
 from eccentra.simulate import (
     Fault,
@@ -33,8 +38,10 @@ from eccentra.simulate import (
     nordic_session,
     simulate,
 )
+from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
+from eccentra.stages.placement_run import PlacementRun
 from eccentra.stages.placement_segment import elsewhere
 from eccentra.stages.placement_slip import SlipWatch
 from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
@@ -307,3 +314,114 @@ def test_findings_do_not_depend_on_how_packets_are_put_together() -> None:
     other = [event for item in inputs for event in apart.feed(item)] + apart.finish()
     assert one == other
     assert {Flag.TARE_UNDER_LOAD, Flag.STRAP_SLIPPED} <= noted([n.event for n in one])
+
+
+# -- the run alone ----------------------------------------------------------------------------------------
+
+
+class Told:
+    """A stage that completes repetitions when it is told to."""
+
+    def __init__(self, *reps: tuple[float, float]) -> None:
+        self.beats: list[Beat] = []
+        self._reps = list(reps)
+        self._index = 0
+
+    def push(self, block: Block) -> Sequence[Event]:
+        out: list[Event] = []
+        while self._reps and block.t.item(-1) >= self._reps[0][1] * NS_PER_S:
+            start, end = (round(1e6 * s) for s in self._reps.pop(0))
+            self._index += 1
+            rep = Repetition(
+                set_index=1,
+                index=self._index,
+                start_us=start,
+                end_us=end,
+                decided_us=end,
+                valid=True,
+                reasons=(),
+                phases=(),
+                metrics={},
+                force_left=None,
+                force_right=None,
+                confidence=1.0,
+            )
+            out.append(RepCompleted(t_us=end, rep=rep))
+        return out
+
+    def finish(self) -> Sequence[Event]:
+        return []
+
+    def undo(self, t_us: int) -> Sequence[Event]:
+        return []
+
+    def live(self) -> LiveState:
+        return LiveState()
+
+
+def run_of(stage: Told, *channels: str) -> tuple[PlacementRun, Callable[[np.ndarray], list[Event]]]:
+    """A run, and what pushes rows into it, 100 a second, from where the last ones ended."""
+    info = StreamInfo(
+        stream="aligned",
+        kind="aligned",
+        channels=channels,
+        units=("N",) * len(channels),
+        rate_hz=100.0,
+        loss_observable=True,
+    )
+    run, done = PlacementRun(CHECK, stage, info, {}), 0
+
+    def push(x: np.ndarray) -> list[Event]:
+        nonlocal done
+        t = np.arange(done, done + len(x), dtype=np.int64) * 10_000_000
+        done += len(x)
+        return run.push(Block("aligned", t, x))
+
+    return run, push
+
+
+def pulls(*levels: tuple[float, float, float]) -> np.ndarray:
+    """Seconds, and the forces of both straps in them."""
+    return np.concatenate([np.tile((left, right), (round(100 * s), 1)) for s, left, right in levels])
+
+
+def test_a_question_for_the_sides_counts_no_quiet_second_twice() -> None:
+    run, push = run_of(Told(), "left.force", "right.force")
+    push(pulls((1, 0, 0)))
+    assert [type(e) for e in run.ask_sides(1_000_000)] == [CalibrationNeeded]
+    sway = np.stack([20.0 * np.sin(np.arange(800) / 10.0), np.zeros(800)], axis=1)
+    events = push(np.concatenate([pulls((2, -30, 0)), sway])) + run.finish()
+    assert CHECK.strap.least_s > 2
+    assert Flag.TARE_UNDER_LOAD not in noted(events)
+
+
+def test_straps_that_were_changed_over_are_right_again() -> None:
+    run, push = run_of(Told((22.0, 23.0)), "left.force", "right.force")
+    push(pulls((2, 0, 0)))
+    run.ask_sides(2_000_000)
+    assert noted(push(pulls((2, 0, 150), (3, 0, 0)))) == {Flag.WRONG_SIDE}
+    assert Flag.WRONG_SIDE.value in run.live().flags
+    run.ask_sides(7_000_000)
+    events = push(pulls((2, 150, 0), (13, 0, 0)))
+    assert [e.what for e in events if isinstance(e, CalibrationDone)] == ["sides"]
+    assert not run.live().flags
+    (rep,) = [e.rep for e in push(pulls((2, 0, 0))) if isinstance(e, RepCompleted)]
+    assert (rep.flags, rep.confidence) == ((), 1.0)
+
+
+def test_a_hold_longer_than_rows_are_kept_says_nothing_of_its_sensor() -> None:
+    spans = [(2, 120), (125, 243), (248, 280), (285, 317)]
+    seconds = np.arange(0, 330, 0.01)
+    away = sum(np.clip(np.minimum(seconds - a, b - seconds), 0.0, 2.0) for a, b in spans)
+    lean = np.radians(30.0 * away)
+    up = np.stack([-np.sin(lean), np.zeros(len(lean)), np.cos(lean)], axis=1)
+    _, push = run_of(Told(*spans), "thigh.up_x", "thigh.up_y", "thigh.up_z")
+    events = [e for part in np.array_split(up, 33) for e in push(part)]
+    assert sum(isinstance(e, RepCompleted) for e in events) == 4
+    assert not noted(events)
+
+
+def test_a_kit_whose_motion_sensor_does_not_fit_is_refused_beside_straps_too() -> None:
+    made = simulate(joint_session(3, exercise="squat", kit="thigh+force", sets=1, reps=3), 3)
+    with pytest.raises(InputError, match=r"needs trunk.*; got force, imu, thigh .*from force alone"):
+        session_of(made, "single-leg-rdl")

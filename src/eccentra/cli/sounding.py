@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,8 +70,25 @@ def sounding(on: bool, note: Callable[[str], None]) -> Iterator[Callable[[Sequen
         return
     from eccentra.sound.player import SoundPlayer
 
-    with SoundPlayer.of_this_computer(note) as player:
+    with _ended_in_order(), SoundPlayer.of_this_computer(note) as player:
         yield player.handle
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let the signal TERM unwind the program, where nobody else takes it: players are ended on the way."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Cues:

@@ -10,7 +10,7 @@ import tempfile
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from eccentra.sound.tones import RATE, Pcm
 __all__ = ["Output", "OutputError", "ProgramOutput", "find_output"]
 
 _START_S = 2.0
+_MOST_WORDS = 4096
 
 
 class OutputError(Exception):
@@ -58,7 +59,7 @@ class ProgramOutput:
         self.name = Path(argv[0]).name
         self._argv = argv
         self._running: subprocess.Popen[bytes] | None = None
-        self._sound: Any = None
+        self._files: list[IO[bytes]] = []
 
     def play(self, sound: Pcm) -> None:
         """Begin to play."""
@@ -66,24 +67,32 @@ class ProgramOutput:
         self.close()
         if failed:
             raise OutputError(f"{self.name} could not play: {failed}")
-        # an unnamed file and not a pipe: writing to a pipe waits for who plays
-        self._sound = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
-        self._sound.write(sound.astype("<i2").tobytes())
-        self._sound.seek(0)
         try:
+            # unnamed files and no pipes: a pipe waits for who is at its other end
+            samples, words = self._file(), self._file()
+            samples.write(sound.astype("<i2").tobytes())
+            samples.seek(0)
             self._running = subprocess.Popen(
-                self._argv, stdin=self._sound, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                self._argv, stdin=samples, stdout=subprocess.DEVNULL, stderr=words
             )
         except OSError as error:
+            self.close()
             raise OutputError(f"{self.name} cannot be started: {error.strerror or error}") from None
+
+    def _file(self) -> IO[bytes]:
+        """An unnamed file, closed by :meth:`close`."""
+        self._files.append(tempfile.TemporaryFile())  # noqa: SIM115
+        return self._files[-1]
 
     def _failed(self) -> str:
         """What the last run said when it ended with an error."""
         run = self._running
-        if run is None or run.poll() in (None, 0) or run.stderr is None:
+        if run is None or run.poll() in (None, 0):
             return ""
-        words = run.stderr.read().decode(errors="replace").strip().splitlines()
-        return words[0][:200] if words else f"exit status {run.returncode}"
+        words = self._files[-1]
+        words.seek(0)
+        lines = words.read(_MOST_WORDS).decode(errors="replace").strip().splitlines()
+        return lines[0][:200] if lines else f"exit status {run.returncode}"
 
     def close(self) -> None:
         """Be silent."""
@@ -93,11 +102,10 @@ class ProgramOutput:
                 run.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 run.wait(_START_S)
-            if run.stderr is not None:
-                run.stderr.close()
-        if self._sound is not None:
-            self._sound.close()
-            self._sound = None
+        files, self._files = self._files, []
+        for file in files:
+            with contextlib.suppress(OSError):  # a full disk, told already
+                file.close()
 
 
 class _FileOutput:
@@ -106,7 +114,10 @@ class _FileOutput:
     def __init__(self, name: str, start: Callable[[Path], None], stop: Callable[[], None]) -> None:
         self.name = name
         self._start, self._stop = start, stop
-        self._folder = tempfile.TemporaryDirectory(prefix="eccentra-sound-")
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="eccentra-sound-")
+        except OSError as error:
+            raise OutputError(f"{name} needs a folder for its sounds: {error.strerror or error}") from None
         self._turn = 0
 
     def play(self, sound: Pcm) -> None:

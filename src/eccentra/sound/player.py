@@ -95,6 +95,8 @@ class SoundPlayer:
         with self._changed:
             self._closing = True
             self._changed.notify()
+        if self._speaker is not None:
+            self._speaker.close()
         self._thread.join(timeout=5.0)
 
     def handle(self, events: Sequence[Numbered]) -> None:

@@ -22,7 +22,11 @@ from eccentra.sound.tones import RATE, Pcm
 __all__ = ["Command", "Speaker", "advice", "find_speaker"]
 
 _LONGEST_S = 10.0
+# A text takes a tenth of a second; the first one on Windows takes two.
+_PATIENCE_S = 4.0
 _MOST_CHARACTERS = 200
+# Texts that are kept as sound, about 50 kB each.
+_MOST_KEPT = 300
 _PEAK = 0.8 * 32767.0
 
 _POWERSHELL = (
@@ -42,6 +46,10 @@ class Speaker(Protocol):
         """Speech, mono, int16, :data:`~eccentra.sound.tones.RATE`; ``None`` when it could not be made."""
         ...
 
+    def close(self) -> None:
+        """Stop at once what is being made; nothing more is spoken."""
+        ...
+
 
 class Command:
     """A speech program.
@@ -58,31 +66,60 @@ class Command:
         self.name = name
         self._argv = argv
         self._made: dict[str, Pcm | None] = {}
+        self._running: subprocess.Popen[bytes] | None = None
+        self._silent = False
 
     def speak(self, text: str) -> Pcm | None:
-        """Speech; the same text is made once."""
+        """Speech; the same text is made once. A program that hung once is not asked again."""
         text = text[:_MOST_CHARACTERS]
         if text not in self._made:
+            if self._silent:
+                return None
+            if len(self._made) >= _MOST_KEPT:
+                del self._made[next(iter(self._made))]
             self._made[text] = self._make(text)
         return self._made[text]
 
+    def close(self) -> None:
+        """End the program if it runs; nothing more is spoken. May be called from another thread."""
+        self._silent = True
+        run = self._running
+        if run is not None:
+            run.kill()
+
     def _make(self, text: str) -> Pcm | None:
-        with tempfile.TemporaryDirectory(prefix="eccentra-speech-") as folder:
-            file = Path(folder) / "speech.wav"
-            argv = [part.replace("{file}", str(file)) for part in self._argv]
-            try:
-                done = subprocess.run(
-                    argv,
-                    input=text.encode(),
-                    capture_output=True,
-                    timeout=_LONGEST_S,
-                    check=True,
-                    env={**os.environ, "ECCENTRA_WAV": str(file)},
-                )
-                return read_wav(file.read_bytes() if file.exists() else done.stdout)
-            except (OSError, subprocess.SubprocessError, wave.Error, EOFError, ValueError):
-                # tones alone are heard then; the next text is tried again
-                return None
+        try:
+            with tempfile.TemporaryDirectory(prefix="eccentra-speech-") as folder:
+                return self._run(text, Path(folder))
+        except (OSError, wave.Error, EOFError, ValueError):
+            # tones alone are heard then; the next text is tried again
+            return None
+
+    def _run(self, text: str, folder: Path) -> Pcm | None:
+        """Files and no pipes: whatever hangs, nothing waits for longer than the time limit."""
+        file, said, heard = folder / "speech.wav", folder / "text", folder / "output"
+        said.write_bytes(text.encode())
+        argv = [part.replace("{file}", str(file)) for part in self._argv]
+        with said.open("rb") as words, heard.open("wb") as out:
+            run = subprocess.Popen(
+                argv,
+                stdin=words,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "ECCENTRA_WAV": str(file)},
+            )
+        self._running = run
+        try:
+            # closed before it was known: then it is ended here
+            status = run.wait(0.0 if self._silent else _PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._silent = True
+            run.kill()
+            run.wait()
+            return None
+        finally:
+            self._running = None
+        return read_wav((file if file.exists() else heard).read_bytes()) if status == 0 else None
 
 
 def find_speaker() -> Speaker | None:

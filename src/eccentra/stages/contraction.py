@@ -23,6 +23,7 @@ from eccentra.stages.contraction_level import LevelRule, Strap
 from eccentra.stages.contraction_rep import Contraction, contraction_rep, crossing, first_sign, set_totals
 from eccentra.stages.force import Zero
 from eccentra.stages.history import History
+from eccentra.stages.limits import Count, NotNegative, Positive
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.sets import SetBook
 from eccentra.stages.strap_numbers import StrapRule
@@ -59,14 +60,14 @@ class ContractionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         A lowest quiet level older than this is forgotten.
     """
 
-    least_s: float
-    longest_s: float
-    small_share: float
-    rest_share: float
-    tension_share: float
-    gap_s: float
-    prove_reps: int
-    zero_memory_s: float
+    least_s: Positive
+    longest_s: Positive
+    small_share: NotNegative
+    rest_share: NotNegative
+    tension_share: NotNegative
+    gap_s: NotNegative
+    prove_reps: Count
+    zero_memory_s: Positive
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,10 +85,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Body mass and lever arm, from the session.
     """
 
-    set_gap_s: float
-    asymmetry_least_reps: int
-    trend_least_reps: int
-    loss_least_reps: int
+    set_gap_s: Positive
+    asymmetry_least_reps: Count
+    trend_least_reps: Count
+    loss_least_reps: Count
     level: LevelRule
     count: ContractionRule
     strap: StrapRule

@@ -16,6 +16,7 @@ from collections import deque
 import msgspec
 
 from eccentra.samples import NS_PER_S
+from eccentra.stages.limits import NotNegative, Positive
 
 __all__ = ["LevelRule", "Strap"]
 
@@ -46,17 +47,17 @@ class LevelRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Nobody rests under more at the start of a recording.
     """
 
-    quiet_s: float
-    early_s: float
-    drift_n: float
-    noise_n: float
-    onset_n: float
-    onset_sd: float
-    onset_s: float
-    least_n: float
-    offset_share: float
-    offset_s: float
-    most_rest_n: float
+    quiet_s: Positive
+    early_s: Positive
+    drift_n: NotNegative
+    noise_n: NotNegative
+    onset_n: Positive
+    onset_sd: NotNegative
+    onset_s: Positive
+    least_n: NotNegative
+    offset_share: NotNegative
+    offset_s: NotNegative
+    most_rest_n: NotNegative
 
 
 class Strap:

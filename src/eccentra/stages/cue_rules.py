@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from eccentra.errors import InputError
+from eccentra.stages.limits import Count, Factor, NotNegative, Positive, Share
 
 __all__ = ["Aim", "ControlRule", "CueRules", "FastRule", "HipRule", "PaceRule", "StopRule", "aim_of"]
 
@@ -23,10 +25,10 @@ class PaceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         A count that cannot be given within this time of its second is left out.
     """
 
-    every_second_s: float
-    else_every: int
-    last: int
-    late_s: float
+    every_second_s: NotNegative
+    else_every: Count
+    last: Annotated[int, Meta(ge=0, le=1000)]
+    late_s: NotNegative
 
 
 class FastRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,14 +48,14 @@ class FastRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Strokes are fastest in their middle: before this share of the range, the limit is this much higher.
     """
 
-    tempo_share: float
-    most_deg_s: float | None = None
-    least_deg: float
-    least_share: float
-    least_s: float
-    soft_start_s: float
-    full_share: float
-    early_factor: float
+    tempo_share: Positive
+    most_deg_s: Positive | None = None
+    least_deg: NotNegative
+    least_share: NotNegative
+    least_s: NotNegative
+    soft_start_s: NotNegative
+    full_share: Positive
+    early_factor: Factor
 
 
 class HipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,9 +69,9 @@ class HipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         It has to last.
     """
 
-    warn_deg: float
-    severe_deg: float
-    for_s: float
+    warn_deg: Positive
+    severe_deg: Positive
+    for_s: NotNegative
 
 
 class ControlRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,14 +92,14 @@ class ControlRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Begun before this angle, it counts for the stop rule.
     """
 
-    ratio: float
-    least_deg_s: float
-    free_fall_rad_s2: float
-    fall_share: float
-    fall_from_deg: float
-    for_s: float
-    most_deg: float
-    stop_before_deg: float
+    ratio: Factor
+    least_deg_s: Positive
+    free_fall_rad_s2: Positive
+    fall_share: NotNegative
+    fall_from_deg: NotNegative
+    for_s: NotNegative
+    most_deg: NotNegative
+    stop_before_deg: NotNegative
 
 
 class StopRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,10 +117,10 @@ class StopRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         So many repetitions with the same severe fault after it was said.
     """
 
-    pain: float
-    free_falls: int
-    force_loss: float
-    same_fault: int
+    pain: NotNegative
+    free_falls: Count
+    force_loss: Share
+    same_fault: Count
 
 
 class CueRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,7 +132,7 @@ class CueRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The same warning is not given again within this time.
     """
 
-    again_s: float
+    again_s: NotNegative
     pace: PaceRule
     too_fast: FastRule
     stop: StopRule

@@ -12,9 +12,13 @@ __all__ = ["metric_of"]
 def metric_of(
     value: float | None, unit: str, method: str, flag: Flag | None = None, uncertainty: float | None = None
 ) -> Metric:
-    """A metric; missing when the value is ``None`` or NaN, flagged when there is a flag."""
+    """A metric; missing when the value is ``None`` or NaN, flagged when there is a flag.
+
+    Missing without a flag means that the method found nothing: a force that never rises has no onset.
+    """
     if value is None or math.isnan(value):
-        return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
+        reason = flag or Flag.METHOD_UNFIT
+        return Metric(value=None, unit=unit, method=method, quality="missing", reason=reason)
     return Metric(
         value=value,
         unit=unit,

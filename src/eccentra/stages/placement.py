@@ -26,6 +26,7 @@ from typing import get_args
 import msgspec
 
 from eccentra.samples import Placement
+from eccentra.stages.limits import Count, Factor, NotNegative, Positive, Share
 
 __all__ = ["PlacementCheck", "SegmentRule", "SlipRule", "StrapRule"]
 
@@ -61,19 +62,26 @@ class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         One repetition alone that exceeds the limits by this factor is marked as doubtful.
     """
 
-    axis_deg: float
-    about_deg: float
-    still_deg: float
-    weak: float
-    least_turn_deg: float
-    strong_turn_deg: float
-    agree_share: float
-    between: float
+    axis_deg: Positive
+    about_deg: Positive
+    still_deg: Positive
+    weak: Factor
+    least_turn_deg: Positive
+    strong_turn_deg: Positive
+    agree_share: Positive
+    between: Factor
     across_sets: bool
-    over_deg: float
-    own_sd: float
-    own_least: float
-    odd_share: float
+    over_deg: Positive
+    own_sd: Positive
+    own_least: Share
+    odd_share: Positive
+
+    def __post_init__(self) -> None:
+        if self.strong_turn_deg <= self.least_turn_deg:
+            raise ValueError(
+                f"strong_turn_deg is {self.strong_turn_deg:g}, expected more than least_turn_deg "
+                f"({self.least_turn_deg:g})"
+            )
 
 
 class SegmentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,21 +114,25 @@ class SegmentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Force of one pull, where the sensors themselves do not move.
     """
 
-    low: float
-    high: float
-    spare_deg: float
-    order: float
-    apart: float
-    least_reps: int
-    least_cycles: int
-    alone_cycles: int
-    alone_low: float
-    cycle_deg: float
-    cycle_s: tuple[float, float]
-    alike: float
-    axis_deg: float
-    quiet_deg_s: float
-    burst_n: float
+    low: Positive
+    high: Factor
+    spare_deg: NotNegative
+    order: Positive
+    apart: Positive
+    least_reps: Count
+    least_cycles: Count
+    alone_cycles: Count
+    alone_low: Positive
+    cycle_deg: Positive
+    cycle_s: tuple[Positive, Positive]
+    alike: Factor
+    axis_deg: Positive
+    quiet_deg_s: Positive
+    burst_n: Positive
+
+    def __post_init__(self) -> None:
+        if self.cycle_s[0] >= self.cycle_s[1]:
+            raise ValueError(f"cycle_s is {list(self.cycle_s)}, expected the shortest time, then the longest")
 
 
 class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,13 +154,13 @@ class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         So long a pull is waited for.
     """
 
-    quiet_n: float
-    below_n: float
-    least_s: int
-    under_n: float
-    pull_n: float
-    pull_share: float
-    wait_s: int
+    quiet_n: Positive
+    below_n: Positive
+    least_s: Count
+    under_n: NotNegative
+    pull_n: Positive
+    pull_share: Share
+    wait_s: Count
 
 
 class PlacementCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -168,7 +180,7 @@ class PlacementCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     slip: SlipRule
     segment: SegmentRule
     strap: StrapRule
-    confidence: float
+    confidence: Share
     turn_deg: dict[str, tuple[float, float]] = {}
 
     def __post_init__(self) -> None:

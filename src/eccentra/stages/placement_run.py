@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import msgspec
+import numpy as np
 
 from eccentra.events import (
     CalibrationDone,
@@ -138,7 +139,7 @@ class PlacementRun:
         out: list[Event] = []
         self._pass(self._stage.finish(), out)
         if self._next is not None:
-            self._tick(self._t + 1, out)
+            self._tick(self._t + 1, out, last=True)
         return out
 
     def undo(self, t_us: int) -> list[Event]:
@@ -246,8 +247,10 @@ class PlacementRun:
 
     def _frames(self, start_us: int, end_us: int) -> dict[str, Frame]:
         """Frames of the sensors that were there from start to end."""
-        _, x = self._history.rows(start_us * 1000 - NS_PER_S // 20, end_us * 1000)
+        t, x = self._history.rows(start_us * 1000 - NS_PER_S // 20, end_us * 1000)
         frames: dict[str, Frame] = {}
+        if not len(t) or t.item(0) > start_us * 1000 + NS_PER_S // 20:
+            return frames  # longer than rows are kept, or begun in a hole: the start pose was not seen
         for name, at in self._up.items():
             frame = frame_of(x[:, at : at + 3]) if len(x) else None
             if frame is not None:
@@ -332,12 +335,12 @@ class PlacementRun:
 
     # -- at fixed moments ---------------------------------------------------------------------------
 
-    def _tick(self, t: int, out: list[Event]) -> None:
+    def _tick(self, t: int, out: list[Event], *, last: bool = False) -> None:
         """Look at the rows before ``t``."""
         if self._sides is not None:
             self._look_at_sides(t, out)
-            if t % _TICK_NS and t <= self._t:
-                return
+        if t % _TICK_NS and not last:
+            return
         self._history.drop_before(t - _KEPT_NS)
         if self._zeros:
             self._look_at_zeros(t, out)
@@ -380,7 +383,7 @@ class PlacementRun:
         cycles = max((cycles_of_motion(rule, up) for up in ups.values()), key=lambda one: one.weight)
         least = rule.least_cycles if len(ups) > 1 else rule.alone_cycles
         if self._force and len(cycles) < least:
-            cycles = cycles_of_force(rule, sum((x[:, at] for at in self._force.values()), x[:, 0] * 0.0))
+            cycles = cycles_of_force(rule, sum((x[:, at] for at in self._force.values()), np.zeros(len(x))))
             least = rule.least_cycles
         if len(cycles) < least:
             return
@@ -399,6 +402,7 @@ class PlacementRun:
             return
         self._sides = None
         if side == "left":
+            self._all.pop(Flag.WRONG_SIDE, None)
             out.append(CalibrationDone(t_us=t // 1000, what="sides"))
             return
         reason = Flag.WRONG_SIDE if side == "right" else Flag.UNCALIBRATED

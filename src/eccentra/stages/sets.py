@@ -39,6 +39,7 @@ def total(reps: Sequence[Repetition], name: str, unit: str, method: str) -> Metr
     values = [metric.value for metric in found if metric.value is not None]
     reason = next((metric.reason for metric in found if metric.reason is not None), None)
     if not values:
+        reason = reason or Flag.FEW_REPETITIONS
         return Metric(value=None, unit=unit, method=method, quality="missing", reason=reason)
     touched = len(values) < len(reps) or any(metric.quality != "ok" for metric in found)
     return Metric(

@@ -21,6 +21,7 @@ from eccentra.catalogue import Person
 from eccentra.events import Flag, Force, Metric
 from eccentra.samples import Floats, Side
 from eccentra.stages.force import PEAK_SIGMA_S, noise_left
+from eccentra.stages.limits import NotNegative, Positive
 from eccentra.stages.metric import metric_of
 from eccentra.stages.strokes import smooth
 
@@ -47,16 +48,16 @@ class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Standard error of a measured lever arm.
     """
 
-    onset_n: float
-    onset_sd: float
-    onset_s: float
-    offset_share: float
-    quiet_s: float
-    quiet_spread_n: float
-    least_quiet_s: float
-    rfd_s: float
-    rfd_least_hz: float
-    lever_error_m: float
+    onset_n: Positive
+    onset_sd: NotNegative
+    onset_s: Positive
+    offset_share: NotNegative
+    quiet_s: Positive
+    quiet_spread_n: Positive
+    least_quiet_s: Positive
+    rfd_s: Positive
+    rfd_least_hz: Positive
+    lever_error_m: NotNegative
 
 
 class Quiet(msgspec.Struct, frozen=True):
