@@ -14,8 +14,8 @@ from eccentra.catalogue import Person, Tempo
 from eccentra.errors import InputError
 from eccentra.events import Event, PhaseKind, SensorGap
 from eccentra.exercises import Exercise
-from eccentra.samples import Block, Gap, StreamInfo
-from eccentra.stages import Beat, EventRun, LiveState
+from eccentra.samples import Block, Gap, Side, StreamInfo
+from eccentra.stages import Beat, EventRun, LiveState, ReadsStraps
 from eccentra.stages.accompanied import Accompanied, Companion
 from eccentra.stages.align import AlignRun, prefix_of
 from eccentra.stages.contraction import Stage as Contractions
@@ -87,6 +87,9 @@ class Pipeline:
         if exercise.placement is not None:
             worn = {prefix_of(info): info.stream for info in ready}
             self._run = self._placed = PlacementRun(exercise.placement, self._run, self._align.info, worn)
+        self._straps: dict[str, Side] = {
+            info.stream: info.side or "both" for info in streams if info.kind == "force"
+        }
         self._gaps: list[Gap] = []
         self._cues = None
         if exercise.cues is not None:
@@ -139,10 +142,10 @@ class Pipeline:
         """Take an event that comes from outside the samples; give what follows from it."""
         return [] if self._cues is None else self._cues.told(event)
 
-    def tared(self, stream: str) -> None:
-        """The zero of a strap was set anew."""
-        if self._placed is not None:
-            self._placed.tared(stream)
+    def tared(self, stream: str, by_n: float) -> None:
+        """The zero of a strap was set anew: it reads ``by_n`` less from now on."""
+        if isinstance(self._run, ReadsStraps):
+            self._run.tared(self._straps[stream], by_n)
 
     def is_loaded(self, stream: str, level_n: float) -> bool:
         """Whether a strap that reads ``level_n`` carries load: it was clearly lower when it rested before."""

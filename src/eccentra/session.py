@@ -361,8 +361,8 @@ class Session:
                 )
             )
             return
-        sensor.tare = level
-        self._pipeline.tared(name)
+        by_n, sensor.tare = level - sensor.tare, level
+        self._pipeline.tared(name, by_n)
         self._put(Tared(t_us=t_us, sensor=name, offset_n=level))
 
     # -- time-outs --------------------------------------------------------------------------------------

@@ -284,6 +284,36 @@ def test_a_tare_in_the_middle_of_a_repetition_is_refused() -> None:
     assert failed.t_us == middle // 1000
 
 
+@pytest.mark.parametrize(
+    ("exercise", "kit"), [("nordic-curl", "thigh+force"), ("nordic-curl", "force"), ("squat", "force")]
+)
+def test_forces_are_right_once_a_zero_under_load_was_set_anew(exercise: str, kit: str) -> None:
+    """A tare at rest moves what is known of the force without load as well."""
+    clean = simulate(nordic_session(3, kit=kit), 3)
+    wrong = with_faults(clean, LoadedTare(sensor="left", load_n=70.0))
+    before = events_of(clean, exercise)
+    after = events_of(wrong, exercise, (Command(3_000_000_000, "tare", {"sensor": "left"}, "a"),))
+    (tared,) = [e for e in after if isinstance(e, Tared)]
+    assert tared.offset_n < -60.0
+    peaks = [
+        [e.rep.force_left.peak_n for e in some if isinstance(e, RepCompleted) and e.rep.force_left]
+        for some in (before, after)
+    ]
+    assert len(peaks[0]) >= 2
+    assert peaks[1] == pytest.approx(peaks[0], abs=2.0)
+
+
+def test_a_tare_before_a_repetition_is_decided_makes_its_forces_doubtful() -> None:
+    run, push = run_of(Told((2.0, 4.0), (10.0, 12.0)), "left.force", "right.force")
+    push(pulls((3, -50, 0)))
+    run.tared("left", -50.0)
+    events = push(pulls((10, 0, 0)))
+    assert not noted(events)  # what was read before the tare says nothing of the new zero
+    first, second = (e.rep for e in events if isinstance(e, RepCompleted))
+    assert first.flags == (Flag.BASELINE_UNSETTLED,)
+    assert second.flags == ()
+
+
 def test_sides_are_asked_for_and_answered() -> None:
     """Nobody pulls with one leg here; without two straps the question has no sense."""
     ask = Command(3_000_000_000, "calibrate", {"what": "sides"}, "c")

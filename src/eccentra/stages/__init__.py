@@ -9,13 +9,13 @@ and everything that the samples pushed so far determine has been put out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from eccentra.events import Event
-from eccentra.samples import Block, StreamInfo
+from eccentra.samples import Block, Side, StreamInfo
 from eccentra.stages.live import Beat, LiveState
 
-__all__ = ["Beat", "BlockRun", "BlockStage", "EventRun", "EventStage", "LiveState"]
+__all__ = ["Beat", "BlockRun", "BlockStage", "EventRun", "EventStage", "LiveState", "ReadsStraps"]
 
 
 class BlockRun(Protocol):
@@ -61,6 +61,15 @@ class EventRun(Protocol):
 
     def live(self) -> LiveState:
         """What a screen shows now."""
+        ...
+
+
+@runtime_checkable
+class ReadsStraps(Protocol):
+    """A run that follows the force without load, and so has to know when a strap is tared."""
+
+    def tared(self, side: Side, by_n: float) -> None:
+        """The strap of ``side`` reads ``by_n`` less from now on."""
         ...
 
 

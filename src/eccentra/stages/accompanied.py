@@ -13,8 +13,8 @@ from typing import Protocol
 import msgspec
 
 from eccentra.events import Event, RepAmended, RepCompleted, Repetition, SetCompleted
-from eccentra.samples import NS_PER_S, Block
-from eccentra.stages import EventRun
+from eccentra.samples import NS_PER_S, Block, Side
+from eccentra.stages import EventRun, ReadsStraps
 from eccentra.stages.history import History
 from eccentra.stages.live import Beat, LiveState
 
@@ -76,6 +76,14 @@ class Accompanied:
     def undo(self, t_us: int) -> Sequence[Event]:
         """Take the last counted repetition back: somebody says that it was none."""
         return self._looked_at(self._run.undo(t_us))
+
+    def tared(self, side: Side, by_n: float) -> None:
+        """A strap reads ``by_n`` less from now on."""
+        if isinstance(self._run, ReadsStraps):
+            self._run.tared(side, by_n)
+        for one in self._companions:
+            if isinstance(one, ReadsStraps):
+                one.tared(side, by_n)
 
     def live(self) -> LiveState:
         """What a screen shows now."""

@@ -177,6 +177,12 @@ class Run:
         """Take the last counted repetition back: somebody says that it was none."""
         return self._book.undo(t_us)
 
+    def tared(self, side: Side, by_n: float) -> None:
+        """A strap reads ``by_n`` less from now on."""
+        if side in self._zeros:
+            self._zeros[side].shift(by_n)
+            self._straps[side].shift(by_n)
+
     def live(self) -> LiveState:
         """What a screen shows now."""
         book = self._book

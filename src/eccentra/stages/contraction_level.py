@@ -166,6 +166,15 @@ class Strap:
         self.level, self.noise, self.settled = level, noise, True
         self._levels.clear()
 
+    def shift(self, by_n: float) -> None:
+        """The sensor was tared: from now on it reads ``by_n`` less, also at rest."""
+        self._recent.clear()
+        self._levels.clear()
+        self._above = self._below = None
+        self._highest -= by_n
+        if self.level is not None:
+            self.level -= by_n
+
     def begin_at(self, t: int) -> None:
         """What went before was rest under tension: force is on since ``t`` only."""
         self.on_since, self.open_start = t, False

@@ -84,6 +84,13 @@ class Zero:
             levels.popleft()
         _, self.value, self.noise = levels[0]
 
+    def shift(self, by_n: float) -> None:
+        """The sensor was tared: from now on it reads ``by_n`` less, also without load."""
+        self._recent.clear()
+        self._levels = deque((t, level - by_n, noise) for t, level, noise in self._levels)
+        if self.value is not None:
+            self.value -= by_n
+
 
 def summary(t: Floats, force: Floats, spans: list[tuple[float, float]], zero: float) -> Force | None:
     """Peak, mean and impulse over the stretches ``spans`` (s); ``None`` when part of it was not measured.

@@ -25,6 +25,9 @@ __all__ = ["ForceBeside"]
 
 _TICK_NS = 50_000_000
 _BEFORE_NS = 4 * NS_PER_S
+# Zeros are asked for when a repetition is decided; older ones are dropped, many at a time.
+_KEEP_NS = 400 * NS_PER_S
+_MOST_OLD = 1000
 _SIDES: tuple[Side, ...] = ("left", "right", "both")
 _DOUBT = (Flag.GAP_INSIDE, Flag.GAP_INTERPOLATED, Flag.START_NOT_SEEN)
 
@@ -51,6 +54,7 @@ class ForceBeside:
         self._phase = phase
         self._person = person
         self._step_ns = round(NS_PER_S / info.rate_hz)
+        self._t = 0
         window = round(rule.level.quiet_s * NS_PER_S / _TICK_NS)
         memory = round(rule.count.zero_memory_s * NS_PER_S)
         self._zeros = {s: Zero(window, rule.strap.quiet_spread_n, memory) for s in self._columns}
@@ -59,6 +63,7 @@ class ForceBeside:
 
     def see(self, rows: Block) -> None:
         """Follow the force without load."""
+        self._t = rows.t.item(-1)
         for k in np.flatnonzero(rows.t % _TICK_NS == 0).tolist():
             t = rows.t.item(k)
             for side, c in self._columns.items():
@@ -67,6 +72,22 @@ class ForceBeside:
                 if zero.value is not None and (not values or values[-1] != zero.value):
                     times.append(t)
                     values.append(zero.value)
+        first = rows.t.item(0) - _KEEP_NS
+        for times, values in self._known.values():
+            # the one that held at the oldest moment that may be asked for stays
+            old = bisect_right(times, first) - 1
+            if old > _MOST_OLD:
+                del times[:old], values[:old]
+
+    def tared(self, side: Side, by_n: float) -> None:
+        """A strap reads ``by_n`` less from now on."""
+        if side not in self._zeros:
+            return
+        zero, (times, values) = self._zeros[side], self._known[side]
+        zero.shift(by_n)
+        if zero.value is not None:
+            times.append(self._t)
+            values.append(zero.value)
 
     def look(self, rep: Repetition, earlier: Sequence[Repetition], history: History) -> Repetition:
         """Add forces of the phase; missing when the straps were silent."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
-from eccentra.samples import NS_PER_S, Block, StreamInfo
+from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
 from eccentra.stages.force import Zero
 from eccentra.stages.history import History
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
@@ -123,6 +123,11 @@ class MotionRun:
     def undo(self, t_us: int) -> Sequence[Event]:
         """Take the last counted repetition back: somebody says that it was none."""
         return self._judge.book.undo(t_us)
+
+    def tared(self, side: Side, by_n: float) -> None:
+        """A strap reads ``by_n`` less from now on."""
+        if side in self._zeros:
+            self._zeros[side].shift(by_n)
 
     def live(self) -> LiveState:
         """What a screen shows now."""

@@ -25,8 +25,8 @@ from eccentra.events import (
     RepRejected,
     SetCompleted,
 )
-from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
-from eccentra.stages import Beat, EventRun, LiveState
+from eccentra.samples import NS_PER_S, Block, Floats, Side, StreamInfo
+from eccentra.stages import Beat, EventRun, LiveState, ReadsStraps
 from eccentra.stages.history import History
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_cycles import RATE_HZ, cycles_of_force, cycles_of_motion, turns_in
@@ -45,6 +45,8 @@ _LOOK_NS = 80 * NS_PER_S
 _SOON_US = 45_000_000
 _REST_US = 25_000_000
 _LIKE = 1.7
+# So many tares are remembered, and smaller ones matter to no number.
+_MOST_TARES, _LEAST_TARE_N = 20, 3.0
 # Free limbs and bars turn as they like between movements.
 _SEGMENTS = ("thigh", "shank", "pelvis", "trunk")
 _LEFT_PULL = "Take the load off both straps, then pull with your left leg only, for two seconds."
@@ -81,6 +83,8 @@ class PlacementRun:
         self._spans = check.turn_deg if self._up else {}
         self._segments = SegmentWatch(check.segment, self._spans)
         self._zeros = {name: ZeroWatch(check.strap) for name in self._force}
+        self._zeroed: dict[str, int] = {}
+        self._tares: list[tuple[Side, int, float]] = []
         self._sides: SidesWatch | None = None
         # set, end and length of the last counted repetition in us
         self._usual: tuple[int, int, int] | None = None
@@ -148,11 +152,15 @@ class PlacementRun:
         self._pass(self._stage.undo(t_us), out)
         return out
 
-    def tared(self, sensor: str) -> None:
-        """The zero of a strap was set anew."""
-        for side, watch in self._zeros.items():
-            if self._sensors.get(side) == sensor:
-                watch.renew()
+    def tared(self, side: Side, by_n: float) -> None:
+        """The zero of a strap was set anew: it reads ``by_n`` less from now on."""
+        self._tares = [*self._tares[-_MOST_TARES:], (side, self._t // 1000, abs(by_n))]
+        if isinstance(self._stage, ReadsStraps):
+            self._stage.tared(side, by_n)
+        if side in self._zeros:
+            self._zeros[side].renew()
+            # rows that wait for another sensor still come as they were
+            self._zeroed[side] = self._t + NS_PER_S
         if all(not watch.done for watch in self._zeros.values()):
             self._all.pop(Flag.TARE_UNDER_LOAD, None)
 
@@ -210,7 +218,7 @@ class PlacementRun:
             watch.drop(key)
 
     def _repetition(self, event: RepCompleted, out: list[Event]) -> RepCompleted:
-        rep = event.rep
+        rep = self._tared_inside(event.rep)
         key = (rep.set_index, rep.index)
         self._counted.add(key)
         self._usual = (rep.set_index, rep.end_us, rep.end_us - rep.start_us)
@@ -224,6 +232,25 @@ class PlacementRun:
         if odd and not flags:
             flags[Flag.CALIBRATION_PROVISIONAL] = None
         return self._marked(event, rep, tuple(flags))
+
+    def _tared_inside(self, rep: Repetition) -> Repetition:
+        """Forces from before a tare, above a zero from after it, are doubtful."""
+        sides = {
+            side
+            for side, t_us, by_n in self._tares
+            if rep.start_us <= t_us <= rep.decided_us and by_n > _LEAST_TARE_N
+        }
+        if not sides:
+            return rep
+        flag = Flag.BASELINE_UNSETTLED
+        touched = tuple(f"{kind}_{side}_" for kind in ("force", "torque") for side in sides)
+        metrics = {
+            name: msgspec.structs.replace(metric, quality="flagged", reason=flag)
+            if metric.quality == "ok" and name.startswith((*touched, "tut_force"))
+            else metric
+            for name, metric in rep.metrics.items()
+        }
+        return msgspec.structs.replace(rep, metrics=metrics, flags=tuple(dict.fromkeys([*rep.flags, flag])))
 
     def _go_on(self, start_us: int, end_us: int) -> None:
         if start_us - self._moved_us > _REST_US:
@@ -259,7 +286,7 @@ class PlacementRun:
 
     def _marked(self, event: RepCompleted, rep: Repetition, flags: tuple[Flag, ...]) -> RepCompleted:
         if not flags:
-            return event
+            return event if rep is event.rep else msgspec.structs.replace(event, rep=rep)
         rep = msgspec.structs.replace(
             rep,
             flags=tuple(dict.fromkeys([*rep.flags, *flags])),
@@ -353,8 +380,9 @@ class PlacementRun:
         return x[times % _COARSE_NS == 0] if len(times) else x
 
     def _look_at_zeros(self, t: int, out: list[Event]) -> None:
-        x = self._coarse((t - 1) // _TICK_NS * _TICK_NS, t)
+        first = (t - 1) // _TICK_NS * _TICK_NS
         for side, watch in self._zeros.items():
+            x = self._coarse(max(first, self._zeroed.get(side, first)), t)
             level = watch.add(x[:, self._force[side]]) if len(x) else None
             if level is None:
                 continue
