@@ -220,7 +220,13 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
     usual = max(pauses[(len(pauses) - 1) // 2], 0.0) if len(pauses) > 1 else 0.0
     # a long pause is none that a person makes as a rule
     often = len(members) > 2 and usual <= rule.most_pause_s
-    most_s = min(1.5 * usual + rule.pause_extra_s, rule.most_pause_s)
+    # and one between two that are just alike is one that this person makes
+    made = [
+        (b.start_us - a.end_us) / 1e6
+        for a, b in pairwise(members)
+        if reading.is_full(a) and reading.is_full(b) and alike(a, b, rule)
+    ]
+    most_s = min(max(1.5 * usual + rule.pause_extra_s, *made, 0.0), rule.most_pause_s)
     out = [[members[0]]]
     for k, (a, b) in enumerate(pairwise(members)):
         pause = (b.start_us - a.end_us) / 1e6
