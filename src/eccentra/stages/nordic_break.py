@@ -4,8 +4,9 @@ The body above the knees is a pendulum upside down. Without any holding torque i
 ``k sin(lean)``, ``k = m g d / I`` (about 9 to 12 rad/s² for people; 20.5 / height in m for a rod-like body).
 A lowering under control changes its speed far less than that, a fall gets a large part of it. So the search
 is for a stretch before the greatest speed where the acceleration is a good share of the free fall's, and
-where enough of the energy of a free fall is found; then its onset, the moment at which the holding torque
-starts to decay, is fitted: speed before it goes on as a straight line, after it a power of time is added.
+where enough of the energy of a free fall is found. How much faster than before it gets says little: who
+lowers quickly has not much of a fall left. Then the onset, the moment at which the holding torque starts to
+decay, is fitted: speed before it goes on as a straight line, and what a decaying torque gives is added.
 """
 
 from __future__ import annotations
@@ -32,9 +33,8 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Share of the free fall's acceleration that is not control any more.
     least_energy
         Share of the free fall's energy that must have become speed.
-    speed_ratio
-        Times the median speed of the controlled part (20 to 60 % of its time) that must be passed, for
-        ``hold_s`` (the rule ``bpa_rel``).
+    shaking_deg_s, calm_s
+        Trembling faster than this is smoothed away with this standard deviation first.
     least_speed_deg_s
         Speed below which nothing is a fall.
     more_lean_deg
@@ -48,8 +48,8 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     free_fall_rad_s2: float
     least_share: float
     least_energy: float
-    speed_ratio: float
-    hold_s: float
+    shaking_deg_s: float
+    calm_s: float
     least_speed_deg_s: float
     more_lean_deg: float
     least_control_s: float
@@ -73,10 +73,18 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s:
         return None
     dt = float(t[1] - t[0])
     rate = 1.0 / dt
+    calm = smooth(speed, rate, rule.calm_s)
+    shake = np.abs(speed - calm)
+    # most of the rows: a fall itself is smoothed away as well
+    shaking = np.partition(shake, int(0.6 * n))[int(0.6 * n)] > rule.shaking_deg_s
+    if shaking:
+        speed, smear_s = calm, math.hypot(smear_s, rule.calm_s)
     peak = int(speed.argmax())
     if speed[peak] < rule.least_speed_deg_s:
         return None
-    acceleration = smooth(np.gradient(speed, dt), rate, 0.05)
+    acceleration = np.gradient(speed, dt)
+    if not shaking:
+        acceleration = smooth(acceleration, rate, 0.05)
     free = np.degrees(rule.free_fall_rad_s2) * np.sin(np.radians(np.clip(lean, 5.0, 90.0)))
     share = acceleration / free
     onset = _rough_onset(acceleration, share, peak, rate, rule.least_share)
@@ -84,7 +92,7 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s:
         return None
     if t[onset] - t[0] < rule.least_control_s or lean[onset] < rule.least_lean_deg:
         return None
-    if lean[-1] - lean[onset] < rule.more_lean_deg or not _is_fall(lean, speed, onset, peak, rate, rule):
+    if lean[-1] - lean[onset] < rule.more_lean_deg or not _is_fall(lean, speed, onset, peak, rule):
         return None
     return _fine_onset(t, speed, onset, peak, smear_s)
 
@@ -110,30 +118,26 @@ def _rough_onset(acceleration: Floats, share: Floats, peak: int, rate: float, le
     return lowest if values[lowest] < 0.6 * values[top] else None
 
 
-def _is_fall(lean: Floats, speed: Floats, onset: int, peak: int, rate: float, rule: BreakRule) -> bool:
-    a, b = int(0.2 * onset), max(int(0.6 * onset), int(0.2 * onset) + 1)
-    typical = sorted(speed[a:b].tolist())[(b - a) // 2]
-    limit = max(rule.speed_ratio * typical, 0.0)
-    fast = int(np.count_nonzero(speed[onset:] > limit))
-    if fast < rule.hold_s * rate:
-        return False
+def _is_fall(lean: Floats, speed: Floats, onset: int, peak: int, rule: BreakRule) -> bool:
     won = math.radians(float(speed[peak])) ** 2 - math.radians(max(float(speed[onset]), 0.0)) ** 2
     height = math.cos(math.radians(float(lean[onset]))) - math.cos(math.radians(float(lean[peak])))
     return won >= rule.least_energy * 2.0 * rule.free_fall_rad_s2 * height
 
 
 def _fine_onset(t: Floats, speed: Floats, onset: int, peak: int, smear_s: float) -> float:
-    """Onset from the fit of line plus power, over the last of control and the first of the fall.
+    """Onset from the fit of a line plus a torque's decay, over the last of control and most of the fall.
 
-    The powers are smoothed like the speed was, or the onset would be found too early. For every onset on
-    the grid the best line is taken out of speed and power, which leaves one coefficient to find.
+    Every onset on the grid and every course of the decay is tried: the best line is taken out of speed and
+    course, which leaves one coefficient to find. What is published is the mean of all onsets, each weighed
+    by the likelihood of what its fit leaves over; smoothed rows count as the fewer that are independent.
     """
     dt = float(t[1] - t[0])
     base = float(speed[onset])
     b = onset + 6
-    while b < peak and speed[b] < base + 0.12 * (float(speed[peak]) - base):
+    # hands and floor end the fall before the greatest speed, as far as smoothing reaches
+    while b < peak and speed[b] < base + 0.8 * (float(speed[peak]) - base):
         b += 1
-    a = max(0, min(onset - round(0.3 / dt), b - round(0.6 / dt)))
+    a = max(0, min(onset - round(0.2 / dt), b - round(0.3 / dt)))
     y = speed[a : b + 1]
     n = len(y)
     first, last = round(0.12 / dt), n - 1 - round(0.06 / dt)
@@ -143,17 +147,34 @@ def _fine_onset(t: Floats, speed: Floats, onset: int, peak: int, smear_s: float)
     spread = math.fsum((x * x).tolist())
     y = y - math.fsum(y.tolist()) / n
     y = y - x * (math.fsum((x * y).tolist()) / spread)
-    best: tuple[float, int] | None = None
-    late = np.maximum(np.arange(-n - 20, n + 20) * dt, 0.0)
-    for power in (1.0, 2.0, 3.0):
-        ramp = smooth(late**power, 1.0 / dt, smear_s)
-        # row k: the power that starts at sample first + k
-        rows = np.stack([ramp[n + 20 - k : 2 * n + 20 - k] for k in range(first, last + 1)])
+    fitted = []
+    for course in _decays(n + 20, dt, smear_s):
+        # row k: the course that starts at sample first + k
+        rows = np.stack([course[n + 20 - k : 2 * n + 20 - k] for k in range(first, last + 1)])
         rows = rows - (rows.sum(axis=1) / n)[:, None]
         rows = rows - x * ((rows * x).sum(axis=1) / spread)[:, None]
         along = (rows * y).sum(axis=1)
-        gain = np.where(along > 0.0, along * along / (rows * rows).sum(axis=1), 0.0)
-        k = int(np.argmax(gain))
-        if best is None or gain[k] > best[0]:
-            best = (float(gain[k]), first + k)
-    return float(t[onset]) if best is None or best[0] <= 0.0 else float(t[a + best[1]])
+        fitted.append(np.where(along > 0.0, along * along / (rows * rows).sum(axis=1), 0.0))
+    gain = np.stack(fitted)
+    best = float(gain.max())
+    if best <= 0.0:
+        return float(t[onset])
+    left = max(math.fsum((y * y).tolist()) - best, 1e-9 * best) / n
+    independent = min(dt / (2.0 * math.sqrt(math.pi) * smear_s), 1.0)
+    weight = np.exp(0.5 * independent * (gain - best) / left).sum(axis=0)
+    mean = float((weight * np.arange(first, last + 1)).sum()) / float(weight.sum())
+    return float(t[a]) + mean * dt
+
+
+def _decays(half: int, dt: float, smear_s: float) -> list[Floats]:
+    """Speed that a torque gives which starts to decay at row ``half``, smoothed like the speed was.
+
+    Muscles let go evenly, softly or at once and then ever more slowly, within 0.1 to 0.6 s.
+    """
+    late = np.maximum(np.arange(-half, half) * dt, 0.0)
+    out = []
+    for seconds in (0.12, 0.2, 0.3, 0.42, 0.55):
+        q = np.minimum(late / seconds, 1.0)
+        out += [q, q**3 * (10.0 - 15.0 * q + 6.0 * q * q)]
+    out += [1.0 - np.exp(-late / seconds) for seconds in (0.1, 0.2, 0.35)]
+    return [smooth(np.cumsum(lost) * dt, 1.0 / dt, smear_s) for lost in out]
