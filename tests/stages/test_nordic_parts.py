@@ -119,7 +119,7 @@ def test_break_of_a_pendulum(held: float, speed: float) -> None:
 
 
 def quick(broken: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Upright to the floor at 50 degrees/s, brisk start; control decays evenly from 60 degrees on, or never."""
+    """Upright to the floor at 50 degrees/s; control decays evenly from 60 degrees on, or never."""
     dt, phi, omega, kept = 0.01, 0.0, 0.0, 0.0
     leans: list[float] = []
     while phi < math.radians(78.0):
