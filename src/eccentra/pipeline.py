@@ -242,11 +242,11 @@ def _check_kit(exercise: Exercise, streams: Sequence[StreamInfo]) -> None:
     missing = exercise.missing(set(have))
     if missing is not None:
         raise InputError(exercise.id, f"needs {missing}; got {got}")
-    if exercise.force_only is not None and "imu" in have:
-        # straps are enough alone; beside a motion sensor it is that sensor's stage that counts
-        missing = exercise.missing(set(have) - {"force"})
-        if missing is not None:
-            raise InputError(
-                exercise.id,
-                f"needs {missing}; got {got} (without the motion sensor it is counted from force alone)",
-            )
+    # straps are enough alone; beside a motion sensor it is that sensor's stage that counts
+    beside = exercise.force_only is not None and "imu" in have
+    if beside and exercise.missing(set(have) - {"force"}) is not None:
+        kits = " or ".join(" + ".join(kit) for kit in exercise.needs if "force" not in kit)
+        raise InputError(
+            exercise.id,
+            f"needs {kits}; got {got} (without the motion sensor it is counted from force alone)",
+        )

@@ -42,6 +42,12 @@ def test_a_demonstration_is_heard_and_heard_again_from_its_recording(tmp_path: P
     done = run(tmp_path, "replay", save, "--sound-file", again, path="")
     assert done.returncode == 0, done.stderr
     assert again.read_bytes() == sound.read_bytes()
+    # a sound file that cannot be written costs nothing else
+    done = run(
+        tmp_path, "replay", save, "--sound-file", tmp_path / "no" / "o.wav", "--json", tmp_path / "o.json"
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert (tmp_path / "o.json").exists()
 
 
 def test_what_is_prescribed() -> None:

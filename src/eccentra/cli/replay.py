@@ -88,12 +88,12 @@ def replay(
         if publisher is not None:
             _deliver(publisher, 0)
             typer.echo(f"published {len(check.events)} events to {publisher.address}, station {station}")
-    cues.write()
     if json is not None:
         from eccentra.analysis import summarise
         from eccentra.cli.analyze import write_document
 
         write_document(json, summarise(session.exercise.id, (one.event for one in check.events)))
+    cues.write()
     check.verdict()
 
 
