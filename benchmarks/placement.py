@@ -67,6 +67,7 @@ _MOVES_DEG = 15.0
 # Segments that hardly turn, and hang or lie: a turn about the vertical changes nothing, also no number.
 _STILL = {
     ("nordic-curl", "shank"),
+    ("razor-curl", "shank"),
     ("single-leg-rdl", "thigh"),
     ("askling-diver", "thigh"),
     ("long-lever-bridge-hold", "thigh"),

@@ -40,6 +40,7 @@ from eccentra.simulate import (
 )
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.placement import PlacementCheck
+from eccentra.stages.placement_again import AgainWatch, Seen
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
 from eccentra.stages.placement_run import PlacementRun
 from eccentra.stages.placement_segment import elsewhere
@@ -129,6 +130,43 @@ def test_the_change_between_two_frames_is_that_of_the_mounting() -> None:
     assert found.about == pytest.approx(20.0, abs=0.5)
     assert mean_frame([a, a, a]).turn == pytest.approx(a.turn)
     assert frame_of(np.full((100, 3), np.nan)) is None
+
+
+def looked_for(after: list[np.ndarray]) -> Seen | None:
+    """Three counted movements of four seconds, then what came after them, all with two quiet ends."""
+
+    def slow(up: np.ndarray) -> np.ndarray:
+        return np.repeat(up, 2, axis=0)
+
+    watch = AgainWatch(CHECK.slip, CHECK.segment, CHECK.again)
+    for k in range(3):
+        frame = frame_of(slow(movement(70)))
+        assert frame is not None
+        watch.add(4_000_000 * k, 4_000_000 * (k + 1), frame, rested=k == 0)
+    up = np.concatenate([slow(one) for one in after])
+    t = 12_000_000_000 + 10_000_000 * np.arange(len(up), dtype=np.int64)
+    return watch.look(t, up) if watch.is_due(int(t[-1]) // 1000) else None
+
+
+@given(st.integers(0, 10_000), st.floats(40.0, 180.0))
+def test_movements_that_go_on_turned_are_found_though_nobody_counted_them(seed: int, by_deg: float) -> None:
+    rng = np.random.default_rng(seed)
+    # about the limb: any other half turn may lay the way onto itself
+    moved = rotation(np.array([0.1, 0.1, 1.0]) * rng.choice([-1, 1]), by_deg)
+    found = looked_for([movement(rng.uniform(64, 76)) @ moved.T for _ in range(3)])
+    assert found is not None
+    assert len(found.spans) >= 2
+    assert found.spans[0][0] >= 12_000_000
+
+
+def test_what_goes_on_as_before_or_as_something_else_is_no_turned_sensor() -> None:
+    moved = rotation(np.array([0.0, 0.0, 1.0]), 60.0)
+    assert looked_for([movement(70)] * 3) is None
+    assert looked_for([movement(70)[::-1]] * 3) is None
+    assert looked_for([movement(30) @ moved.T] * 3) is None
+    assert looked_for([movement(70) @ moved.T]) is None
+    other = rotation(np.array([0.0, 0.0, 1.0]), 130.0)
+    assert looked_for([movement(70) @ moved.T, movement(70) @ other.T]) is None
 
 
 def spans(exercise: str) -> dict[str, tuple[float, float]]:

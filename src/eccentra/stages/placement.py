@@ -15,8 +15,8 @@ This file holds the parameters (``pipelines/shared/placement.toml`` and the exer
 
 - :mod:`eccentra.stages.placement_run` follows rows and events and says what was found,
 - :mod:`eccentra.stages.placement_frames` finds pose and axis of one movement of one sensor,
-- :mod:`eccentra.stages.placement_slip`, :mod:`eccentra.stages.placement_segment` and
-  :mod:`eccentra.stages.placement_strap` judge.
+- :mod:`eccentra.stages.placement_slip`, :mod:`eccentra.stages.placement_again`,
+  :mod:`eccentra.stages.placement_segment` and :mod:`eccentra.stages.placement_strap` judge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import msgspec
 from eccentra.samples import Placement
 from eccentra.stages.limits import Count, Factor, NotNegative, Positive, Share
 
-__all__ = ["PlacementCheck", "SegmentRule", "SlipRule", "StrapRule"]
+__all__ = ["AgainRule", "PlacementCheck", "SegmentRule", "SlipRule", "StrapRule"]
 
 
 class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,6 +82,28 @@ class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 f"strong_turn_deg is {self.strong_turn_deg:g}, expected more than least_turn_deg "
                 f"({self.least_turn_deg:g})"
             )
+
+
+class AgainRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Movements as before, that nobody counted.
+
+    Attributes
+    ----------
+    least_known, least
+        So many movements before, and so many after.
+    size
+        They are at most so much larger or smaller,
+    length
+        take so many times the usual time, shortest and longest (without their ends),
+    pause_s
+        and follow each other within a usual time and this.
+    """
+
+    least_known: int
+    least: int
+    size: float
+    length: tuple[float, float]
+    pause_s: float
 
 
 class SegmentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -168,7 +190,7 @@ class PlacementCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Attributes
     ----------
-    slip, segment, strap
+    slip, again, segment, strap
         Rules.
     confidence
         Factor on the confidence of a repetition that a finding touches.
@@ -178,6 +200,7 @@ class PlacementCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     slip: SlipRule
+    again: AgainRule
     segment: SegmentRule
     strap: StrapRule
     confidence: Share

@@ -12,13 +12,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eccentra.samples import Floats
+from eccentra.samples import NS_PER_S, Floats
 from eccentra.stages.placement import SegmentRule
 
-__all__ = ["Cycles", "cycles_of_force", "cycles_of_motion", "turns_in"]
+__all__ = [
+    "COARSE_NS",
+    "RATE_HZ",
+    "Cycles",
+    "cycles_of_force",
+    "cycles_of_motion",
+    "poses_in",
+    "swings_from",
+    "turns_in",
+]
 
 # Rows a second of what is looked at.
 RATE_HZ = 10
+COARSE_NS = NS_PER_S // RATE_HZ
 # Where a movement begins and ends, and what it must reach, as shares of its size.
 _LOW, _HIGH = 0.35, 0.65
 _SIZES_DEG = (11.0, 17.0, 26.0, 40.0, 60.0, 90.0)
@@ -46,12 +56,12 @@ class Cycles(msgspec.Struct):
 def cycles_of_motion(rule: SegmentRule, up: Floats) -> Cycles:
     """Movements alike in "up" of one sensor, shape (n, 3), ten rows a second; those that go farthest."""
     best = Cycles([], 0.0)
-    for pose in _poses(rule, up):
+    for pose in poses_in(rule, up):
         away = _angles(up, pose)
         for size in _SIZES_DEG:
             if size < rule.cycle_deg:
                 continue
-            spans, peaks = _swings(away, size, rule)
+            spans, peaks = _swings(away, size, _rows(rule.cycle_s))
             spans = [(_rest_before(away, a, size), b) for a, b in spans]
             spans, peaks = _same_axis(rule, up, pose, spans, peaks)
             found = _alike(rule, spans, peaks)
@@ -68,7 +78,7 @@ def cycles_of_force(rule: SegmentRule, force: Floats) -> Cycles:
     above = force - float(known.min())
     best = Cycles([], 0.0)
     for size in (rule.burst_n, 2.0 * rule.burst_n, 4.0 * rule.burst_n):
-        found = _alike(rule, *_swings(above, size, rule))
+        found = _alike(rule, *_swings(above, size, _rows(rule.cycle_s)))
         if len(found) > len(best):
             best = found
     return best
@@ -92,13 +102,23 @@ def turns_in(ups: Mapping[str, Floats], spans: list[tuple[int, int]]) -> dict[st
     return out
 
 
+def swings_from(up: Floats, pose: Floats, size: float, rows: tuple[float, float]) -> list[tuple[int, int]]:
+    """Movements of about ``size`` degrees away from a pose and back: first and last row.
+
+    ``rows`` is how many rows they take, shortest and longest.
+    """
+    away = _angles(up, pose)
+    spans, _ = _swings(away, size, rows)
+    return [(_rest_before(away, a, size), b) for a, b in spans]
+
+
 def _angles(up: Floats, pose: Floats) -> Floats:
     """Angle to a pose in degrees, shape (n,)."""
     along = up[:, 0] * pose[0] + up[:, 1] * pose[1] + up[:, 2] * pose[2]
     return np.asarray(np.degrees(np.arccos(np.clip(along, -1.0, 1.0))))
 
 
-def _poses(rule: SegmentRule, up: Floats) -> list[Floats]:
+def poses_in(rule: SegmentRule, up: Floats) -> list[Floats]:
     """Poses in which the sensor rested, those with most rest first."""
     step = up[2:] - up[:-2]
     speed = np.degrees(np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2 + step[:, 2] ** 2)) * (RATE_HZ / 2.0)
@@ -112,14 +132,18 @@ def _poses(rule: SegmentRule, up: Floats) -> list[Floats]:
     return [pose for _, pose in out[:_MOST_POSES]]
 
 
-def _swings(x: Floats, size: float, rule: SegmentRule) -> tuple[list[tuple[int, int]], list[float]]:
+def _rows(seconds: tuple[float, float]) -> tuple[float, float]:
+    return seconds[0] * RATE_HZ, seconds[1] * RATE_HZ
+
+
+def _swings(x: Floats, size: float, rows: tuple[float, float]) -> tuple[list[tuple[int, int]], list[float]]:
     """Stretches above the lower limit that reach the upper one and go not further than twice the size."""
     high: NDArray[np.bool_] = np.concatenate(([False], x > _LOW * size, [False]))
     edges = np.flatnonzero(high[1:] != high[:-1])
     starts, ends = edges[::2], edges[1::2]
     spans: list[tuple[int, int]] = []
     peaks: list[float] = []
-    shortest, longest = (seconds * RATE_HZ for seconds in rule.cycle_s)
+    shortest, longest = rows
     for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
         if a == 0 or b == len(x) or not shortest <= b - a <= longest:
             continue

@@ -29,7 +29,8 @@ from eccentra.samples import NS_PER_S, Block, Floats, Side, StreamInfo
 from eccentra.stages import Beat, EventRun, LiveState, ReadsStraps
 from eccentra.stages.history import History
 from eccentra.stages.placement import PlacementCheck
-from eccentra.stages.placement_cycles import RATE_HZ, cycles_of_force, cycles_of_motion, turns_in
+from eccentra.stages.placement_again import AgainWatch, Seen
+from eccentra.stages.placement_cycles import COARSE_NS, RATE_HZ, cycles_of_force, cycles_of_motion, turns_in
 from eccentra.stages.placement_frames import Frame, frame_of
 from eccentra.stages.placement_segment import SegmentWatch, elsewhere
 from eccentra.stages.placement_slip import SlipWatch, Turned
@@ -38,7 +39,6 @@ from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
 __all__ = ["PlacementRun"]
 
 _TICK_NS = 10 * NS_PER_S
-_COARSE_NS = NS_PER_S // RATE_HZ
 _KEPT_NS = 90 * NS_PER_S
 _LOOK_NS = 80 * NS_PER_S
 # A movement that was not counted: so soon after a repetition, and as long as it up to this factor.
@@ -80,6 +80,7 @@ class PlacementRun:
         self._next: int | None = None
         self._t = 0
         self._slips = {name: SlipWatch(check.slip) for name in self._up}
+        self._agains = {name: AgainWatch(check.slip, check.segment, check.again) for name in self._up}
         self._spans = check.turn_deg if self._up else {}
         self._segments = SegmentWatch(check.segment, self._spans)
         self._zeros = {name: ZeroWatch(check.strap) for name in self._force}
@@ -92,6 +93,8 @@ class PlacementRun:
         # movements without a longer rest between them
         self._bout, self._moved_us = 0, 0
         self._counted: set[tuple[int, int]] = set()
+        # sensors that saw a counted movement as those before
+        self._fitted: dict[tuple[int, int], set[str]] = {}
         self._all: dict[Flag, None] = {}
         self._of_set: dict[int, dict[Flag, None]] = {}
 
@@ -214,16 +217,22 @@ class PlacementRun:
     def _taken_back(self, key: tuple[int, int]) -> None:
         self._counted.discard(key)
         self._segments.drop(key)
-        for watch in self._slips.values():
-            watch.drop(key)
+        fitted = self._fitted.pop(key, set())
+        for name, watch in self._slips.items():
+            # another sensor saw a repetition: that it was taken back may be due to this one
+            if not fitted - {name}:
+                watch.drop(key)
 
     def _repetition(self, event: RepCompleted, out: list[Event]) -> RepCompleted:
         rep = self._tared_inside(event.rep)
         key = (rep.set_index, rep.index)
         self._counted.add(key)
         self._usual = (rep.set_index, rep.end_us, rep.end_us - rep.start_us)
-        self._go_on(rep.start_us, rep.end_us)
+        rested = self._go_on(rep.start_us, rep.end_us)
         frames = self._frames(rep.start_us, rep.end_us)
+        self._fitted[key] = {name for name, frame in frames.items() if self._agains[name].fits(frame)}
+        for name, frame in frames.items():
+            self._agains[name].add(rep.start_us, rep.end_us, frame, rested=rested)
         t_us = max(rep.decided_us, event.t_us)
         odd = self._slipped(key, frames, t_us, out)
         for name, places in self._segments.add(key, frames).items():
@@ -252,10 +261,12 @@ class PlacementRun:
         }
         return msgspec.structs.replace(rep, metrics=metrics, flags=tuple(dict.fromkeys([*rep.flags, flag])))
 
-    def _go_on(self, start_us: int, end_us: int) -> None:
-        if start_us - self._moved_us > _REST_US:
-            self._bout += 1
+    def _go_on(self, start_us: int, end_us: int) -> bool:
+        """A movement came; whether it did after a longer rest."""
+        rested = start_us - self._moved_us > _REST_US
+        self._bout += rested
         self._moved_us = end_us
+        return rested
 
     def _rejected(self, event: RepRejected, out: list[Event]) -> None:
         """A movement like the counted ones, soon after them: maybe one that a turned sensor sees."""
@@ -319,6 +330,7 @@ class PlacementRun:
         if turned and not others and len(frames) > 1:
             return False  # everything turned: the person lies or kneels another way
         for name, one in turned.items():
+            self._agains[name].renew()
             self._say_turned(name, one, key[0], t_us, out)
         return any(self._slips[name].odd for name in frames)
 
@@ -371,13 +383,38 @@ class PlacementRun:
         self._history.drop_before(t - _KEPT_NS)
         if self._zeros:
             self._look_at_zeros(t, out)
+        self._look_again(t, out)
         if len(self._counted) < 2 and not self._segments.done:
             self._look_at_movements(t, out)
+
+    def _look_again(self, t: int, out: list[Event]) -> None:
+        """Movements that go on, but turned, where the counted ones stopped."""
+        for name, watch in self._agains.items():
+            if not watch.is_due(t // 1000):
+                continue
+            times, x = self._history.rows(watch.last_us * 1000, t - 1)
+            at = self._up[name]
+            seen = watch.look(times, x[:, at : at + 3]) if len(times) else None
+            if seen is None or not self._is_alone(name, seen):
+                continue
+            self._slips[name].renew()
+            watch.renew()
+            set_index = self._usual[0] if self._usual is not None else 1
+            self._say_turned(name, seen.turned, set_index, t // 1000, out)
+
+    def _is_alone(self, name: str, seen: Seen) -> bool:
+        """Whether the other sensors saw the same movements as before: else the person lies another way."""
+        others = [other for other in self._up if other != name]
+        fits = 0
+        for start_us, end_us in seen.spans:
+            frames = self._frames(start_us, end_us)
+            fits += any(self._agains[other].fits(frames[other]) for other in others if other in frames)
+        return not others or 2 * fits >= len(seen.spans)
 
     def _coarse(self, since: int, t: int) -> Floats:
         """Ten rows a second from ``since`` to just before ``t``."""
         times, x = self._history.rows(since, t - 1)
-        return x[times % _COARSE_NS == 0] if len(times) else x
+        return x[times % COARSE_NS == 0] if len(times) else x
 
     def _look_at_zeros(self, t: int, out: list[Event]) -> None:
         first = (t - 1) // _TICK_NS * _TICK_NS

@@ -12,9 +12,9 @@ import math
 import msgspec
 
 from eccentra.stages.placement import SlipRule
-from eccentra.stages.placement_frames import Change, Frame, change, mean_frame
+from eccentra.stages.placement_frames import Frame, change, mean_frame
 
-__all__ = ["SlipWatch", "Turned"]
+__all__ = ["SlipWatch", "Turned", "share_of", "turned_by"]
 
 Key = tuple[int, int]
 # So many movements back make the middle that a new one is compared with.
@@ -34,6 +34,25 @@ class Turned(msgspec.Struct, frozen=True):
     by_deg: float
     over: bool
     between: bool
+
+
+def share_of(rule: SlipRule, a: Frame, b: Frame, *, between: bool) -> float:
+    """The change from one movement to another, as a share of what is allowed."""
+    found = change(a, b, rule.least_turn_deg)
+    turn = min(a.turn, b.turn)
+    factor = rule.between if between else 1.0
+    if found.axis is None:
+        return found.pose / (rule.still_deg * factor)
+    span = rule.strong_turn_deg - rule.least_turn_deg
+    weak = min(max((rule.strong_turn_deg - turn) / span, 0.0), 1.0)
+    factor *= 1.0 + (rule.weak - 1.0) * weak
+    return math.hypot(found.axis / rule.axis_deg, found.about / rule.about_deg) / factor
+
+
+def turned_by(rule: SlipRule, a: Frame, b: Frame, *, between: bool) -> Turned:
+    """How far a sensor turned from one movement to another."""
+    found = change(a, b, rule.least_turn_deg)
+    return Turned(found.whole, max(found.whole, found.pose) > rule.over_deg, between)
 
 
 class SlipWatch:
@@ -101,7 +120,7 @@ class SlipWatch:
 
         It is as large as repetitions were, and not one to the other side: that is getting up or sitting back.
         """
-        found = self._change(reference, frame)
+        found = change(reference, frame, self._rule.least_turn_deg)
         large, small = max(reference.turn, frame.turn), min(reference.turn, frame.turn)
         return (
             share >= 1.0
@@ -124,7 +143,7 @@ class SlipWatch:
             return None
         fresh = mean_frame([one for _, one in self._new])
         known = len(self._old)
-        difference, share = self._change(reference, fresh), self._share(reference, fresh, between) / own
+        share = self._share(reference, fresh, between) / own
         # few movements say it only of a large turn
         if share < _SURE and len(self._new) < 3 and (between or known < 3):
             return None
@@ -134,8 +153,7 @@ class SlipWatch:
         )
         if share < 1.0 or not alike or (known < 2 and share < _SURE):
             return None
-        by = difference.whole
-        return Turned(by, max(by, difference.pose) > self._rule.over_deg, between)
+        return turned_by(self._rule, reference, fresh, between=between)
 
     def drop(self, key: Key) -> None:
         """A movement was taken back."""
@@ -146,17 +164,5 @@ class SlipWatch:
         """The next movement is the first."""
         self._old, self._new = [], []
 
-    def _change(self, a: Frame, b: Frame) -> Change:
-        return change(a, b, self._rule.least_turn_deg)
-
     def _share(self, a: Frame, b: Frame, between: bool) -> float:
-        """The change, as a share of what is allowed."""
-        rule, found = self._rule, self._change(a, b)
-        turn = min(a.turn, b.turn)
-        factor = rule.between if between else 1.0
-        if found.axis is None:
-            return found.pose / (rule.still_deg * factor)
-        span = rule.strong_turn_deg - rule.least_turn_deg
-        weak = min(max((rule.strong_turn_deg - turn) / span, 0.0), 1.0)
-        factor *= 1.0 + (rule.weak - 1.0) * weak
-        return math.hypot(found.axis / rule.axis_deg, found.about / rule.about_deg) / factor
+        return share_of(self._rule, a, b, between=between)
