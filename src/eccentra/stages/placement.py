@@ -16,7 +16,8 @@ This file holds the parameters (``pipelines/shared/placement.toml`` and the exer
 - :mod:`eccentra.stages.placement_run` follows rows and events and says what was found,
 - :mod:`eccentra.stages.placement_frames` finds pose and axis of one movement of one sensor,
 - :mod:`eccentra.stages.placement_slip`, :mod:`eccentra.stages.placement_again`,
-  :mod:`eccentra.stages.placement_segment` and :mod:`eccentra.stages.placement_strap` judge.
+  :mod:`eccentra.stages.placement_segment` and :mod:`eccentra.stages.placement_strap` judge,
+- :mod:`eccentra.stages.placement_axis` says how well pose and axis are known.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import msgspec
 from eccentra.samples import Placement
 from eccentra.stages.limits import Count, Factor, NotNegative, Positive, Share
 
-__all__ = ["AgainRule", "PlacementCheck", "SegmentRule", "SlipRule", "StrapRule"]
+__all__ = ["AgainRule", "AxisRule", "PlacementCheck", "SegmentRule", "SlipRule", "StrapRule"]
 
 
 class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +105,28 @@ class AgainRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     size: float
     length: tuple[float, float]
     pause_s: float
+
+
+class AxisRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a calibration is good.
+
+    Attributes
+    ----------
+    spread_deg
+        The axes of a person's repetitions agree when their spread (RMS) stays below this.
+    least_bends, least_turn_deg
+        So many repetitions, in which the segment turned by at least so much.
+    wait_s
+        Without any still pose for so long, while the sensors move, the person is asked for one.
+    moved_deg
+        So much within ten seconds is a movement.
+    """
+
+    spread_deg: float
+    least_bends: int
+    least_turn_deg: float
+    wait_s: int
+    moved_deg: float
 
 
 class SegmentRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,7 +213,7 @@ class PlacementCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Attributes
     ----------
-    slip, again, segment, strap
+    slip, again, axis, segment, strap
         Rules.
     confidence
         Factor on the confidence of a repetition that a finding touches.
@@ -201,6 +224,7 @@ class PlacementCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     slip: SlipRule
     again: AgainRule
+    axis: AxisRule
     segment: SegmentRule
     strap: StrapRule
     confidence: Share

@@ -30,11 +30,13 @@ from eccentra.stages import Beat, EventRun, LiveState, ReadsStraps
 from eccentra.stages.history import History
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_again import AgainWatch, Seen
+from eccentra.stages.placement_axis import CalibrationWatch
 from eccentra.stages.placement_cycles import COARSE_NS, RATE_HZ, cycles_of_force, cycles_of_motion, turns_in
 from eccentra.stages.placement_frames import Frame, frame_of
 from eccentra.stages.placement_segment import SegmentWatch, elsewhere
 from eccentra.stages.placement_slip import SlipWatch, Turned
 from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
+from eccentra.stages.placement_words import misplaced_events, turned_events
 
 __all__ = ["PlacementRun"]
 
@@ -81,6 +83,7 @@ class PlacementRun:
         self._t = 0
         self._slips = {name: SlipWatch(check.slip) for name in self._up}
         self._agains = {name: AgainWatch(check.slip, check.segment, check.again) for name in self._up}
+        self._calibration = CalibrationWatch(check.axis, self._up, self._sensors)
         self._spans = check.turn_deg if self._up else {}
         self._segments = SegmentWatch(check.segment, self._spans)
         self._zeros = {name: ZeroWatch(check.strap) for name in self._force}
@@ -110,6 +113,7 @@ class PlacementRun:
         self.beats = []
         last = rows.t.item(-1)
         if self._next is None:
+            self._calibration.since = rows.t.item(0)
             self._next = rows.t.item(0) // _TICK_NS * _TICK_NS + _TICK_NS
         out: list[Event] = []
         while last >= self._next:
@@ -206,7 +210,10 @@ class PlacementRun:
             if isinstance(event, RepCompleted):
                 out.append(self._repetition(event, out))
             elif isinstance(event, SetCompleted):
+                out += self._calibration.after_set(event.t_us)
                 out.append(self._set(event))
+            elif isinstance(event, CalibrationDone):
+                out.append(self._calibration.done(event, self._history))
             else:
                 if isinstance(event, RepAmended) and not event.counted:
                     self._taken_back((event.set_index, event.index))
@@ -235,10 +242,12 @@ class PlacementRun:
             self._agains[name].add(rep.start_us, rep.end_us, frame, rested=rested)
         t_us = max(rep.decided_us, event.t_us)
         odd = self._slipped(key, frames, t_us, out)
+        out += self._calibration.add(frames, t_us)
+        bad = self._calibration.is_bad(frames)
         for name, places in self._segments.add(key, frames).items():
             self._wrong(name, places, t_us, out)
         flags = dict.fromkeys([*self._all, *self._of_set.get(rep.set_index, {})])
-        if odd and not flags:
+        if (odd or bad) and not flags:
             flags[Flag.CALIBRATION_PROVISIONAL] = None
         return self._marked(event, rep, tuple(flags))
 
@@ -335,42 +344,14 @@ class PlacementRun:
         return any(self._slips[name].odd for name in frames)
 
     def _say_turned(self, name: str, one: Turned, set_index: int, t_us: int, out: list[Event]) -> None:
-        flag = Flag.UPSIDE_DOWN if one.over else Flag.STRAP_SLIPPED
-        when = "since the last set" if one.between else "during the set"
-        how = "was turned over" if one.over else f"turned by about {round(one.by_deg, -1):.0f} degrees"
+        flag, events = turned_events(name, self._sensors.get(name), one, t_us)
         self._of_set.setdefault(set_index, {})[flag] = None
-        out.append(
-            QualityNoted(
-                t_us=t_us, flag=flag, sensor=self._sensors.get(name), detail=f"the {name} sensor {how} {when}"
-            )
-        )
-        out.append(
-            CalibrationFailed(
-                t_us=t_us,
-                what=f"{name} sensor",
-                reason=flag,
-                instruction=f"The {name} sensor {how} {when}. Put it back in place, tighten its strap, "
-                "and stay still in the start pose for two seconds.",
-                sensor=self._sensors.get(name),
-            )
-        )
+        self._calibration.renew(name)
+        out += events
 
     def _wrong(self, name: str, places: tuple[str, ...], t_us: int, out: list[Event]) -> None:
         self._all[Flag.WRONG_SEGMENT] = None
-        where = " or ".join(places)
-        detail = f"the sensor said to be on the {name} moves like one on the {where}"
-        out.append(
-            QualityNoted(t_us=t_us, flag=Flag.WRONG_SEGMENT, sensor=self._sensors.get(name), detail=detail)
-        )
-        out.append(
-            CalibrationFailed(
-                t_us=t_us,
-                what=f"{name} sensor",
-                reason=Flag.WRONG_SEGMENT,
-                instruction=f"Check where the sensors sit: {detail}. Move it to the {name}, then calibrate.",
-                sensor=self._sensors.get(name),
-            )
-        )
+        out += misplaced_events(name, self._sensors.get(name), places, t_us)
 
     # -- at fixed moments ---------------------------------------------------------------------------
 
@@ -384,6 +365,8 @@ class PlacementRun:
         if self._zeros:
             self._look_at_zeros(t, out)
         self._look_again(t, out)
+        if not self._calibration.posed and len(x := self._coarse(t - _TICK_NS, t)):
+            out += self._calibration.ask(t, x)
         if len(self._counted) < 2 and not self._segments.done:
             self._look_at_movements(t, out)
 
