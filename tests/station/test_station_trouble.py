@@ -228,10 +228,10 @@ def test_a_monotonic_clock_that_went_back_is_not_believed(tmp_path: Path, simula
 def test_another_athlete_who_cannot_start_ends_nothing(tmp_path: Path, simulation: Simulation) -> None:
     bench = begun(tmp_path, simulation, 6.0)
     for setup in simulation.setups:
-        if setup.mode.kind == "imu":
+        if setup.mode.kind == "force":
             bench.mailbox.put(Lost(bench.clock.now_ns, setup.sensor))
     bench.station.turn()
-    assert bench.ask("set athlete=b-2 exercise=generic", "e-1").reason == "wrong_sensors"
+    assert bench.ask("set athlete=b-2 exercise=leg-curl", "e-1").reason == "wrong_sensors"
     with full("commit"):
         assert bench.ask("set athlete=b-2", "e-2").status == "failed"
     assert not bench.told.of(SessionEnded)
