@@ -10,6 +10,7 @@ import accuracy_real
 import numpy as np
 import pytest
 
+from eccentra.analysis import analyze
 from needs import need_data
 
 
@@ -81,3 +82,21 @@ def test_kettlebell_in_bursts_with_gaps(benchmark: ModuleType, tmp_path: Path, n
     if name in ("subj_D_1", "swing_ble_1"):  # nothing but swings; 12 by eye in the first
         assert len(found["sets"]) == 1
         assert len(reps) >= 9
+
+
+@pytest.mark.parametrize(("exercise", "placement"), [("leg-curl", "shank"), ("squat", "thigh")])
+def test_recordings_of_another_exercise_break_nothing(
+    benchmark: ModuleType, tmp_path: Path, exercise: str, placement: str
+) -> None:
+    """Movements that are partly like the exercise: nothing but what it is for may be wrong with the result."""
+    done = 0
+    for one in benchmark.uci_physical_therapy(need_data("uci_physical_therapy")):
+        if one.name.startswith("s4"):
+            path = tmp_path / "imu.csv"
+            names = "t_s,acc_x,acc_y,acc_z,gyr_x,gyr_y,gyr_z"
+            table = np.column_stack([one.t, one.x])
+            np.savetxt(path, table, delimiter=",", header=names, comments="", fmt="%.7g")
+            found = analyze([(placement, path)], exercise=exercise).document
+            assert all(rep["end_s"] > rep["start_s"] for rep in benchmark.reps_of(found))
+            done += 1
+    assert done == 24

@@ -199,6 +199,8 @@ class Judge:
         if any(low <= start and end <= high for start, end in self._noise):
             return False
         fulls = [item for item in other if reading.is_full(item)]
+        if not fulls:
+            return False  # partial ones alone say nothing of what is like them
         near = fulls[0] if other is two else fulls[-1]
         return any(reading.is_full(item) and alike(item, near, rule) for item in what)
 
