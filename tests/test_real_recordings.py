@@ -88,7 +88,7 @@ def test_kettlebell_in_bursts_with_gaps(benchmark: ModuleType, tmp_path: Path, n
 def test_recordings_of_another_exercise_break_nothing(
     benchmark: ModuleType, tmp_path: Path, exercise: str, placement: str
 ) -> None:
-    """Movements that are partly like the exercise: nothing but what it is for may be wrong with the result."""
+    """Movements that are partly like the exercise, partial ones alone among them."""
     done = 0
     for one in benchmark.uci_physical_therapy(need_data("uci_physical_therapy")):
         if one.name.startswith("s4"):
