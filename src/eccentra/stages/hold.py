@@ -83,6 +83,10 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lifts
         Placements that every rise lifts: what goes down there for certain is no rise. The first one is lifted
         by nothing else (bending the knees lifts the thigh).
+    proof_deg
+        A hold that was lifted into and lowered from for certain, by not more than this, is one beyond doubt;
+    like_deg
+        and the raised poses of all others are so near to it.
     """
 
     least_deg: float
@@ -97,6 +101,8 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lively_ratio: float
     lively_deg_s: dict[Placement, float]
     lifts: tuple[Placement, ...]
+    proof_deg: float
+    like_deg: float
 
 
 class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,10 +204,13 @@ class FarRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes
     ----------
+    least_deg
+        By placement: what is nearer is no such pose but, for instance, sitting after standing.
     most_deg
         The furthest rest pose. Where "up" moves slower than ``rise.lively_deg_s``, the floor carries it.
     """
 
+    least_deg: dict[Placement, float]
     most_deg: float
 
 

@@ -28,6 +28,8 @@ _LEAVING_NS = 5 * NS_PER_S // 4
 # Small movements that follow each other so closely are told as one.
 _TOGETHER_NS = 3 * NS_PER_S
 # Swings of walking come one to two a second.
+# Holds beyond doubt that are remembered.
+_PROOFS = 8
 _SWINGS = 4
 _SWING_NS = 2 * NS_PER_S
 
@@ -52,11 +54,12 @@ class Judge:
         self._lifts = place in stage.rise.lifts
         self._hips = place in stage.rise.lifts[:1]
         self.counted = 0
-        self._homes: list[tuple[int, int, Vector, Vector]] = []
+        self._homes: list[tuple[int, int, Vector, Vector, bool]] = []
         self.gyroscope = True
         self._free_from = -(1 << 62)  # since ever: times may be negative
         self._noise: tuple[int, int, int, Reason] | None = None
         self.usual: tuple[Vector, Vector] | None = None
+        self._proven: list[Vector] = []
 
     def decide(
         self,
@@ -100,6 +103,10 @@ class Judge:
             self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         lifted = up + down > 0
+        proven = up > 0 and down > 0 and held.rise <= self._stage.rise.proof_deg
+        if not (proven or self.fits(held.pose)):
+            self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
+            return False
         witness = lifted or held.rise >= self._stage.rise.sure_deg or self._familiar(held)
         livelier = self._livelier(held)
         if not (back or far or lifted or self._familiar(held)):
@@ -131,10 +138,37 @@ class Judge:
         out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
         self._free_from = rep.end_us * 1000
         self.counted += 1
+        self._homes.append((self.book.set_index, index, held.home, held.pose, far))
         if not far:
             self.usual = (held.home, held.pose)
-            self._homes.append((self.book.set_index, index, held.home, held.pose))
+        if proven:
+            self._prove(held.pose, now, out)
         return True
+
+    def fits(self, pose: Vector) -> bool:
+        """Whether a pose is like those of holds that were lifted into and lowered from; true before one was.
+
+        Standing, sitting and kneeling are far from the raised poses of all holds.
+        """
+        most = self._stage.rise.like_deg
+        return not self._proven or any(angle_between(pose, one) <= most for one in self._proven)
+
+    def _prove(self, pose: Vector, now: int, out: list[Event]) -> None:
+        """A hold beyond doubt: take back what was counted before and is nothing like it."""
+        known = bool(self._proven) and self.fits(pose)
+        self._proven = [*self._proven, pose][-_PROOFS:]
+        if not known:
+            self._take_back(lambda _home, other, _far: self.fits(other), now, out)
+
+    def _take_back(self, may: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
+        """Take back what was counted and may not have been a hold."""
+        for one in list(self._homes):
+            set_index, index, home, pose, far = one
+            if not may(home, pose, far):
+                self._homes.remove(one)
+                self.counted -= 1
+                out += self.book.amend(set_index, index, now // 1000, Reason.SETUP)
+                self.usual = None
 
     def _livelier(self, held: Held) -> bool:
         """Whether it moves more in the raised pose than in the rest pose: muscles hold it, not the floor."""
@@ -184,11 +218,18 @@ class Judge:
     def decide_far(self, held: Held, left: int | None, now: int, out: list[Event]) -> bool:
         """A pose far from the one before was left at ``left`` (``None``: not yet): held, or rested in."""
         until = now if left is None else left
-        if until - held.settled < self._stage.end.least_s * NS_PER_S or held.lively < self._lively:
+        short = until - held.settled < self._stage.end.least_s * NS_PER_S
+        if short or held.lively < self._lively or not self._lowers(held, left, now):
             self.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left
         return self.decide(held, now, out, ended=left is not None, far=True)
+
+    def _lowers(self, held: Held, left: int | None, now: int) -> bool:
+        """Whether one may have come down to a pose from far away, and gone up from it; getting up is no hold."""
+        if self.lift(held.since - (held.settled - held.since) // 2, held.settled - _STILL_NS) > 0:
+            return False
+        return left is None or self.lift(left, now - _STILL_NS) >= 0
 
     def lift(self, since: int, until: int) -> int:
         """Whether a movement went up (1) or down (-1) for certain, else 0.
@@ -224,14 +265,9 @@ class Judge:
         self.tell(now, out)
         out += self.book.reject(start // 1000, end // 1000, now // 1000, reason)
 
-    def learned(self, may_rise: Callable[[Vector, Vector], bool], now: int, out: list[Event]) -> None:
+    def learned(self, may_be: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
         """It is known what is upright: take back what was counted before and cannot have been a hold."""
-        for set_index, index, home, pose in self._homes:
-            if not may_rise(home, pose):
-                self.counted -= 1
-                out += self.book.amend(set_index, index, now // 1000, Reason.SETUP)
-                self.usual = None
-        self._homes.clear()
+        self._take_back(may_be, now, out)
 
     def noise(self, way: Rise, end: int, out: list[Event]) -> None:
         """A movement away from the rest pose and back; several in a row are told as one."""

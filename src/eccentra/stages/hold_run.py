@@ -145,7 +145,7 @@ class HoldRun:
         knew = self._gait.upright is not None
         self._gait.push(u, force, step)
         if not knew and self._gait.upright is not None:
-            self._judge.learned(self._may_rise, t, out)
+            self._judge.learned(self._may_be, t, out)
         if self._held is not None:
             self._stay(self._held, t, u, step, out)
         elif self._rise is not None:
@@ -257,6 +257,7 @@ class HoldRun:
         elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
             self._far_pose(way, t, u, out)
         elif self._recent.quiet:
+            self._leave_far(way.since, t, u, out)
             if way.peak >= rule.least_deg:
                 reason = Reason.GAP if way.gap else Reason.SETUP
                 self._judge.refuse(way.since, t, t, reason, out)
@@ -277,6 +278,13 @@ class HoldRun:
         upwards = self._upwards(home, u, angle_between(home, u))
         return upwards is None or upwards > -_SURE
 
+    def _may_be(self, home: Vector, pose: Vector, far: bool) -> bool:
+        """Whether these may be the poses of a hold, as far as it is known what is upright."""
+        if not far:
+            return self._may_rise(home, pose)
+        upright = self._gait.upright
+        return upright is None or angle_between(upright, pose) >= self._stage.rise.lying_deg
+
     def _far_pose(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
         """A pose far away was reached in one go: it may be a hold, or the rest pose of the next ones."""
         rule = self._stage.far
@@ -288,7 +296,9 @@ class HoldRun:
             back = angle_between(old.home, u) < self._stage.end.turn_deg
         elif angle_between(way.home, u) > rule.most_deg:
             self._judge.refuse(way.since, t, t, Reason.SETUP, out)
-        if way.clean and not back and angle_between(way.home, u) <= rule.most_deg:
+        away = angle_between(way.home, u)
+        may = rule.least_deg.get(self._place, 0.0) <= away <= rule.most_deg
+        if way.clean and not back and may and self._may_be(way.home, u, far=True):
             self._far = Held(self._stage, way, t, u)
         self._leave(t, u, out)
 
@@ -390,7 +400,7 @@ class HoldRun:
     def _leave_far(self, left: int, t: int, u: Vector, out: list[Event]) -> None:
         """A pose far away was taken, and now it is left from something that looked like a hold in it."""
         far = self._far
-        if far is not None and angle_between(far.pose, u) > self._stage.rise.most_deg:
+        if far is not None and angle_between(far.pose, u) > self._stage.end.turn_deg:
             self._far = None
             self._judge.decide_far(far, left, t, out)
 

@@ -146,6 +146,10 @@ class SetBook:
             del self._counted[index]
             self._reps.pop(index, None)
             self.live_reps -= 1
+            # what never was does not hold the set open
+            self._last_us = max(
+                [self._start_us, *self._counted.values(), *(rep.end_us for rep in self._reps.values())]
+            )
         return [RepAmended(t_us=t_us, set_index=set_index, index=index, counted=False, reason=reason)]
 
     def undo(self, t_us: int) -> list[Event]:
