@@ -103,12 +103,14 @@ class Judge:
             self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         lifted = up + down > 0
-        proven = up > 0 and down > 0 and held.rise <= self._stage.rise.proof_deg
-        if not (proven or self.fits(held.pose)):
+        livelier = self._livelier(held)
+        sure = up + down > 0 or (self._stage.far is not None and up + down < 0)
+        proven = sure and livelier and back and held.rise <= self._stage.rise.proof_deg
+        hasty = held.hasty and not (proven or (back and up * down > 0) or (self._proven and back))
+        if hasty or not (proven or self.fits(held.pose)):
             self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         witness = lifted or held.rise >= self._stage.rise.sure_deg or self._familiar(held)
-        livelier = self._livelier(held)
         if not (back or far or lifted or self._familiar(held)):
             # gone somewhere else: the pose before may have been on the way there
             witness = False
@@ -215,21 +217,29 @@ class Judge:
         near = 0.4 * angle_between(rest, up)
         return angle_between(rest, home) < near and angle_between(up, pose) < near
 
-    def decide_far(self, held: Held, left: int | None, now: int, out: list[Event]) -> bool:
-        """A pose far from the one before was left at ``left`` (``None``: not yet): held, or rested in."""
+    def decide_far(
+        self, held: Held, left: int | None, now: int, out: list[Event], *, near: bool = False
+    ) -> bool:
+        """A pose far from the one before was left at ``left`` (``None``: not yet): held, or rested in.
+
+        ``near``: it was left for a pose nearby, which is down from a hold and up from lying.
+        """
         until = now if left is None else left
         short = until - held.settled < self._stage.end.least_s * NS_PER_S
-        if short or held.lively < self._lively or not self._lowers(held, left, now):
+        if short or held.lively < self._lively or not self._lowers(held, left, now, near):
             self.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left
         return self.decide(held, now, out, ended=left is not None, far=True)
 
-    def _lowers(self, held: Held, left: int | None, now: int) -> bool:
+    def _lowers(self, held: Held, left: int | None, now: int, near: bool) -> bool:
         """Whether one may have come down to a pose from far away, and gone up from it; getting up is no hold."""
         if self.lift(held.since - (held.settled - held.since) // 2, held.settled - _STILL_NS) > 0:
             return False
-        return left is None or self.lift(left, now - _STILL_NS) >= 0
+        if left is None:
+            return True
+        lift = self.lift(left, now - _STILL_NS)
+        return lift < 0 if near else lift >= 0
 
     def lift(self, since: int, until: int) -> int:
         """Whether a movement went up (1) or down (-1) for certain, else 0.

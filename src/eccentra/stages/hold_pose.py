@@ -19,6 +19,8 @@ _WALKING_S = 3
 # Getting down to the floor takes 4 s. A thigh that swings by 25 degrees to each side has a mean "up" of 0.95.
 _UPRIGHT_S = 4
 _TOGETHER = 0.92
+# Steps come 1.4 to 2.2 times a second and each swings the force through its mean twice; getting down does not.
+_CROSSINGS = 2.2
 
 
 def chord2(angle_deg: float) -> float:
@@ -146,13 +148,18 @@ class Gait:
         self._steps = 0.0
         self._second = [0.0, 0.0, 0.0]
         self._sum = [0.0, 0.0, 0.0]
-        self.seconds = self._walked = 0
+        self.seconds = self._walked = self._crossed = 0
+        self._above = False
         self.upright: Vector | None = None
 
     @property
     def walking(self) -> bool:
         """Whether there have been some seconds of walking in a row."""
-        return self.seconds >= _WALKING_S
+        return self.seconds >= _WALKING_S and self._steps_enough
+
+    @property
+    def _steps_enough(self) -> bool:
+        return self._crossed >= _CROSSINGS * self.seconds
 
     def push(self, u: Vector, force: float, step: float) -> None:
         """Take "up", the size of the specific force (m/s²) and the speed of "up" (deg/s)."""
@@ -169,16 +176,27 @@ class Gait:
         shaken = fsum((v - mean) ** 2 for v in self._forces) > n * self._rule.shake**2
         if shaken and self._steps > n * self._rule.speed_deg_s:
             self.seconds += 1
+            self._crossed += self._crossings(mean)
             self._sum = [a + b for a, b in zip(self._sum, self._second, strict=True)]
             self._learn()
         else:
-            self.seconds, self._sum = 0, [0.0, 0.0, 0.0]
+            self.seconds, self._crossed, self._sum = 0, 0, [0.0, 0.0, 0.0]
         self._forces.clear()
         self._steps, self._second = 0.0, [0.0, 0.0, 0.0]
+
+    def _crossings(self, mean: float) -> int:
+        """How often the force of this second goes through its mean by more than a quarter of the shake."""
+        edge = 0.25 * self._rule.shake
+        crossed = 0
+        for force in self._forces:
+            if abs(force - mean) > edge and (force > mean) != self._above:
+                self._above = force > mean
+                crossed += 1
+        return crossed
 
     def _learn(self) -> None:
         """What is upright, from a longer walk than before; getting up or down sways more widely."""
         x, y, z = self._sum
         mean = (x * x + y * y + z * z) ** 0.5 / (self.seconds * _SECOND_TICKS)
-        if self.seconds >= max(_UPRIGHT_S, self._walked) and mean > _TOGETHER:
+        if self.seconds >= max(_UPRIGHT_S, self._walked) and mean > _TOGETHER and self._steps_enough:
             self.upright, self._walked = unit((x, y, z)), self.seconds

@@ -251,13 +251,15 @@ class HoldRun:
             return
         known = self._judge.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
-        may = known or way.gap or (way.clean and (rested or self._judge.rises(way.since, t)))
+        hasty = way.clean and not rested and not known and not self._judge.rises(way.since, t)
+        may = known or way.gap or (way.clean and (not hasty or d <= rule.proof_deg))
         if rule.least_deg <= d <= rule.most_deg and may and self._may_rise(way.home, u):
             self._hold(way, t, u, out)
+            self._held.hasty = hasty
         elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
             self._far_pose(way, t, u, out)
         elif self._recent.quiet:
-            self._leave_far(way.since, t, u, out)
+            self._leave_far(way.since, t, u, out, near=True)
             if way.peak >= rule.least_deg:
                 reason = Reason.GAP if way.gap else Reason.SETUP
                 self._judge.refuse(way.since, t, t, reason, out)
@@ -269,8 +271,12 @@ class HoldRun:
         sign, upright = self._stage.upright.get(self._place), self._gait.upright
         if sign is None or upright is None:
             return None
-        if angle_between(upright, home) < self._stage.rise.lying_deg:
+        lying = self._stage.rise.lying_deg
+        if angle_between(upright, u) < lying:
             return -1.0
+        if angle_between(upright, home) < lying:
+            # only what may start from kneeling leads from upright to level
+            return -1.0 if self._stage.far is None else 1.0
         return sign * (angle_between(upright, u) - angle_between(upright, home)) / away
 
     def _may_rise(self, home: Vector, u: Vector) -> bool:
@@ -300,6 +306,7 @@ class HoldRun:
         may = rule.least_deg.get(self._place, 0.0) <= away <= rule.most_deg
         if way.clean and not back and may and self._may_be(way.home, u, far=True):
             self._far = Held(self._stage, way, t, u)
+        self._home_from = t
         self._leave(t, u, out)
 
     def _hold(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
@@ -397,12 +404,21 @@ class HoldRun:
         self._held = None
         self._rise = Rise(self._stage, held.low_at, held.home, u, held.rest_lively, clean=True)
 
-    def _leave_far(self, left: int, t: int, u: Vector, out: list[Event]) -> None:
-        """A pose far away was taken, and now it is left from something that looked like a hold in it."""
-        far = self._far
-        if far is not None and angle_between(far.pose, u) > self._stage.end.turn_deg:
+    def _leave_far(self, left: int, t: int, u: Vector, out: list[Event], *, near: bool = False) -> None:
+        """A pose far away was taken, and now it is left from something that looked like a hold in it.
+
+        With ``near`` a pose nearby has been taken instead: down to the floor from a hold, or up to one from it.
+        """
+        far, end = self._far, self._stage.end
+        if far is None:
+            return
+        away = angle_between(far.pose, u)
+        if away > end.turn_deg:
             self._far = None
             self._judge.decide_far(far, left, t, out)
+        elif near and away > end.drop_deg:
+            self._far = None
+            self._judge.decide_far(far, left, t, out, near=True)
 
     def _leave(self, t: int, home: Vector | None, out: list[Event], then: Vector | None = None) -> None:
         """Back to resting; without a ``home`` the next pose that is held is one, or ``then`` at once."""

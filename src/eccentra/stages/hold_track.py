@@ -107,6 +107,8 @@ class Held:
         Begin and end of dips.
     unsure
         How it began is not known.
+    hasty
+        The rest pose was left so soon that it may have been a stop on the way.
     reversed
         It is known to be the rest pose, and the pose before or after it the raised one.
     """
@@ -125,7 +127,7 @@ class Held:
         self.parked: int | None = None
         self.dips: list[tuple[int, int]] = []
         self.unsure = way.gap
-        self.reversed = False
+        self.reversed = self.hasty = False
         self._leans: deque[float] = deque(maxlen=_LEVEL_TICKS)
         self._sways: deque[float] = deque(maxlen=Recent.ticks(stage.end.sway_window_s))
         self._base: float | None = None
