@@ -233,7 +233,7 @@ class Judge:
         return self.decide(held, now, out, ended=left is not None, far=True)
 
     def _lowers(self, held: Held, left: int | None, now: int, near: bool) -> bool:
-        """Whether one may have come down to a pose from far away, and gone up from it; getting up is no hold."""
+        """Whether one may have come down to a pose from far away and gone up from it, unlike getting up."""
         if self.lift(held.since - (held.settled - held.since) // 2, held.settled - _STILL_NS) > 0:
             return False
         if left is None:

@@ -19,8 +19,9 @@ _WALKING_S = 3
 # Getting down to the floor takes 4 s. A thigh that swings by 25 degrees to each side has a mean "up" of 0.95.
 _UPRIGHT_S = 4
 _TOGETHER = 0.92
-# Steps come 1.4 to 2.2 times a second and each swings the force through its mean twice; getting down does not.
-_CROSSINGS = 2.2
+# Steps come 1.4 to 2.2 times a second and each swings the force through its mean twice; getting down does
+# not, and tremor of 5 Hz and more does so more often.
+_CROSSINGS = (2.2, 9.0)
 
 
 def chord2(angle_deg: float) -> float:
@@ -159,7 +160,9 @@ class Gait:
 
     @property
     def _steps_enough(self) -> bool:
-        return self._crossed >= _CROSSINGS * self.seconds
+        """Whether the force swings as often as steps make it."""
+        low, high = _CROSSINGS
+        return low * self.seconds <= self._crossed <= high * self.seconds
 
     def push(self, u: Vector, force: float, step: float) -> None:
         """Take "up", the size of the specific force (m/s²) and the speed of "up" (deg/s)."""

@@ -252,10 +252,13 @@ class HoldRun:
         known = self._judge.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
         hasty = way.clean and not rested and not known and not self._judge.rises(way.since, t)
-        may = known or way.gap or (way.clean and (not hasty or d <= rule.proof_deg))
+        may = (
+            known
+            or way.gap
+            or (way.clean and (not hasty or (self._stage.far is not None and d <= rule.proof_deg)))
+        )
         if rule.least_deg <= d <= rule.most_deg and may and self._may_rise(way.home, u):
-            self._hold(way, t, u, out)
-            self._held.hasty = hasty
+            self._hold(way, t, u, out, hasty=hasty)
         elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
             self._far_pose(way, t, u, out)
         elif self._recent.quiet:
@@ -309,9 +312,10 @@ class HoldRun:
         self._home_from = t
         self._leave(t, u, out)
 
-    def _hold(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
+    def _hold(self, way: Rise, t: int, u: Vector, out: list[Event], *, hasty: bool = False) -> None:
         self._rise = None
         self._held = Held(self._stage, way, t, u)
+        self._held.hasty = hasty
         if not self._held.unsure:
             self._say("isometric", t, out)
 
@@ -405,7 +409,7 @@ class HoldRun:
         self._rise = Rise(self._stage, held.low_at, held.home, u, held.rest_lively, clean=True)
 
     def _leave_far(self, left: int, t: int, u: Vector, out: list[Event], *, near: bool = False) -> None:
-        """A pose far away was taken, and now it is left from something that looked like a hold in it.
+        """A pose far away was taken, and now it is left from what looked like a hold in it.
 
         With ``near`` a pose nearby has been taken instead: down to the floor from a hold, or up to one from it.
         """
