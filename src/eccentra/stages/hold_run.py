@@ -411,7 +411,7 @@ class HoldRun:
     def _leave_far(self, left: int, t: int, u: Vector, out: list[Event], *, near: bool = False) -> None:
         """A pose far away was taken, and now it is left from what looked like a hold in it.
 
-        With ``near`` a pose nearby has been taken instead: down to the floor from a hold, or up to one from it.
+        ``near``: a pose nearby is taken instead: down to the floor from a hold, or up to one from it.
         """
         far, end = self._far, self._stage.end
         if far is None:
