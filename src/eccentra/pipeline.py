@@ -22,6 +22,7 @@ from eccentra.stages.contraction import Stage as Contractions
 from eccentra.stages.cue_rules import Aim
 from eccentra.stages.cues import CueRun
 from eccentra.stages.force_beside import ForceBeside
+from eccentra.stages.gap_check import GapCheck
 from eccentra.stages.likeness import LikenessCheck
 from eccentra.stages.placement_run import PlacementRun
 
@@ -233,7 +234,7 @@ def _event_run(
         if isinstance(rule, Contractions):
             phase: PhaseKind = "isometric" if exercise.stage["kind"] == "hold" else "eccentric"
             companions.append(ForceBeside(rule, info, phase, person or Person()))
-    return Accompanied(run, companions) if companions else run
+    return Accompanied(run, companions, GapCheck(info))
 
 
 def _check_kit(exercise: Exercise, streams: Sequence[StreamInfo]) -> None:

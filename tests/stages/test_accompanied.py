@@ -18,6 +18,7 @@ from eccentra.stages import Beat, LiveState
 from eccentra.stages.accompanied import Accompanied
 from eccentra.stages.contraction import Stage
 from eccentra.stages.force_beside import ForceBeside
+from eccentra.stages.gap_check import GapCheck
 from eccentra.stages.likeness import LikenessCheck, cosine_to_usual
 
 RATE, STEP_NS = 100.0, 10_000_000
@@ -117,7 +118,7 @@ def companions() -> list[LikenessCheck | ForceBeside]:
 
 
 def run(x: np.ndarray, places: Sequence[tuple[int, int, int]], at: Sequence[int] = ()) -> list[Event]:
-    process = Accompanied(Teller(places), companions())
+    process = Accompanied(Teller(places), companions(), GapCheck(INFO))
     block = Block("aligned", np.arange(len(x)) * STEP_NS, x)
     return [*(e for piece in cut(block, at) for e in process.push(piece)), *process.finish()]
 
@@ -169,7 +170,7 @@ def test_silent_strap_is_said() -> None:
 
 def test_what_was_taken_back_is_not_in_the_set() -> None:
     x, places = rows([0, 0, 0, 0])
-    process = Accompanied(Teller(places), companions())
+    process = Accompanied(Teller(places), companions(), GapCheck(INFO))
     process.push(Block("aligned", np.arange(len(x)) * STEP_NS, x))
     process.undo(0)
     done = process.finish()[0]

@@ -15,6 +15,7 @@ import msgspec
 from eccentra.events import Event, RepAmended, RepCompleted, Repetition, SetCompleted
 from eccentra.samples import NS_PER_S, Block, Side
 from eccentra.stages import EventRun, ReadsStraps
+from eccentra.stages.gap_check import GapCheck
 from eccentra.stages.history import History
 from eccentra.stages.live import Beat, LiveState
 
@@ -50,11 +51,14 @@ class Accompanied:
         The stage's run.
     companions
         Who looks, one after the other.
+    gaps
+        Looks last, and at repetitions of any length.
     """
 
-    def __init__(self, run: EventRun, companions: Sequence[Companion]) -> None:
+    def __init__(self, run: EventRun, companions: Sequence[Companion], gaps: GapCheck) -> None:
         self._run = run
         self._companions = companions
+        self._gaps = gaps
         self._history = History()
         self._reps: dict[int, dict[int, Repetition]] = {}
         self.beats: list[Beat] = []
@@ -62,6 +66,7 @@ class Accompanied:
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""
         self._history.push(block)
+        self._gaps.see(block)
         for one in self._companions:
             one.see(block)
         events = self._looked_at(self._run.push(block))
@@ -102,7 +107,7 @@ class Accompanied:
                 if (rep.decided_us - rep.start_us) * 1000 < _KEEP_NS - _BEFORE_NS:
                     for one in self._companions:
                         rep = one.look(rep, earlier, self._history)
-                reps[rep.index] = rep
+                reps[rep.index] = rep = self._gaps.look(rep)
                 return msgspec.structs.replace(event, rep=rep)
             case RepAmended(counted=False):
                 self._reps.get(event.set_index, {}).pop(event.index, None)
@@ -112,6 +117,7 @@ class Accompanied:
                 reps_of_set = [known[index] for index in sorted(known)]
                 for one in self._companions:
                     event = one.close(event, reps_of_set)
+                event = self._gaps.close(event, reps_of_set)
                 flags = (*event.flags, *(flag for rep in reps_of_set for flag in rep.flags))
                 return msgspec.structs.replace(event, flags=tuple(dict.fromkeys(flags)))
         return event

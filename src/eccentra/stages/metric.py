@@ -6,7 +6,7 @@ import math
 
 from eccentra.events import Flag, Metric
 
-__all__ = ["metric_of"]
+__all__ = ["doubted", "metric_of"]
 
 
 def metric_of(
@@ -27,3 +27,10 @@ def metric_of(
         reason=flag,
         uncertainty=uncertainty,
     )
+
+
+def doubted(metric: Metric, flag: Flag) -> Metric:
+    """The metric, flagged if it was not yet."""
+    if metric.quality != "ok":
+        return metric
+    return metric_of(metric.value, metric.unit, metric.method, flag, metric.uncertainty)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from eccentra.events import Flag, Metric, Repetition
 from eccentra.samples import Side
-from eccentra.stages.metric import metric_of
+from eccentra.stages.metric import doubted, metric_of
 from eccentra.stages.nordic import MetricRule
 from eccentra.stages.quality_score import QualityPart, quality_metrics, scored
 from eccentra.stages.set_numbers import (
@@ -66,7 +66,7 @@ class Totals:
             for flag in _GAPS:
                 if any(flag in rep.flags for rep in reps):
                     # what dropped out for it is missing in means and trends, too
-                    return {name: _doubted(metric, flag) for name, metric in out.items()}
+                    return {name: doubted(metric, flag) for name, metric in out.items()}
         return out
 
     def _further(self, reps: Sequence[Repetition], rule: MetricRule) -> dict[str, Metric]:
@@ -130,13 +130,6 @@ class Totals:
             reason = asymmetry(reps, self._least).reason
             out["asymmetry_signed_pct"] = metric_of(value, "%", "asym_max_right_minus_left", reason, error)
         return out
-
-
-def _doubted(metric: Metric, flag: Flag) -> Metric:
-    """The metric, flagged if it was not yet."""
-    if metric.quality != "ok":
-        return metric
-    return metric_of(metric.value, metric.unit, metric.method, flag, metric.uncertainty)
 
 
 def _peak(rep: Repetition, sides: Sequence[Side]) -> float | None:
