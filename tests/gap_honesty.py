@@ -14,6 +14,7 @@ import numpy as np
 from eccentra.analysis import summarise
 from eccentra.csvfile import Signal
 from eccentra.csvinputs import Worn, session_header, session_inputs
+from eccentra.events import RepCompleted
 from eccentra.exercises import load_exercise
 from eccentra.session import Session
 from eccentra.simulate import (
@@ -77,14 +78,23 @@ def _scenario(exercise: str, kit: str, seed: int) -> Scenario:
     return hold_session(seed, cast(Any, exercise), kit=kit, holds=3)
 
 
-def draw_holes(simulation: Simulation, after_s: float, rng: np.random.Generator) -> Holes:
-    """One to six holes of 5 ms to 2 s, later than ``after_s``, in one sensor or in all of them."""
-    starts = rng.uniform(
-        after_s, max(simulation.truth.duration_s - 2.2, after_s + 0.1), int(rng.integers(1, 7))
-    )
-    spans = [(t, t + float(np.exp(rng.uniform(np.log(0.005), np.log(2.0))))) for t in starts.tolist()]
+def draw_holes(simulation: Simulation, document: Document, rng: np.random.Generator) -> Holes:
+    """One to six holes of 5 ms to 2 s, in one sensor or in all of them.
+
+    They come after calibration: after the first repetition, and where the movement is unknown beforehand not
+    from before a set until its first repetition was decided.
+    """
+    first = min(rep["end_s"] for one in document["sets"] for rep in one["reps"])
+    learning = document["learning"]
+    latest = max(simulation.truth.duration_s - 2.2, first + 0.1)
+    spans = []
+    for start in rng.uniform(first, latest, int(rng.integers(1, 7))).tolist():
+        end = start + float(np.exp(rng.uniform(np.log(0.005), np.log(2.0))))
+        if not any(start < b and end > a for a, b in learning):
+            spans.append((start, end))
     names = list(simulation.signals)
-    return dict.fromkeys(names if rng.random() < 0.4 else [names[int(rng.integers(len(names)))]], spans)
+    hit = names if rng.random() < 0.4 else [names[int(rng.integers(len(names)))]]
+    return {name: list(spans) for name in hit}
 
 
 def analysed(exercise: str, simulation: Simulation, holes: Holes | None = None) -> tuple[Document, Holes]:
@@ -111,7 +121,11 @@ def analysed(exercise: str, simulation: Simulation, holes: Holes | None = None) 
     inputs = session_inputs(worn)
     session = Session(session_header(worn, inputs, chosen, simulation.scenario.athlete.mass_kg))
     events = session.feed_many(inputs) + session.finish()
-    return summarise(chosen.id, (numbered.event for numbered in events)), found
+    document = summarise(chosen.id, (numbered.event for numbered in events))
+    firsts = [e.event.rep for e in events if isinstance(e.event, RepCompleted) and e.event.rep.index == 1]
+    learns = exercise == "generic"
+    document["learning"] = [(r.start_us / 1e6 - 10.0, r.decided_us / 1e6) for r in firsts if learns]
+    return document, found
 
 
 def violations(before: Document, after: Document, holes: Holes) -> Iterator[str]:

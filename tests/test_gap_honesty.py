@@ -33,9 +33,8 @@ def undisturbed(exercise: str, kit: str, seed: int) -> tuple[Simulation, Documen
 def disturbed(exercise: str, kit: str, seed: int, draws: int) -> Iterator[tuple[Document, Document, Holes]]:
     """The undisturbed document beside that of the same recording with holes, and the holes."""
     simulation, before = undisturbed(exercise, kit, seed)
-    ends = [rep["end_s"] for one in before["sets"] for rep in one["reps"]]
-    for draw in range(draws if ends else 0):
-        holes = draw_holes(simulation, min(ends), np.random.default_rng([seed, draw]))
+    for draw in range(draws if before["sets"] else 0):
+        holes = draw_holes(simulation, before, np.random.default_rng([seed, draw]))
         yield before, *analysed(exercise, simulation, holes)
 
 

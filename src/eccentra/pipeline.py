@@ -234,7 +234,7 @@ def _event_run(
         if isinstance(rule, Contractions):
             phase: PhaseKind = "isometric" if exercise.stage["kind"] == "hold" else "eccentric"
             companions.append(ForceBeside(rule, info, phase, person or Person()))
-    return Accompanied(run, companions, GapCheck(info))
+    return Accompanied(run, companions, GapCheck(info, learns=exercise.stage["kind"] == "generic"))
 
 
 def _check_kit(exercise: Exercise, streams: Sequence[StreamInfo]) -> None:

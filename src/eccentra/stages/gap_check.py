@@ -38,9 +38,13 @@ class GapCheck:
     info
         Aligned rows; columns that end in ``.gap`` are marks: 0, above 0 where interpolated, NaN where
         missing.
+    learns
+        The stage learns the movement as it goes on: a gap from one repetition's length before a repetition
+        until it is decided touches it, too.
     """
 
-    def __init__(self, info: StreamInfo) -> None:
+    def __init__(self, info: StreamInfo, *, learns: bool = False) -> None:
+        self._learns = learns
         self._columns = [k for k, name in enumerate(info.channels) if name.endswith(".gap")]
         self._step = round(NS_PER_S / info.rate_hz)
         self._seen = np.zeros(len(self._columns), dtype=np.bool_)
@@ -84,7 +88,10 @@ class GapCheck:
         beside = self._lost(rep.start_us - _EDGE_US, rep.start_us) or self._lost(
             end_us - self._step // 1000, min(end_us + _EDGE_US, rep.decided_us)
         )
-        flag = Flag.GAP_INSIDE if beside else self._inside(rep.start_us, end_us)
+        span = (rep.start_us, end_us)
+        if self._learns:
+            span = (2 * rep.start_us - end_us, rep.decided_us)
+        flag = Flag.GAP_INSIDE if beside else self._inside(*span)
         if flag is None:
             return rep
         metrics = {
