@@ -24,6 +24,8 @@ __all__ = ["GapCheck"]
 
 # A stroke moves so little so near its end that a hole further away does not hide where it began.
 _EDGE_US = 150_000
+# Of a repetition that lacks something, a hole may hold the beginning, with a stop after it.
+_BEFORE_US = 5_000_000
 # A bound on memory, far more than a usable set has; the oldest are forgotten.
 _MOST = 4096
 
@@ -82,10 +84,11 @@ class GapCheck:
     def look(self, rep: Repetition) -> Repetition:
         """The repetition; when a gap touches it, it and its numbers without uncertainty say so.
 
-        All its numbers say so when it begins or ends at or in a hole.
+        All its numbers say so when it begins or ends at a hole, or is not valid and comes soon after one.
         """
         end_us = min(rep.end_us, rep.decided_us)
-        beside = self._lost(rep.start_us - _EDGE_US, rep.start_us) or self._lost(
+        before_us = _EDGE_US if rep.valid else _BEFORE_US
+        beside = self._lost(rep.start_us - before_us, rep.start_us) or self._lost(
             end_us - self._step // 1000, min(end_us + _EDGE_US, rep.decided_us)
         )
         span = (rep.start_us, end_us)
