@@ -19,6 +19,8 @@ __all__ = ["emulate"]
 _IMU_PLACES = ("thigh", "shank", "pelvis", "trunk")
 _FORCE_SIDES = ("left", "right")
 _REPORT_S = 10.0
+# So long a controller has to say that it has stopped.
+_STOP_S = 4.0
 # Every connection of this transport is a controller of its own.
 _MANY = "tcp-client:"
 
@@ -130,6 +132,7 @@ def _sensor(profile: DeviceProfile, place: str) -> SensorSpec:
 async def _run(athlete: VirtualAthlete, faults: list[Fault], duration_s: float | None) -> None:
     """On the air until the session ends, or for ever."""
     import asyncio
+    from contextlib import suppress
 
     from eccentra.link.virtual.faults import play
 
@@ -142,7 +145,10 @@ async def _run(athlete: VirtualAthlete, faults: list[Fault], duration_s: float |
     except TimeoutError:
         typer.echo("the simulated session has ended")
     finally:
-        await athlete.stop()
+        # a controller that no longer answers must not keep the program
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await athlete.stop()
 
 
 async def _report(athlete: VirtualAthlete) -> None:
