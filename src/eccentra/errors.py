@@ -7,6 +7,7 @@
     |   +-- ProfileError      devices/*.toml: file, key path, what was found, what is allowed
     |   +-- ExerciseError     pipelines/*.toml: the same
     |   +-- RecordingError    a session file: foreign, damaged, of another version
+    |   +-- PlanError         a programme, prescription or decision's input: file, key path, what was expected
     +-- DecodeError       a packet does not follow its protocol (the sensor's fault)
     +-- SinkError         a broker or file that takes results is not usable
     +-- LinkError         a sensor cannot be reached or commanded
@@ -29,6 +30,7 @@ __all__ = [
     "ExerciseError",
     "InputError",
     "LinkError",
+    "PlanError",
     "ProfileError",
     "RecordingError",
     "SinkError",
@@ -69,6 +71,10 @@ class ExerciseError(InputError):
 
 class RecordingError(InputError):
     """A session file cannot be read."""
+
+
+class PlanError(InputError):
+    """A programme, a prescription, the rules or the input of a decision cannot be used."""
 
 
 class DecodeError(EccentraError):

@@ -80,6 +80,10 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Published day-to-day error of its numbers, by stage kind in ``pipelines/shared/reliability.toml``.
     rehab_stage
         Stages (1 to 4) in which it is used.
+    heavy
+        Heavy eccentric work: 48 h between sessions of the same muscle.
+    hip_flexed
+        The hamstring's tendon is loaded with the hip flexed by more than 70 degrees.
     evidence
         Where dose and numbers come from.
     """
@@ -109,6 +113,8 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cues: CueRules | None = None
     reliability: tuple[Reliability, ...] = ()
     rehab_stage: tuple[Annotated[int, msgspec.Meta(ge=1, le=4)], ...] = ()
+    heavy: bool = False
+    hip_flexed: bool = False
     evidence: str | None = None
 
     def event_stage(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from eccentra import __version__
-from eccentra.cli import analyze, demo, doctor, emulate, replay, scan, station
+from eccentra.cli import analyze, demo, doctor, emulate, plan, replay, scan, station
 from eccentra.cli.common import INTENDED_USE, guarded
 
 __all__ = ["app", "main"]
@@ -53,6 +53,7 @@ for _command in (
     doctor.doctor,
 ):
     app.command(epilog=INTENDED_USE)(guarded(_command))
+app.add_typer(plan.plan)
 
 
 def main() -> None:

@@ -1,0 +1,365 @@
+"""The decision table: every row, modifier and limit, one case each; a to r are the published vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nominal import both, decided, session
+
+Case = tuple[str, list[dict[str, Any]], dict[str, Any], tuple[int, str]]
+
+VECTORS: list[Case] = [
+    ("a first good session", [session()], {}, (17, "HOLD")),
+    ("b second good session", both(), {}, (16, "PROGRESS")),
+    ("c worse the next morning", [session(5), session(1, pain_24h_change=3)], {}, (3, "REGRESS")),
+    ("d side difference twice", both(asymmetry_pct=22), {}, (10, "HOLD")),
+    ("e pain above stop", [session(5), session(1, pain_during=6)], {"profile": "tendinopathy"}, (2, "STOP")),
+    ("f acceptable pain", both(pain_during=4), {"profile": "tendinopathy"}, (7, "HOLD")),
+    ("g lost packets", [session(5), session(1, confidence="low")], {}, (6, "HOLD")),
+    ("h pop", [session(5), session(1, pain_during=2, red_flags=["pop"])], {}, (1, "REFER")),
+    ("i eighteen days away", [session(22), session(18)], {"days_since_last": 18}, (5, "REGRESS")),
+    (
+        "j programme's first week",
+        [session(1, rpe=6, valid_reps=10)],
+        {
+            "exercise": "nordic-curl",
+            "template": "mjolsnes-2004",
+            "template_week": 1,
+            "programme_week": 1,
+            "target": {"rpe": 6},
+            "prescription": {"sets": 2, "reps": 5, "rpe": 6, "frequency_per_week": 1},
+        },
+        (16, "PROGRESS"),
+    ),
+    ("k wish for 40 %", both(), {"requested": {"axis": "reps", "change_pct": 40}}, (16, "PROGRESS")),
+    ("l side difference once", [session(5), session(1, asymmetry_pct=16)], {}, (16, "PROGRESS")),
+    ("m tempo", [session(5), session(1, tempo_adherence=0.6)], {}, (13, "HOLD")),
+    ("n too much", [session(5), session(1, dose_ratio=1.35)], {}, (14, "HOLD")),
+    ("o too little twice", both(reps_ratio=0.6), {}, (8, "REGRESS")),
+    ("p too easy", both(rpe=4), {}, (15, "PROGRESS")),
+    ("q side difference 16 twice", both(asymmetry_pct=16), {}, (16, "PROGRESS")),
+    ("r painkiller", [session(5), session(1, analgesic_24h=True)], {}, (16, "HOLD")),
+    # rows that the published vectors leave out
+    ("4 sore", [session(5), session(1, soreness=4)], {}, (4, "HOLD")),
+    ("4 very sore", [session(5), session(1, soreness=6)], {}, (4, "REGRESS")),
+    ("5 ten days", [session(14), session(10)], {"days_since_last": 10}, (5, "HOLD")),
+    ("5 a month", [session(34), session(30)], {"days_since_last": 30}, (5, "REGRESS")),
+    ("8 effort", [session(5), session(1, rpe=9)], {}, (8, "REGRESS")),
+    ("9 range", [session(5), session(1, rom_ratio=0.79)], {}, (9, "HOLD")),
+    ("9 quality twice", both(quality=59), {}, (9, "REGRESS")),
+    ("9 severe fault", [session(5), session(1, severe_fault_share=0.31)], {}, (9, "HOLD")),
+    ("11 force", [session(5), session(1, force_loss=0.21)], {}, (11, "HOLD")),
+    ("11 drift", [session(5), session(1, early_break_drift=True)], {}, (11, "HOLD")),
+    ("12 adherence", both(), {"adherence_2w": 0.4}, (12, "HOLD")),
+    ("no session", [], {}, (17, "HOLD")),
+    ("1 pain above 7 earlier", [session(5, pain_during=7.5), session(1)], {}, (1, "REFER")),
+    ("1 morning after", [session(5, pain_24h_change=8), session(1)], {}, (1, "REFER")),
+    ("1 weeks", both(), {"weekly_pain_medians": [1, 2, 3]}, (1, "REFER")),
+    ("weeks steady", both(), {"weekly_pain_medians": [1, 2, 2.5]}, (16, "PROGRESS")),
+    # edges belong to the better side
+    ("edge reps", both(reps_ratio=0.7, dose_ratio=0.7), {}, (17, "HOLD")),
+    ("edge dose", both(dose_ratio=0.92), {}, (16, "PROGRESS")),
+    ("edge dose sum", both(dose_ratio=0.1 + 0.2 + 0.62), {}, (16, "PROGRESS")),
+    ("edge rpe", both(rpe=7.5), {}, (16, "PROGRESS")),
+    ("edge low", both(pain_during=2), {}, (16, "PROGRESS")),
+    ("edge over low", both(pain_during=2.01), {}, (7, "HOLD")),
+    ("edge stop", both(pain_during=4), {}, (7, "HOLD")),
+    # what is not known is not good
+    ("no pain score", [session(5), session(1, pain_during=None)], {}, (17, "HOLD")),
+    ("no effort", [session(5), session(1, rpe=None)], {}, (17, "HOLD")),
+    ("no quality", [session(5), session(1, quality=None)], {}, (17, "HOLD")),
+    ("no dose", [session(5), session(1, dose_ratio=None)], {}, (6, "HOLD")),
+    ("older morning", [session(5, pain_24h_change=None), session(1)], {}, (17, "HOLD")),
+    ("other level", [session(5, level=1), session(1, level=2)], {}, (17, "HOLD")),
+    ("too far apart", [session(9), session(1)], {}, (17, "HOLD")),
+    ("a week apart", [session(8), session(1)], {}, (16, "PROGRESS")),
+    ("two a day are one", [session(1), session(1)], {}, (17, "HOLD")),
+    ("one of two a day bad", [session(5), session(1), session(1, quality=70)], {}, (17, "HOLD")),
+    ("low confidence between", [session(5), session(3, confidence="low"), session(1)], {}, (17, "HOLD")),
+]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "more", "expected"), [c[1:] for c in VECTORS], ids=[c[0] for c in VECTORS]
+)
+def test_row_and_action(
+    sessions: list[dict[str, Any]], more: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    out = decided(sessions, **more)
+    assert (out.row, out.action) == expected, out.reason
+    assert out.locked == (out.row == 1)
+    assert out.steps == 0 if out.action in ("HOLD", "REFER") else out.steps >= 1
+
+
+def test_holds_need_no_range_and_no_quality() -> None:
+    out = decided(both(rom_ratio=None, quality=None), exercise="plank", prescription={"sets": 3, "reps": 1})
+    assert out.row == 16
+
+
+def test_few_prescribed_repetitions_are_enough_when_all_are_valid() -> None:
+    table = {"sets": 1, "reps": 2, "load_kg": 20.0}
+    assert decided(both(valid_reps=2), prescription=table).row == 16
+    assert decided(both(valid_reps=2)).row == 6
+
+
+def test_the_most_cautious_of_the_matching_rows_acts() -> None:
+    out = decided([session(5), session(1, pain_during=3, rpe=9.5)])
+    assert (out.row, out.action, out.steps) == (7, "REGRESS", 1)
+    assert any("row 8" in note for note in out.notes)
+    assert out.next_prescription is not None
+    assert out.next_prescription["load_kg"] < 40.0
+
+
+def test_low_confidence_silences_what_was_measured_but_not_the_effort() -> None:
+    quiet = decided([session(5, rom_ratio=0.5), session(1, rom_ratio=0.5, confidence="low")])
+    assert (quiet.row, quiet.action) == (6, "HOLD")
+    hard = decided([session(5), session(1, rpe=9.5, confidence="low")])
+    assert (hard.row, hard.action) == (6, "REGRESS")
+
+
+# -- modifiers ----------------------------------------------------------------------------------------------
+
+
+def test_m1_a_side_difference_twice_asks_for_approval_in_every_mode() -> None:
+    out = decided(both(asymmetry_pct=16), mode="prevention")
+    assert (out.row, out.action, out.modifiers, out.needs_approval) == (16, "PROGRESS", ("M1",), True)
+    assert not decided(mode="prevention").needs_approval
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_m2_a_painkiller_before_either_session_holds(which: int) -> None:
+    sessions = both()
+    sessions[which]["analgesic_24h"] = True
+    out = decided(sessions)
+    assert (out.row, out.action, out.steps, out.modifiers) == (16, "HOLD", 0, ("M2",))
+    assert not out.needs_approval
+
+
+def test_m3_is_provisional_until_the_next_morning_and_then_holds() -> None:
+    waiting = decided([session(5), session(1, pain_24h_change=None)])
+    assert (waiting.row, waiting.action, waiting.provisional) == (16, "PROGRESS", True)
+    assert "M3" in waiting.modifiers
+    late = decided([session(6), session(2, pain_24h_change=None)], days_since_last=2)
+    assert (late.row, late.action, late.provisional, late.modifiers) == (16, "HOLD", False, ("M3",))
+
+
+def test_m4_the_clinic_approves_and_the_athlete_alone_in_prevention() -> None:
+    assert decided().modifiers == ("M4",)
+    assert decided().needs_approval
+    assert decided(mode="prevention").modifiers == ()
+    assert decided(mode="prevention", profile="acute_strain").needs_approval
+
+
+# -- limits -------------------------------------------------------------------------------------------------
+
+
+def test_h3_an_external_load_grows_by_five_percent() -> None:
+    out = decided()
+    assert out.axis == "load"
+    assert out.next_prescription == {
+        "sets": 4,
+        "reps": 6,
+        "load_kg": 42.0,
+        "rpe": 7,
+        "frequency_per_week": 2,
+    }
+    wish = {"axis": "load", "change_pct": 30}
+    assert decided(requested=wish).next_prescription["load_kg"] == 44.0  # type: ignore[index]
+    alone = decided(requested=wish, mode="prevention")
+    assert alone.next_prescription["load_kg"] == 42.0  # type: ignore[index]
+    assert alone.limits == ("H3",)
+
+
+def test_h3_the_smallest_plate_may_be_more_and_then_needs_approval() -> None:
+    out = decided(mode="prevention", plate_step_kg=5.0)
+    assert out.next_prescription["load_kg"] == 45.0  # type: ignore[index]
+    assert out.needs_approval
+    assert decided(plate_step_kg=1.0).next_prescription["load_kg"] == 42.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("load", "after"),
+    [
+        ({"assistance_pct_bm": 20.0}, {"assistance_pct_bm": 15.0}),
+        ({"added_pct_bm": 2.5}, {"added_pct_bm": 5.0}),
+        ({"slope_deg": 20.0}, {"slope_deg": 10.0}),
+    ],
+)
+def test_h4_steps_of_a_nordic_curl(load: dict[str, float], after: dict[str, float]) -> None:
+    table = {"sets": 3, "reps": 6, **load}
+    out = decided(exercise="nordic-curl", prescription=table)
+    assert out.axis == "load"
+    assert out.next_prescription == {**table, **after}
+    wish = decided(exercise="nordic-curl", prescription=table, requested={"axis": "load", "change_pct": 50.0})
+    assert wish.limits == ("H4",)
+    assert wish.next_prescription == {**table, **after}
+
+
+def test_h4_at_the_end_of_its_scale_the_variant_changes() -> None:
+    out = decided(
+        exercise="nordic-curl-assisted", prescription={"sets": 3, "reps": 6, "assistance_pct_bm": 0.0}
+    )
+    assert out.axis == "variant"
+    assert out.next_prescription["variant"] == "nordic-curl-inclined"  # type: ignore[index]
+
+
+def test_h5_weekly_repetitions_grow_by_a_fifth_or_a_set() -> None:
+    out = decided(requested={"axis": "reps", "change_pct": 40})
+    assert out.limits == ("H5",)
+    assert out.next_prescription["sets"] * out.next_prescription["reps"] == 30  # type: ignore[index]
+    small = decided(requested={"axis": "reps", "change_pct": 20})
+    assert small.limits == ()
+    assert small.next_prescription["reps"] == 7  # type: ignore[index]
+
+
+def test_h6_warns_only() -> None:
+    out = decided([session(2, hours_since=40.0), session(1, hours_since=20.0)])
+    assert out.action == "PROGRESS"
+    assert any(note.startswith("H6") for note in out.notes)
+
+
+def test_h7_two_load_steps_a_week_are_enough() -> None:
+    out = decided(load_steps_7d=2)
+    assert (out.row, out.action, out.limits) == (17, "HOLD", ("H7",))
+    unknown = decided(load_steps_7d=None, mode="prevention")
+    assert unknown.action == "PROGRESS"
+    assert unknown.needs_approval
+    assert any(note.startswith("H7") for note in unknown.notes)
+
+
+def test_h8_the_first_weeks_are_gentle() -> None:
+    assert decided(programme_week=2).limits == ("H8",)
+    assert decided(programme_week=2).row == 17
+    assert decided(both(rpe=6), programme_week=2).row == 16
+    assert decided(programme_week=3).row == 16
+    faster = decided(both(rpe=6), programme_week=1, requested={"axis": "load", "change_pct": 10})
+    assert faster.limits == ("H8",)
+    assert faster.next_prescription["load_kg"] == 42.0  # type: ignore[index]
+
+
+def test_h9_h10_h11_are_named_with_their_rows() -> None:
+    assert decided([session(14), session(10)], days_since_last=10).limits == ("H9",)
+    assert decided([session(5), session(1, soreness=5)]).limits == ("H10",)
+    assert decided([session(5), session(1, confidence="low")]).limits == ("H11",)
+
+
+def test_h13_hip_flexed_loading_waits_for_stage_three() -> None:
+    early = decided(exercise="single-leg-rdl", profile="tendinopathy", stage=2)
+    assert (early.row, early.limits) == (17, ("H13",))
+    assert decided(exercise="single-leg-rdl", profile="tendinopathy", stage=3).row == 16
+    assert decided(exercise="single-leg-rdl", profile="prevention", stage=2).row == 16
+    assert decided(profile="tendinopathy", stage=1).row == 16
+
+
+# -- breaks and programmes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "steps"), [(8, 0), (14, 0), (15, 1), (21, 1), (22, 2)])
+def test_a_break_costs_steps(days: int, steps: int) -> None:
+    out = decided([session(days + 4), session(days)], days_since_last=days)
+    assert (out.row, out.steps) == (5, steps)
+    if steps:
+        assert out.next_prescription["load_kg"] == 40.0 * (1 - 0.05 * steps)  # type: ignore[index]
+
+
+def test_once_a_week_is_no_break_after_ten_days() -> None:
+    weekly = {"sets": 1, "reps": 5, "added_pct_bm": 0.0, "frequency_per_week": 1}
+    sessions = [session(16), session(10)]
+    assert decided(sessions, days_since_last=10, prescription=weekly).row == 16
+    later = [session(17), session(11)]
+    assert decided(later, days_since_last=11, prescription=weekly).row == 5
+
+
+PROGRAMME: dict[str, Any] = {
+    "exercise": "nordic-curl",
+    "template": "mjolsnes-2004",
+    "prescription": {"sets": 2, "reps": 6, "frequency_per_week": 2},
+}
+
+
+def test_a_programme_goes_week_by_week() -> None:
+    out = decided(both(rpe=6), **PROGRAMME, template_week=1)
+    assert (out.row, out.axis, out.limits) == (16, "reps", ())
+    assert out.next_prescription == {"sets": 2, "reps": 6, "frequency_per_week": 2.0}
+    ramp = decided(**PROGRAMME, template_week=4)
+    assert ramp.next_prescription["reps"] == [12, 10, 8]  # type: ignore[index]
+    assert decided(**PROGRAMME, template_week=4, template_week_done=False).row == 17
+
+
+def test_a_programme_goes_back_a_week_or_to_its_beginning() -> None:
+    back = decided([session(5), session(1, pain_24h_change=2)], **PROGRAMME, template_week=3)
+    assert back.next_prescription["frequency_per_week"] == 2  # type: ignore[index]
+    restart = decided([session(34), session(30)], **PROGRAMME, template_week=5, days_since_last=30)
+    assert (restart.steps, restart.next_prescription["reps"]) == (2, 5)  # type: ignore[index]
+
+
+def test_after_the_last_week_load_or_variant_follows() -> None:
+    table = {"sets": 3, "reps": [12, 10, 8], "added_pct_bm": 0.0}
+    out = decided(**{**PROGRAMME, "prescription": table}, template_week=10)
+    assert out.next_prescription["added_pct_bm"] == 2.5  # type: ignore[index]
+
+
+def test_effort_by_rm_may_be_nine() -> None:
+    hsr = {"template": "hsr-12-weeks", "template_week": 6, "target": {"rpe": 8}, "profile": "tendinopathy"}
+    assert decided(both(rpe=9), **hsr).row == 17
+    assert decided(both(rpe=10), **hsr).row == 8
+    assert decided(both(rpe=8), **hsr).row == 16
+
+
+def test_a_programme_only_tightens_pain_limits() -> None:
+    out = decided(
+        both(pain_during=1),
+        exercise="askling-diver",
+        template="askling-l",
+        template_week=3,
+        profile="acute_strain",
+    )
+    assert out.row == 2
+
+
+def test_own_pain_limits_come_before_the_profile() -> None:
+    table = {"sets": 3, "reps": 6, "load_kg": 20.0, "pain_limits": {"low": 0, "stop": 1}}
+    assert decided(both(pain_during=2), prescription=table).row == 2
+
+
+# -- what is not known, wishes, words -----------------------------------------------------------------------
+
+
+def test_nothing_is_guessed() -> None:
+    out = decided(prescription={})
+    assert (out.row, out.action, out.axis, out.next_prescription) == (16, "PROGRESS", None, None)
+    two = decided(prescription={"sets": 3, "reps": 5, "load_kg": 10.0, "added_pct_bm": 5.0})
+    assert (two.axis, two.next_prescription) == (None, None)
+
+
+def test_a_negative_wish_is_taken_as_it_is() -> None:
+    out = decided(requested={"axis": "load", "change_pct": -25})
+    assert out.next_prescription["load_kg"] == 30.0  # type: ignore[index]
+
+
+def test_a_wish_waits_when_no_step_up_is_due() -> None:
+    out = decided([session()], requested={"axis": "load", "change_pct": 5})
+    assert out.row == 17
+    assert any("wish" in note for note in out.notes)
+
+
+def test_hold_keeps_the_prescription_and_refer_has_none() -> None:
+    assert decided([session()]).next_prescription["load_kg"] == 40.0  # type: ignore[index]
+    locked = decided([session(red_flags=["numbness_tingling"])])
+    assert locked.next_prescription is None
+    assert locked.needs_approval
+
+
+def test_every_decision_says_what_would_change_it() -> None:
+    for name, sessions, more, _ in VECTORS:
+        out = decided(sessions, **more)
+        assert out.would_change, name
+        assert out.reason, name
+        assert out.thresholds_version
+
+
+def test_reasons_begin_with_the_words_of_the_row() -> None:
+    assert decided(both(asymmetry_pct=22)).reason.startswith("Left does less")
+    assert "match the tempo" in decided([session(5), session(1, tempo_adherence=0.6)]).reason
+    assert decided().reason.startswith("Two good sessions: next step")
