@@ -108,6 +108,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         A turn so near the pose is one in it, where nothing is known yet.
     first_odds
         What speaks for the pose that was left first, in standard errors.
+    odd_ratio, odd_end
+        A stroke at an end of the set that differs so much from the usual one, and what it speaks against it.
     rise_sure, rise_wrong
         Standard errors of the sensor's rise from which on it confirms a movement, or speaks against it.
     arrived_share
@@ -149,6 +151,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     turn_share: float
     same_deg: float
     first_odds: float
+    odd_ratio: float
+    odd_end: float
     rise_sure: float
     rise_wrong: float
     arrived_share: float

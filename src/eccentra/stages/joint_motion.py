@@ -127,7 +127,7 @@ class MotionRun:
         still = self._still
         if still.recent and t - still.recent[-1][0] > 4 * TICK_NS:
             # rows were missing: no speed, no pose across it; a movement under way is not sure any more
-            still.recent.clear()
+            still.clear()
             self._recent.clear()
             for trial in self._trials:
                 trial.unsure = trial.away
@@ -159,7 +159,7 @@ class MotionRun:
 
     def _rest(self, t: int, u: Vector, out: list[Event]) -> None:
         """A pose is held: known ones follow it, a new one is remembered."""
-        middle = self._still.middle
+        middle, lasting = self._still.middle, self._still.lasting
         others = self._recent[len(self._recent) // 2]
         known = False
         for trial in list(self._trials):
@@ -169,7 +169,7 @@ class MotionRun:
                     continue
                 known = known or not trial.away
                 if not trial.away:
-                    trial.settle(middle, others)
+                    trial.settle(middle, others, t, lasting=lasting)
         for trial in self._trials:
             trial.rested_away = trial.away
         if known or any(trial.is_near(middle) for trial in self._trials):
@@ -256,7 +256,7 @@ class MotionRun:
         pose, count = self._stage.pose, self._stage.count
         self._trials.append(Trial(home, others, t, pose, count, self._most_deg))
         if len(self._trials) > pose.most_poses:
-            # the pose that was left longest ago
+            # one that nothing can come back to any more, or that was left longest ago
             gone = min((one for one in self._trials if not one.proven), key=lambda one: one.left_at(t))
             self._trials = [one for one in self._trials if one is not gone]
 

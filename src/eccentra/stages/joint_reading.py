@@ -159,7 +159,7 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     if first.seen.began and not odd and first.start_us <= items[0].start_us:
         # people rest in the start pose before the first one
         score += rule.first_odds
-    score -= 0.3 * odd
+    score -= 0.3 * odd + rule.odd_end * _odd_ends(members, usual, known)
     # and between them, rather than at the far end
     score += 0.5 * sum(item.seen.rested for item in members) / len(members)
     # an accelerometer's error is the same in all of them: more of them do not make it surer
@@ -170,11 +170,33 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     return Reading(seed=seed, members=members, rom=rom, score=score, share=rule.full_share)
 
 
+def _odd_ends(members: list[Item], usual: float, known: Known) -> int:
+    """How many of the first way away and the last way back are unlike the others, or wait unlike them.
+
+    Seen from its far end, a set begins with getting into the start pose, and ends with getting out of it.
+    """
+    full = [item.measured for item in members if _is_full(item, usual, known)]
+    if len(full) < 3:
+        return 0
+    rule = known.rule
+    away = sorted(m.away_s for m in full)[len(full) // 2]
+    back = sorted(m.back_s for m in full)[len(full) // 2]
+    hold = sorted(m.hold_s for m in full)[len(full) // 2]
+    first, last = full[0], full[-1]
+    return sum(
+        ratio(one, usual_s) > rule.odd_ratio or abs(m.hold_s - hold) > 2.0 * rule.unlike_hold_s
+        for m, one, usual_s in ((first, first.away_s, away), (last, last.back_s, back))
+    )
+
+
+def _is_full(item: Item, usual: float, known: Known) -> bool:
+    return item.size >= max(known.rule.full_share * usual, known.least * known.rule.full_share)
+
+
 def _worth(item: Item, usual: float, known: Known) -> float:
     """What a movement adds to a reading of this usual range; a full repetition adds 1."""
     rule, seen = known.rule, item.seen
-    full = item.size >= max(rule.full_share * usual, known.least * rule.full_share)
-    value = 1.0 if full else 0.4
+    value = 1.0 if _is_full(item, usual, known) else 0.4
     # not quite back, or not quite from there
     off = (seen.low / rule.same_deg) ** 2
     value -= 0.1 * min(off, 5.0)

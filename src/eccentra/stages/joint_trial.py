@@ -14,7 +14,7 @@ import msgspec
 from eccentra.samples import NS_PER_S
 from eccentra.stages.inclination import Vector, cross, dot, lean, unit
 from eccentra.stages.joint import CountRule, PoseRule
-from eccentra.stages.stillness import TICK_NS, chord2
+from eccentra.stages.stillness import TICK_NS, chord2, distance2
 
 __all__ = ["Seen", "Trial"]
 
@@ -67,7 +67,9 @@ class Trial:
         most_deg: float,
     ) -> None:
         self.home, self.others = home, others
+        self._anchor, self._rested = home, t
         self._pose, self._count, self._most_deg = pose, count, most_deg
+        self._same = chord2(count.same_deg)
         self._near = chord2(pose.near_deg)
         self._memory = round(pose.touch_memory_s * NS_PER_S)
         self._longest = round((2.0 * count.most_stroke_s + count.most_hold_s) * NS_PER_S)
@@ -93,8 +95,13 @@ class Trial:
         self._slow = 0
         self._slow_at = -(1 << 62)
 
-    def settle(self, home: Vector, others: tuple[Vector | None, ...]) -> None:
-        """Rested here again: the pose follows."""
+    def settle(self, home: Vector, others: tuple[Vector | None, ...], t: int, *, lasting: bool) -> None:
+        """Rested here again: the pose follows, but not a slow stroke, whose moments look like rests."""
+        self._rested = t
+        if lasting:
+            self._anchor = home
+        elif distance2(home, self._anchor) > self._same:
+            return
         self.home, self.others = home, others
 
     @property
@@ -106,14 +113,15 @@ class Trial:
             return "second"
         return "stop" if self._stopped() else "first"
 
-    def left_at(self, t: int) -> int:
-        """When the person was last in this pose."""
-        return self.since if self.away else t
+    def left_at(self, t: int) -> tuple[bool, int]:
+        """Whether a movement from here may still come back, and when the person was last in this pose."""
+        if not self.away:
+            return True, t
+        return self.eligible, self.since if self.eligible else self._rested
 
     def is_near(self, u: Vector) -> bool:
         """Whether this pose is taken."""
-        dx, dy, dz = u[0] - self.home[0], u[1] - self.home[1], u[2] - self.home[2]
-        return dx * dx + dy * dy + dz * dz < self._near
+        return distance2(u, self.home) < self._near
 
     def _spread(self) -> float:
         """How far the segment went in the last moments, in degrees."""
