@@ -141,6 +141,14 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pause_extra_s, unlike_ratio, unlike_hold_s
         A movement that stands alone by a pause longer than twice the usual one and this, and whose time or
         size differs by this ratio, or whose hold is so much longer, is something else (picking up a weight).
+    apart_s, like_size, like_time, like_stay_s
+        A movement at an end of a set, this pause or more away from the rest, is one of it when it is like
+        the person's own repetitions: logarithms of ratios of range and of times, and the stay at the far
+        end in s, that together make a difference.
+    everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_stay_s
+        Movements whose strokes take no longer than everyday ones are a set from ``quick_reps`` on, when
+        they are uniform: standard deviations of the logarithms of range and of times, and of the stay at
+        the far end in s, that together are the most.
     """
 
     partial_share: float
@@ -180,6 +188,15 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pause_extra_s: float
     unlike_ratio: float
     unlike_hold_s: float
+    apart_s: float
+    like_size: float
+    like_time: float
+    like_stay_s: float
+    everyday_stroke_s: float
+    quick_reps: int
+    uniform_size: float
+    uniform_time: float
+    uniform_stay_s: float
 
 
 class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.stages.joint import Stage
+from eccentra.stages.joint_like import are_a_set, without_strangers
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_reading import (
     JOINED_US,
@@ -177,7 +178,10 @@ class Judge:
 
     def _kept(self, reading: Reading) -> list[Item]:
         """Members that belong to a set: in pieces that are enough for one, and what is between these."""
-        pieces = chains(reading, self._known, self._noise)
+        rule = self._stage.count
+        pieces = [
+            without_strangers(reading, piece, rule) for piece in chains(reading, self._known, self._noise)
+        ]
         enough = [k for k, piece in enumerate(pieces) if self._is_enough(reading, piece)]
         if not enough:
             return []
@@ -188,7 +192,8 @@ class Judge:
             reading, pieces[last], pieces[last + 1], pieces[last + 1]
         ):
             last += 1
-        return [item for piece in pieces[first : last + 1] for item in piece]
+        members = [item for piece in pieces[first : last + 1] for item in piece]
+        return without_strangers(reading, members, rule)
 
     def _belongs(self, reading: Reading, one: list[Item], two: list[Item], what: list[Item]) -> bool:
         """Whether a piece at an end is of the set: a full one in it is just like those of the set."""
@@ -213,6 +218,8 @@ class Judge:
             return False
         if len(fulls) < min(rule.least_reps, 2):
             return sum(item.seen.rested for item in clean) >= rule.partial_reps
+        if not are_a_set(fulls, rule):
+            return False
         if len(piece) >= rule.partial_reps or len(fulls) > 2:
             return True
         return all(alike(a, b, rule) for a, b in pairwise(fulls))
