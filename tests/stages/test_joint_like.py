@@ -1,0 +1,62 @@
+"""A person's own repetitions, and what everyday life has that looks like them."""
+
+from __future__ import annotations
+
+import pytest
+from joint_kit import events_of, reps_in
+
+from eccentra.simulate import (
+    KITS,
+    Hold,
+    JointRep,
+    JointSet,
+    Move,
+    PickUp,
+    Scenario,
+    SitDown,
+    TakePosition,
+    simulate,
+)
+
+HINGE = "single-leg-rdl"
+
+
+def counted(*moves: Move, kit: str = "trunk", seed: int = 3) -> list[tuple[float, float]]:
+    """When repetitions were counted in these moves, and how many there were in truth."""
+    timeline = (Hold(seconds=3.0), *moves, Hold(seconds=25.0))
+    made = simulate(Scenario(exercise="joint", timeline=timeline, sensors=KITS[kit]), seed)
+    reps = reps_in(events_of(HINGE, made))
+    assert len(reps) == len(made.truth.reps)
+    return [(rep.start_us / 1e6, rep.end_us / 1e6) for rep in reps]
+
+
+def hinge(n: int, seconds: float, pause_s: float = 1.5) -> tuple[Move, ...]:
+    rep = JointRep(first_s=seconds, second_s=seconds, pause_s=pause_s)
+    return (
+        TakePosition(exercise=HINGE),
+        Hold(seconds=1.5),
+        JointSet(exercise=HINGE, reps=(rep,) * n),
+        Hold(seconds=1.0),
+    )
+
+
+@pytest.mark.parametrize("kit", ["trunk", "trunk+thigh"])
+def test_picking_up_before_and_sitting_down_after_are_none(kit: str) -> None:
+    picked = (PickUp(seconds=3.5), Hold(seconds=1.0))
+    assert len(counted(*picked, *hinge(4, 3.0), SitDown(), kit=kit)) == 4
+
+
+def test_two_pick_ups_are_no_set() -> None:
+    assert counted(PickUp(seconds=3.0), Hold(seconds=2.0), PickUp(seconds=4.0)) == []
+
+
+@pytest.mark.parametrize(("n", "seconds"), [(2, 3.0), (3, 1.4)])
+def test_few_repetitions_are_a_set_when_they_are_slow_or_uniform(n: int, seconds: float) -> None:
+    assert len(counted(*hinge(n, seconds))) == n
+
+
+def test_a_last_repetition_that_is_a_struggle_counts() -> None:
+    usual = JointRep(first_s=2.5, second_s=2.0, pause_s=1.5)
+    last = JointRep(first_s=3.0, second_s=3.6, pause_s=1.0)
+    moves = (TakePosition(exercise=HINGE), Hold(seconds=1.5))
+    assert len(counted(*moves, JointSet(exercise=HINGE, reps=(usual, usual, usual, last)))) == 4
