@@ -9,6 +9,7 @@
     |   +-- RecordingError    a session file: foreign, damaged, of another version
     |   +-- PlanError         a programme, prescription or decision's input: file, key path, what was expected
     +-- DecodeError       a packet does not follow its protocol (the sensor's fault)
+    +-- StoreError        the results database cannot be used
     +-- SinkError         a broker or file that takes results is not usable
     +-- LinkError         a sensor cannot be reached or commanded
 
@@ -34,6 +35,7 @@ __all__ = [
     "ProfileError",
     "RecordingError",
     "SinkError",
+    "StoreError",
 ]
 
 
@@ -102,6 +104,14 @@ class DecodeError(EccentraError):
 
 class SinkError(EccentraError):
     """A broker or file that takes results is not usable."""
+
+    def __init__(self, target: str, problem: str) -> None:
+        self.target = target
+        super().__init__(f"{target}: {problem}")
+
+
+class StoreError(EccentraError):
+    """The results database cannot be opened or is of another version."""
 
     def __init__(self, target: str, problem: str) -> None:
         self.target = target
