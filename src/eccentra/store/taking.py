@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, case, func, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from eccentra.errors import InputError
 from eccentra.events import (
@@ -26,6 +25,7 @@ from eccentra.events import (
     SetCompleted,
 )
 from eccentra.store import tables
+from eccentra.store.upsert import insert_for
 
 __all__ = ["Incoming", "Taken", "read_event", "take_events"]
 
@@ -279,10 +279,6 @@ def _newer() -> dict[str, str]:
     return dict.fromkeys(("seq", "at_us", "reps_counted", "reps_valid", "tut_s", "body"), "newer")
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-
-
 def _upsert(
     connection: Connection,
     table: Table,
@@ -292,7 +288,7 @@ def _upsert(
 ) -> None:
     """Insert; a row that is there stays, keeps what it knows (``coalesce``), or yields to a ``newer`` one."""
     for chunk in _chunks(sorted(rows, key=lambda row: tuple(str(row[name]) for name in key))):
-        insert = _insert(connection, table)
+        insert = insert_for(connection, table)
         new = insert.excluded
         if not how:
             connection.execute(insert.on_conflict_do_nothing(index_elements=key), list(chunk))
@@ -309,7 +305,7 @@ def _upsert(
 def _upsert_rep(connection: Connection, row: dict[str, Any]) -> None:
     """A repetition or its amendment: whichever has the higher number says whether it counts."""
     table = tables.repetition
-    insert = _insert(connection, table)
+    insert = insert_for(connection, table)
     new = insert.excluded
     if "amended_seq" in row:
         later = or_(table.c.amended_seq.is_(None), table.c.amended_seq < new.amended_seq)
