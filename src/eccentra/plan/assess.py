@@ -1,0 +1,334 @@
+"""From what was measured and said to the input of a decision.
+
+Pure: sessions, reports and prescriptions in, ``eccentra.decision-input/1`` out. What was not measured or said
+stays null; nothing is assumed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import Any, Literal
+
+import msgspec
+
+from eccentra.ids import Flag
+from eccentra.plan.decision_input import SCHEMA
+from eccentra.plan.history import total_reps
+from eccentra.plan.prescription import Prescription
+from eccentra.plan.thresholds import Profile
+from eccentra.repetition import Metric, Repetition
+
+__all__ = ["Known", "Report", "SessionDone", "decision_document", "session_document"]
+
+US_PER_HOUR = 3_600_000_000
+US_PER_DAY = 24 * US_PER_HOUR
+# More lost packets than this and the numbers say nothing (limit H11).
+_LOST_SHARE = 0.05
+_BASELINE_SCORES = 7
+_WEEKS_OF_PAIN = 4
+# A score belongs to a session when it was given this long before it, or after it.
+_BEFORE_H, _MORNING_H = 12.0, 36.0
+# With these, numbers of a session are no ground for more load.
+_UNSOUND = {Flag.UNCALIBRATED, Flag.WRONG_SEGMENT, Flag.STRAP_SLIPPED, Flag.UPSIDE_DOWN, Flag.TARE_UNDER_LOAD}
+
+
+class SessionDone(msgspec.Struct, frozen=True, kw_only=True):
+    """One exercise of one session.
+
+    Attributes
+    ----------
+    began_us, ended_us
+        µs since 1970, UTC.
+    reps
+        Counted repetitions.
+    sets
+        Metrics of each set.
+    flags
+        Of sets and repetitions.
+    lost_share
+        Share of the session's time in which a needed sensor was silent.
+    prescription, level
+        What was in force when it began.
+    """
+
+    id: str
+    exercise: str
+    began_us: int
+    ended_us: int
+    reps: tuple[Repetition, ...]
+    sets: tuple[dict[str, Metric], ...] = ()
+    flags: tuple[Flag, ...] = ()
+    lost_share: float = 0.0
+    prescription: Prescription | None = None
+    level: int | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the person said; ``session`` and ``exercise`` are ``None`` when it is about the day."""
+
+    at_us: int
+    kind: Literal["before", "during", "after", "next_morning", "session", "prom", "note"]
+    session: str | None = None
+    exercise: str | None = None
+    pain: float | None = None
+    soreness: float | None = None
+    rpe: float | None = None
+    analgesic: bool | None = None
+    red_flag: str | None = None
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What else is known of a person for one exercise.
+
+    Attributes
+    ----------
+    since
+        First day of the programme or of training.
+    template_week
+        Week under way of the programme ``template``.
+    load_steps_us
+        When the load was last stepped up.
+    unlocked_us
+        When a therapist last unlocked the plan: red flags up to then are dealt with.
+    """
+
+    mode: Literal["clinic", "prevention"]
+    profile: Profile
+    stage: int
+    exercise: str
+    prescription: Prescription
+    since: dt.date
+    template: str | None = None
+    template_week: int | None = None
+    week_from_us: int | None = None
+    load_steps_us: tuple[int, ...] = ()
+    plate_step_kg: float | None = None
+    requested: dict[str, Any] | None = None
+    unlocked_us: int | None = None
+    level: int | None = None
+
+
+def decision_document(
+    known: Known, sessions: Sequence[SessionDone], reports: Sequence[Report], now_us: int
+) -> dict[str, Any]:
+    """``eccentra.decision-input/1`` at a moment; sessions and reports of one exercise, any order."""
+    done = sorted((one for one in sessions if one.ended_us <= now_us), key=lambda one: (one.ended_us, one.id))
+    said = sorted((one for one in reports if one.at_us <= now_us), key=lambda one: one.at_us)
+    open_since = known.unlocked_us or 0
+    rows = [session_document(one, said, now_us) for one in done if one.ended_us > open_since]
+    days = (now_us - done[-1].ended_us) / US_PER_DAY if done else 0.0
+    return {
+        "schema": SCHEMA,
+        "mode": known.mode,
+        "profile": known.profile,
+        "stage": known.stage,
+        "exercise": known.exercise,
+        "template": known.template,
+        "template_week": known.template_week,
+        "template_week_done": _week_done(known, done),
+        "programme_week": max(0, (_day(now_us) - known.since).days) // 7 + 1,
+        "days_since_last": days,
+        "adherence_2w": _adherence(known, done, now_us),
+        "prescription": known.prescription.for_decision(),
+        "target": {"rpe": known.prescription.target_rpe},
+        "requested": known.requested,
+        "load_steps_7d": sum(now_us - 7 * US_PER_DAY < at <= now_us for at in known.load_steps_us),
+        "plate_step_kg": known.plate_step_kg,
+        "weekly_pain_medians": _weekly_pain(done, said, now_us, open_since),
+        "sessions": rows[-200:],
+    }
+
+
+def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> dict[str, Any]:
+    """One session of the input; ``said`` in order of time."""
+    own = [report for report in said if _belongs(report, one)]
+    valid = [rep for rep in one.reps if rep.valid]
+    prescribed = None if one.prescription is None else _prescribed(one.prescription)
+    severe = sum(any(fault.severity == "severe" for fault in rep.faults) for rep in one.reps)
+    side, share = _asymmetry(one.sets)
+    return {
+        "date": _day(one.ended_us).isoformat(),
+        "level": one.level,
+        "ecc_reps": len(one.reps),
+        "pain_during": _worst(own, "pain", ("during", "session")),
+        "pain_24h_change": _next_morning(one, said),
+        "hours_since": (now_us - one.ended_us) / US_PER_HOUR,
+        "soreness": _worst(own, "soreness", ("before", "session")),
+        "reps_ratio": None if prescribed is None else min(len(valid) / prescribed[0], 5.0),
+        "dose_ratio": None if prescribed is None else _dose_ratio(valid, prescribed[1]),
+        "quality": _mean([rep.value("quality_score") for rep in valid]),
+        "rom_ratio": _rom_ratio(one, valid),
+        "asymmetry_pct": share,
+        "asymmetry_side": side,
+        "rpe": _last(own, "rpe"),
+        "force_loss": _clamped(_worst_of_sets(one.sets, "force_loss"), -1.0, 1.0),
+        "early_break_drift": _drift(one.reps),
+        "tempo_adherence": _clamped(_mean([rep.value("tempo_adherence") for rep in valid]), 0.0, 1.0),
+        "confidence": _confidence(one),
+        "valid_reps": len(valid),
+        "severe_fault_share": severe / len(one.reps) if one.reps else None,
+        "red_flags": sorted({report.red_flag for report in own if report.red_flag}),
+        "analgesic_24h": any(report.analgesic for report in own),
+    }
+
+
+# -- measured -----------------------------------------------------------------------------------------------
+
+
+def _prescribed(one: Prescription) -> tuple[int, float]:
+    """Repetitions and time under tension of a session."""
+    reps = total_reps(one.sets, one.reps) or 1
+    return reps, reps * math.fsum(one.tempo_s[:3])
+
+
+def _dose_ratio(valid: Sequence[Repetition], prescribed_s: float) -> float | None:
+    """Time under tension done by prescribed; ``None`` when one of the times is not known."""
+    times = [rep.value("tut_s") for rep in valid]
+    if prescribed_s <= 0.0 or any(time is None for time in times):
+        return None
+    return min(math.fsum(time for time in times if time is not None) / prescribed_s, 5.0)
+
+
+def _rom_ratio(one: SessionDone, valid: Sequence[Repetition]) -> float | None:
+    """Median range of motion by its target."""
+    reached = [value for rep in valid if (value := rep.value("rom_deg")) is not None]
+    if one.prescription is None or not reached:
+        return None
+    target = max(abs(joint.end_deg - joint.start_deg) for joint in one.prescription.rom)
+    return min(median(reached) / target, 2.0) if target > 0.0 else None
+
+
+def _asymmetry(sets: Sequence[dict[str, Metric]]) -> tuple[str | None, float | None]:
+    """Weaker side and difference in %, the mean of the sets that know it; positive is right above left."""
+    values = [m.value for one in sets if (m := one.get("asymmetry_signed_pct")) and m.value is not None]
+    if not values:
+        return None, None
+    mean = math.fsum(values) / len(values)
+    return ("left" if mean > 0.0 else "right"), min(abs(mean), 100.0)
+
+
+def _drift(reps: Sequence[Repetition]) -> bool:
+    """Control lost at a lean 8 degrees smaller in the last two repetitions than in the first three."""
+    leans = [rep.break_point.lean_deg for rep in reps if rep.break_point is not None]
+    known = [lean for lean in leans if lean is not None]
+    if len(known) < 5:
+        return False
+    first = math.fsum(known[:3]) / 3.0
+    return all(first - lean >= _EARLIER_DEG for lean in known[-2:])
+
+
+_EARLIER_DEG = 8.0  # smallest real change of a break-point (Lee 2018, IJSPP)
+
+
+def _confidence(one: SessionDone) -> str:
+    return "low" if one.lost_share > _LOST_SHARE or _UNSOUND & set(one.flags) else "ok"
+
+
+def _worst_of_sets(sets: Sequence[dict[str, Metric]], name: str) -> float | None:
+    values = [metric.value for one in sets if (metric := one.get(name)) and metric.value is not None]
+    return max(values) if values else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def _clamped(value: float | None, low: float, high: float) -> float | None:
+    return None if value is None else min(max(value, low), high)
+
+
+# -- said ---------------------------------------------------------------------------------------------------
+
+
+def _belongs(report: Report, one: SessionDone) -> bool:
+    if report.session is not None:
+        return report.session == one.id
+    if report.exercise is not None and report.exercise != one.exercise:
+        return False
+    if report.kind == "next_morning":
+        return False
+    first = one.began_us - round(_BEFORE_H * US_PER_HOUR)
+    return first <= report.at_us <= one.ended_us + round(_BEFORE_H * US_PER_HOUR)
+
+
+def _worst(own: Sequence[Report], name: str, kinds: tuple[str, ...]) -> float | None:
+    values = [getattr(one, name) for one in own if one.kind in kinds and getattr(one, name) is not None]
+    return max(values) if values else None
+
+
+def _last(own: Sequence[Report], name: str) -> float | None:
+    values = [getattr(one, name) for one in own if getattr(one, name) is not None]
+    return values[-1] if values else None
+
+
+def _next_morning(one: SessionDone, said: Sequence[Report]) -> float | None:
+    """Next morning's pain minus the usual: the median of the last seven scores before sessions."""
+    until = one.ended_us + round(_MORNING_H * US_PER_HOUR)
+    mornings = [
+        report.pain
+        for report in said
+        if report.kind == "next_morning"
+        and report.pain is not None
+        and (report.session == one.id or (report.session is None and one.ended_us < report.at_us <= until))
+        and report.exercise in (None, one.exercise)
+    ]
+    before = [
+        report.pain
+        for report in said
+        if report.kind == "before" and report.pain is not None and report.at_us <= one.ended_us
+    ]
+    if not mornings or not before:
+        return None
+    return min(max(max(mornings) - median(before[-_BASELINE_SCORES:]), -10.0), 10.0)
+
+
+def _weekly_pain(
+    done: Sequence[SessionDone], said: Sequence[Report], now_us: int, open_since: int
+) -> list[float] | None:
+    """Median worst pain of each of the last weeks that had a score, oldest first."""
+    weeks: dict[int, list[float]] = {}
+    for one in done:
+        ago = (now_us - one.ended_us) // (7 * US_PER_DAY)
+        pain = _worst([report for report in said if _belongs(report, one)], "pain", ("during", "session"))
+        if pain is not None and ago < _WEEKS_OF_PAIN and one.ended_us > open_since:
+            weeks.setdefault(ago, []).append(pain)
+    return [median(weeks[ago]) for ago in sorted(weeks, reverse=True)] or None
+
+
+# -- programme ----------------------------------------------------------------------------------------------
+
+
+def _week_done(known: Known, done: Sequence[SessionDone]) -> bool | None:
+    """Whether the programme's week has had its sessions."""
+    if known.template is None or known.week_from_us is None:
+        return None
+    since = known.week_from_us
+    days = {_day(one.ended_us) for one in done if one.ended_us > since}
+    planned = known.prescription.frequency_per_week
+    return len(days) >= math.floor(min(planned, 7.0) + 1e-9) if planned >= 1.0 else bool(days)
+
+
+def _adherence(known: Known, done: Sequence[SessionDone], now_us: int) -> float | None:
+    """Dose done in the last two weeks by dose planned, from the first day on; ``None`` in the first week."""
+    days = min(14.0, (now_us - _midnight_us(known.since)) / US_PER_DAY)
+    if days < 7.0:
+        return None
+    since = now_us - round(days * US_PER_DAY)
+    _, dose = _prescribed(known.prescription)
+    planned = known.prescription.frequency_per_week * days / 7.0 * dose
+    times = [
+        rep.value("tut_s") or 0.0 for one in done if one.ended_us > since for rep in one.reps if rep.valid
+    ]
+    return min(math.fsum(times) / planned, 2.0) if planned > 0.0 else None
+
+
+def _day(at_us: int) -> dt.date:
+    return dt.datetime.fromtimestamp(at_us / 1e6, dt.UTC).date()
+
+
+def _midnight_us(day: dt.date) -> int:
+    return round(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1e6)
