@@ -62,7 +62,7 @@ FLOORS = [
         3,
     ),
     ({"station", "doctor", "hub", "web", "view", "sound"}, 4),
-    ({"cli"}, 5),
+    ({"cli", "__main__"}, 5),
 ]
 CORE_FLOOR = 2
 IO_MODULES = {"socket", "asyncio", "threading", "time", "logging", "subprocess", "select", "http", "urllib"}

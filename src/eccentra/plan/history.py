@@ -42,15 +42,15 @@ class History(msgspec.Struct, frozen=True):
         Whether both were measured well and are no more than a week apart.
     band
         Pain limits that hold.
-    target_rpe
-        Effort aimed at, after the ceiling of the first weeks.
+    most_rpe
+        Effort that is still as planned.
     """
 
     newest: Day
     pair: tuple[Day, ...]
     in_a_row: bool
     band: PainBand
-    target_rpe: float
+    most_rpe: float
     least_valid: int
     scored: Scored
     rules: Thresholds
@@ -86,7 +86,7 @@ class History(msgspec.Struct, frozen=True):
             and rules.dose.good_least - EDGE <= dose <= rules.dose.good_most + EDGE
             and _least(one.rom_ratio, rules.form.rom_good, self.scored.rom)
             and _least(one.quality, rules.form.quality_good, self.scored.quality)
-            and one.rpe <= self.target_rpe + rules.effort.good_above_target + EDGE
+            and one.rpe <= self.most_rpe + EDGE
         )
 
     def all_good(self) -> bool:
@@ -111,7 +111,7 @@ def total_reps(sets: int | None, reps: int | Sequence[int] | None) -> int | None
 
 
 def history_of(
-    given: DecisionInput, rules: Thresholds, scored: Scored, *, band: PainBand, target_rpe: float
+    given: DecisionInput, rules: Thresholds, scored: Scored, *, band: PainBand, most_rpe: float
 ) -> History:
     """What the rows look at; ``given`` has at least one session."""
     sessions = given.sessions
@@ -130,7 +130,7 @@ def history_of(
         pair=pair,
         in_a_row=False,
         band=band,
-        target_rpe=target_rpe,
+        most_rpe=most_rpe,
         least_valid=least if prescribed is None else min(least, prescribed),
         scored=scored,
         rules=rules,

@@ -133,6 +133,8 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Planned length.
     rpe_limit
         At this effort it is too much; ``None`` is the table's own.
+    rpe_above_target
+        So much above the target is still as planned; ``None`` is the table's own.
     pain
         Limits that are tighter than the profile's.
     after
@@ -155,6 +157,7 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     evidence: Literal["evidence", "judgement", "mixed"]
     after: str = ""
     rpe_limit: Annotated[float, msgspec.Meta(ge=0.0, le=10.0)] | None = None
+    rpe_above_target: Annotated[float, msgspec.Meta(ge=0.0, le=5.0)] | None = None
     pain: PainBand | None = None
     supervised: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] | None = None
 

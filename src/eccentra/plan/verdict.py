@@ -15,7 +15,7 @@ from eccentra.plan.rows import Action, Match, matches, red_flag, same_side
 from eccentra.plan.steps import Facts, Step, Table, easier, in_week
 from eccentra.plan.thresholds import PainBand, Thresholds
 
-__all__ = ["Rules", "Verdict", "pain_band", "reach", "rpe_limit"]
+__all__ = ["Rules", "Verdict", "most_rpe", "pain_band", "reach", "rpe_limit"]
 
 Modifier = Literal["M1", "M2", "M3", "M4"]
 
@@ -68,6 +68,12 @@ def rpe_limit(rules: Rules) -> float:
     return rules.thresholds.effort.rpe_too_much if own is None else own
 
 
+def most_rpe(given: DecisionInput, rules: Rules) -> float:
+    """Effort up to which a session is as planned."""
+    own = None if rules.programme is None else rules.programme.rpe_above_target
+    return given.target.rpe + (rules.thresholds.effort.good_above_target if own is None else own)
+
+
 def pain_band(given: DecisionInput, rules: Rules) -> PainBand:
     """Pain limits: the person's own before the profile's; a programme may only tighten them."""
     own = given.prescribed.pain_limits
@@ -86,7 +92,7 @@ def _history(given: DecisionInput, rules: Rules) -> History:
         rules.thresholds,
         Scored(rom=rules.facts.rom, quality=rules.facts.quality),
         band=pain_band(given, rules),
-        target_rpe=given.target.rpe,
+        most_rpe=most_rpe(given, rules),
     )
 
 
@@ -230,7 +236,7 @@ def shortfall(seen: History, only: bool) -> str:
 
 def _missed(seen: History, one: object, newest: bool) -> str:
     """The first part of ``GOOD`` that a session misses."""
-    form, dose, effort = seen.rules.form, seen.rules.dose, seen.rules.effort
+    form, dose = seen.rules.form, seen.rules.dose
     limits: tuple[tuple[str, float | None, float | None, bool], ...] = (
         ("pain_during", None, seen.band.low, True),
         ("pain_24h_change", None, 0.0, not newest),
@@ -238,7 +244,7 @@ def _missed(seen: History, one: object, newest: bool) -> str:
         ("dose_ratio", dose.good_least, dose.good_most, True),
         ("rom_ratio", form.rom_good, None, seen.scored.rom),
         ("quality", form.quality_good, None, seen.scored.quality),
-        ("rpe", None, seen.target_rpe + effort.good_above_target, True),
+        ("rpe", None, seen.most_rpe, True),
     )
     for name, least, most, needed in limits:
         value = getattr(one, name)

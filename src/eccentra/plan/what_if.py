@@ -13,7 +13,7 @@ import msgspec
 
 from eccentra.plan.decision_input import DecisionInput, SessionResult
 from eccentra.plan.rows import red_flag
-from eccentra.plan.verdict import Rules, Verdict, pain_band, reach, rpe_limit
+from eccentra.plan.verdict import Rules, Verdict, most_rpe, pain_band, reach, rpe_limit
 
 __all__ = ["Change", "would_change"]
 
@@ -105,7 +105,6 @@ def _other_side(value: float, edge: float, in_upper: bool) -> tuple[str, float]:
 
 def _edges(given: DecisionInput, rules: Rules) -> tuple[_Edge, ...]:
     t, band = rules.thresholds, pain_band(given, rules)
-    good = given.target.rpe + t.effort.good_above_target
     dose = ((t.dose.too_little, True), (t.dose.good_least, True), (t.dose.too_much, False))
     return (
         ("pain_during", ((band.low, False), (band.stop, False), (t.pain.refer_above, False)), 10.0),
@@ -115,7 +114,7 @@ def _edges(given: DecisionInput, rules: Rules) -> tuple[_Edge, ...]:
             10.0,
         ),
         ("soreness", ((t.soreness.hold, True), (t.soreness.regress, True)), 10.0),
-        ("rpe", ((good, False), (rpe_limit(rules), True)), 10.0),
+        ("rpe", ((most_rpe(given, rules), False), (rpe_limit(rules), True)), 10.0),
         ("reps_ratio", ((t.dose.too_little, True), (1.0, True)), 1.0),
         ("dose_ratio", dose, 1.0),
         ("quality", ((t.form.quality_least, True), (t.form.quality_good, True)), 100.0),
