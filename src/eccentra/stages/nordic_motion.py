@@ -8,7 +8,6 @@ from a moment of (near) rest in the start pose: walking, lying down over the hee
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -20,36 +19,13 @@ from eccentra.stages.history import History
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_excursion import Excursion, Noise
 from eccentra.stages.nordic_grid import SIDES, columns_of
-from eccentra.stages.nordic_judge import Judge, Open
+from eccentra.stages.nordic_judge import Judge
 from eccentra.stages.nordic_measure import Measured, measure
 from eccentra.stages.nordic_pose import TICK_NS, Poses, chord2
 
 __all__ = ["MotionRun"]
-
-
-class _Excursion(msgspec.Struct, kw_only=True):
-    """Away from the start pose.
-
-    ``since`` is the last moment in the start pose; ``eligible`` whether it can be a repetition; angles in
-    degrees, ``low`` is the smallest lean since the ``peak``; ``dwell`` is the last pose held on the way.
-    """
-
-    since: int
-    eligible: bool
-    home: Vector
-    axis: Vector
-    unsure: bool = False
-    peak: float = 0.0
-    low: float = 0.0
-    low_at: int = 0
-    ended_at: int | None = None
-    arrived_at: int | None = None
-    judged: float = 0.0
-    opened: Open | None = None
-    dwell: Vector | None = None
-    dwell_since: int | None = None
-    dwell_until: int = 0
 
 
 class MotionRun:
@@ -78,12 +54,11 @@ class MotionRun:
         self._force_columns = [(self._zeros[s], self._columns.forces[s]) for s in sides]
         self._history = History()
         self._poses = Poses(stage.pose)
-        self._leans: deque[float] = deque(maxlen=7)
         self._near_chord = chord2(stage.pose.near_deg)
         self._resting = False
         self._touched: int | None = None
-        self._exc: _Excursion | None = None
-        self._noise: list[int] | None = None
+        self._exc: Excursion | None = None
+        self._noise = Noise()
         self._free_from = -(1 << 62)  # since ever: times may be negative
         self._t = 0
         self._angle: float | None = None
@@ -188,8 +163,8 @@ class MotionRun:
     def _after_gap(self) -> None:
         """Rows were missing: no speed, no pose across it; an excursion under way is not sure any more."""
         self._poses.recent.clear()
-        self._leans.clear()
         if self._exc is not None:
+            self._exc.leans.clear()
             self._exc.unsure = True
 
     def _new_home(self, pose: Vector, t: int, row: list[float], out: list[Event]) -> None:
@@ -230,8 +205,7 @@ class MotionRun:
             and not self._poses.is_rest(home, self._judge.forward)
         )
         since = touched if touched is not None and eligible else t
-        self._exc = _Excursion(since=since, eligible=eligible, home=home, axis=axis, low_at=t)
-        self._leans.clear()
+        self._exc = Excursion(since=since, eligible=eligible, home=home, axis=axis, low_at=t)
         if eligible and self._judge.side_of(axis) in (0, 1):
             self._say(self._exc, "eccentric", t, out)
 
@@ -247,7 +221,7 @@ class MotionRun:
 
     def _away(
         self,
-        e: _Excursion,
+        e: Excursion,
         t: int,
         u: Vector,
         speed: float,
@@ -255,19 +229,8 @@ class MotionRun:
         row: list[float],
         out: list[Event],
     ) -> None:
-        phi = lean(e.home, e.axis, u)
-        if phi > e.peak and (e.peak < 30.0):
-            axis = unit(cross(e.home, u))
-            if axis is not None and dot(axis, e.axis) > 0.0:
-                e.axis = axis
-                phi = lean(e.home, axis, u)
+        phi = e.go_on(t, u)
         self._angle = phi if self._judge.side_of(e.axis) != -1 else -phi
-        leans = self._leans
-        leans.append(phi)
-        if phi > e.peak:
-            e.peak, e.low, e.low_at = phi, phi, t
-        elif phi < e.low:
-            e.low, e.low_at = phi, t
         if quiet:
             e.dwell = self._poses.middle
             e.dwell_since = t if e.dwell_since is None else e.dwell_since
@@ -287,7 +250,7 @@ class MotionRun:
         if phi < -self._stage.pose.near_deg and e.opened is None and self._poses.leant_back(e.dwell):
             self._elsewhere(e, t, row, out)  # came from there, through what had been the start pose
             return
-        if self._came_home(e, t, phi, speed):
+        if e.came_home(self._stage, t, phi, speed):
             self._close(e, t, out, returned=True)
             self._home_again(e, t, phi, u, out)
             return
@@ -296,7 +259,7 @@ class MotionRun:
         elif e.dwell_since is not None and t - e.dwell_since > self._stage.pose.new_pose_s * NS_PER_S:
             self._elsewhere(e, t, row, out)
 
-    def _is_start_pose(self, e: _Excursion, u: Vector) -> bool:
+    def _is_start_pose(self, e: Excursion, u: Vector) -> bool:
         """Whether the pose held here is the start pose, a little shifted."""
         upright = self._poses.upright
         if upright is not None and angle_between(upright, u) < self._stage.pose.near_deg:
@@ -305,21 +268,7 @@ class MotionRun:
         shift = max(self._stage.pose.shift_deg, self._stage.pose.lean_back_deg)
         return (small or not e.eligible) and e.peak < shift
 
-    def _came_home(self, e: _Excursion, t: int, phi: float, speed: float) -> bool:
-        rule = self._stage.pose
-        near = max(self._stage.phases.home_share * e.peak, 6.0)
-        if phi > near:
-            e.arrived_at = None
-            return False
-        if phi < -rule.near_deg or phi - e.low > 3.0:
-            return True
-        if speed >= rule.touch_deg_s:
-            return False
-        # a soft way back fades out
-        e.arrived_at = t if e.arrived_at is None else e.arrived_at
-        return speed < rule.rest_deg_s or t - e.arrived_at >= rule.settle_s * NS_PER_S
-
-    def _home_again(self, e: _Excursion, t: int, phi: float, u: Vector, out: list[Event]) -> None:
+    def _home_again(self, e: Excursion, t: int, phi: float, u: Vector, out: list[Event]) -> None:
         self._exc = None
         self._say(e, "rest", t, out)
         self._touched = t if e.eligible and phi > -self._stage.pose.near_deg else None
@@ -327,26 +276,20 @@ class MotionRun:
             axis = unit(cross(e.home, u))
             if axis is not None:
                 turned = e.eligible and phi > 0.0
-                self._exc = _Excursion(since=t, eligible=turned, home=e.home, axis=axis, low_at=t)
-                self._leans.clear()
+                self._exc = Excursion(since=t, eligible=turned, home=e.home, axis=axis, low_at=t)
 
-    def _follow(self, e: _Excursion, t: int, phi: float, row: list[float], out: list[Event]) -> None:
+    def _follow(self, e: Excursion, t: int, phi: float, row: list[float], out: list[Event]) -> None:
         """A candidate goes on."""
         count = self._stage.count
-        leans = self._leans
-        stopped = len(leans) == leans.maxlen and max(leans) - min(leans) < 0.6
-        back = e.peak - phi > max(6.0, 0.1 * e.peak)
-        if (stopped and e.peak - phi < max(6.0, 0.1 * e.peak)) or back:
-            if e.ended_at is None:
-                e.ended_at = t
-            if e.opened is None and e.peak > e.judged + 3.0 and e.peak >= 0.8 * self._judge.usual.full_from():
+        phase = e.follow(t, phi)
+        if phase in ("return", "rest"):
+            deep = e.peak > e.judged + 3.0 and e.peak >= 0.8 * self._judge.usual.full_from()
+            if e.opened is None and deep:
                 e.judged = e.peak
-                self._judge_down(e, t, row, out)
-            self._say(e, "return" if back else "rest", t, out)
-        elif e.ended_at is not None and len(leans) > 4 and phi - leans[0] > 4.0 and phi > e.peak - 3.0:
-            e.ended_at = None
-            self._say(e, "eccentric", t, out)
-        if phi - e.low > max(15.0, 0.3 * e.peak) and e.peak - e.low > count.return_turn_share * e.peak:
+                self._judge_down(e, t, out)
+        if phase is not None:
+            self._say(e, phase, t, out)
+        if e.turned(self._stage, phi):
             self._turn(e, t, row, out)
             return
         waited = None if e.ended_at is None else t - e.ended_at
@@ -363,34 +306,43 @@ class MotionRun:
         ):
             self._elsewhere(e, t, row, out)
 
-    def _judge_down(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
+    def _judge_down(self, e: Excursion, t: int, out: list[Event]) -> None:
         m = self._measure(e, t)
         if m is not None:
             e.opened, events = self._judge.down(m, t)
             out += events
 
-    def _turn(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
+    def _turn(self, e: Excursion, t: int, row: list[float], out: list[Event]) -> None:
         """Came up part of the way and goes down again: the next repetition."""
         self._close(e, e.low_at, out, returned=False, now=t)
-        self._exc = _Excursion(
-            since=e.low_at, eligible=True, home=e.home, axis=e.axis, peak=e.peak, low=e.peak, low_at=t
+        self._exc = Excursion(
+            since=e.low_at,
+            eligible=True,
+            home=e.home,
+            axis=e.axis,
+            peak=e.peak,
+            low=e.peak,
+            low_at=t,
+            leans=e.leans,
         )
         self._exc.peak = lean(e.home, e.axis, self._poses.recent[-1][1])
         self._exc.low = self._exc.peak
 
-    def _elsewhere(self, e: _Excursion, t: int, row: list[float], out: list[Event]) -> None:
+    def _elsewhere(self, e: Excursion, t: int, row: list[float], out: list[Event]) -> None:
         """It leads nowhere: a pose held here is the new start pose, and the excursion began there."""
         if e.opened is not None:
             self._close(e, t, out, returned=False)
         elif e.peak >= self._stage.count.partial_least_deg:
-            self._add_noise(e.since, t)
+            self._noise.add(e.since, t)
         pose = e.dwell
         self._say(e, "rest", t, out)
         if pose is None:
             e.eligible, e.opened, e.dwell = False, None, None
             if abs(dot(self._poses.recent[-1][1], e.axis)) > 0.6:
                 turned = unit(cross(e.home, self._poses.recent[-1][1]))
-                self._exc = _Excursion(since=t, eligible=False, home=e.home, axis=turned or e.axis, low_at=t)
+                self._exc = Excursion(
+                    since=t, eligible=False, home=e.home, axis=turned or e.axis, low_at=t, leans=e.leans
+                )
             else:
                 e.peak = min(e.peak, self._stage.pose.most_deg - 1.0)
             return
@@ -399,33 +351,32 @@ class MotionRun:
         axis = unit(cross(pose, now))
         if axis is not None and angle_between(pose, now) > self._stage.pose.near_deg:
             # already on the way from there
-            self._exc = _Excursion(
+            self._exc = Excursion(
                 since=e.dwell_until,
                 eligible=not self._poses.is_rest(pose, self._judge.forward),
                 home=pose,
                 axis=axis,
                 low_at=t,
             )
-            self._leans.clear()
 
     # -- ends ---------------------------------------------------------------------------------------
 
     def _close(
-        self, e: _Excursion, t: int, out: list[Event], *, returned: bool, now: int | None = None
+        self, e: Excursion, t: int, out: list[Event], *, returned: bool, now: int | None = None
     ) -> None:
         """An excursion is over at ``t``."""
         now = t if now is None else now
         small = e.peak < self._stage.count.partial_least_deg
         if e.opened is None and (small or not e.eligible or t - e.since < NS_PER_S // 2):
             if not small:
-                self._add_noise(e.since, t)
+                self._noise.add(e.since, t)
             self._free_from = t
             return
         m = self._measure(e, t)
         if m is None and e.opened is not None:
             m = e.opened.measured
         if m is None:
-            self._add_noise(e.since, t)
+            self._noise.add(e.since, t)
             return
         self._flush_noise(now, out)
         seen = returned and m.back_end is not None
@@ -437,11 +388,11 @@ class MotionRun:
         self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
         e.opened = None
 
-    def _touching(self, e: _Excursion) -> bool:
+    def _touching(self, e: Excursion) -> bool:
         """Whether the way back has ended in the start pose, and not gone through it."""
-        return not self._leans or self._leans[-1] > -self._stage.pose.near_deg
+        return not e.leans or e.leans[-1] > -self._stage.pose.near_deg
 
-    def _measure(self, e: _Excursion, t: int) -> Measured | None:
+    def _measure(self, e: Excursion, t: int) -> Measured | None:
         begin = max(e.since - 7 * NS_PER_S // 2, self._free_from)
         rows, x = self._history.rows(begin, t)
         zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
@@ -466,23 +417,13 @@ class MotionRun:
             falls=self._stage.falls,
         )
 
-    def _add_noise(self, start: int, end: int) -> None:
-        """A movement that is no candidate; many in a row are told as one."""
-        if self._noise is None:
-            self._noise = [start, end, 1]
-        else:
-            self._noise[1] = end
-            self._noise[2] += 1
-
     def _flush_noise(self, t: int, out: list[Event]) -> None:
-        noise, self._noise = self._noise, None
+        noise = self._noise.take()
         if noise is not None:
-            start, end, swings = noise
-            walking = swings >= 4 and (end - start) / swings < 2 * NS_PER_S
-            reason = Reason.WALKING if walking else Reason.SETUP
+            start, end, reason = noise
             out += self._judge.book.reject(start // 1000, end // 1000, t // 1000, reason)
 
-    def _say(self, e: _Excursion, phase: str, t: int, out: list[Event]) -> None:
+    def _say(self, e: Excursion, phase: str, t: int, out: list[Event]) -> None:
         """Tell the live phase when it changes."""
         if phase == self._phase or (phase != "rest" and not e.eligible):
             return
