@@ -95,6 +95,14 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         A partial movement faster than this on average is not a lowering.
     most_down_s
         Longer than this is not one descent.
+    hurried_ratio
+        Quicker than the last ones by more than this, in what was controlled of it, it is none when it does
+        not come back to rest in the start pose.
+    most_thrown, thrown_ratio
+        With more than this share of the energy of a free fall from upright in its first part, and quicker
+        than the last ones by more than this, it is thrown by a hip that bends.
+    most_climb_m
+        The knees stay where they are: a thigh that ended higher or lower has stood up or knelt down.
     return_s
         Time to wait for the return.
     return_turn_share
@@ -112,6 +120,10 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     partial_down_s: float
     most_mean_deg_s: float
     most_down_s: float
+    hurried_ratio: float
+    most_thrown: float
+    thrown_ratio: float
+    most_climb_m: float
     return_s: float
     return_turn_share: float
     shank_reject_deg: float

@@ -36,6 +36,8 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         A stop at least so long is a phase of its own.
     floor_lean_deg
         Where a descent ends further down than this, hands and floor carry, not the hamstrings.
+    usual_end_share
+        A descent of this share of the person's own usual way has ended as usual, on whatever it ends.
     home_share
         The return is over within this share of the way from the start pose.
     """
@@ -49,6 +51,7 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     held_share: float
     stop_s: float
     floor_lean_deg: float
+    usual_end_share: float
     home_share: float
 
 

@@ -28,6 +28,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         Columns of the worn straps.
     segments
         The same as ``shank`` of all worn segments but the thigh.
+    acc
+        First of the three columns of the thigh's specific force; ``None`` when it is not there.
     """
 
     up: int
@@ -36,6 +38,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     shank: int | None
     forces: dict[Side, int]
     segments: dict[str, int] = {}
+    acc: int | None = None
 
 
 def columns_of(info: StreamInfo) -> Columns:
@@ -58,6 +61,7 @@ def columns_of(info: StreamInfo) -> Columns:
         shank=others["shank"],
         segments={name: c for name, c in others.items() if c is not None},
         forces={side: c for side, c in forces.items() if c is not None},
+        acc=info.column("thigh.acc_x"),
     )
 
 

@@ -94,8 +94,13 @@ class Judge:
         """A descent has ended: count it now if that is sure enough."""
         rule = self._stage.direction
         side = self.side_of(m.axis)
-        full = m.rom >= self.usual.full_from()
-        if not full or self.usual.refused(m) is not None or side in (-1, None) or self._not_kneeling(m):
+        if (
+            not self.usual.full(m)
+            or self.usual.doubtful(m)
+            or self.usual.refused(m) is not None
+            or side in (-1, None)
+            or self._not_kneeling(m)
+        ):
             return None, []
         if not (self.established or self.book.open):
             loaded = m.loaded_n is not None and m.loaded_n >= self._stage.force.loaded_n
@@ -115,7 +120,7 @@ class Judge:
         unsure: bool = False,
     ) -> list[Event]:
         """An excursion is over: complete what was counted, or decide now."""
-        full = m.rom >= self.usual.full_from()
+        full = self.usual.full(m)
         item = _Waiting(
             measured=m, returned=returned, full=full, evidence=self._evidence(m, full), unsure=unsure
         )
@@ -127,6 +132,8 @@ class Judge:
         reason = self.usual.refused(m)
         if reason is None and not full and not rested:
             reason = Reason.SETUP  # a partial repetition ends in the start pose
+        if reason is None and not rested and self.usual.doubtful(m):
+            reason = Reason.TOO_FAST
         if reason is not None:
             return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, reason)
         side = self.side_of(m.axis)
@@ -261,6 +268,8 @@ class Judge:
             self.usual.roms.append(m.rom)
             if m.loaded_n is not None:
                 self.usual.loads.append(m.loaded_n)
+            if m.pace is not None:
+                self.usual.paces.append(m.pace)
             if m.shank_home is not None:
                 self._kneel = m.shank_home
         events = self.book.complete(rep)
@@ -340,7 +349,7 @@ class Judge:
             if (
                 self.side_of(item.measured.axis) == 1
                 and near
-                and item.measured.rom >= self.usual.partial_from()
+                and item.measured.reach >= self.usual.partial_from()
             ):
                 keep.insert(0, item)
                 after = item.measured.us(item.measured.start)

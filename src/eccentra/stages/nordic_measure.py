@@ -17,11 +17,19 @@ from eccentra.stages.force import summary
 from eccentra.stages.inclination import Vector, axis_of, lean, lean_of, rate_about
 from eccentra.stages.nordic import SlopeRule
 from eccentra.stages.nordic_break import BreakRule, find_break
+from eccentra.stages.nordic_climb import climb
 from eccentra.stages.nordic_course import Course, MeasureRule, Span
 from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
 from eccentra.stages.nordic_load import Load
 from eccentra.stages.nordic_posture import Kneeling, Posture, Shank, posture_of, shank_of
 from eccentra.stages.strokes import Stroke, smooth
+
+# The first degrees of a descent take their time.
+_LEAVING_DEG = 5.0
+# A thigh that still turns at 10 deg/s goes up or down by a few cm a second.
+_RESTING_DEG_S = 10.0
+# Early on the way a lowering is still slow.
+_EARLY_DEG = (10.0, 30.0)
 
 __all__ = ["MeasureRule", "Measured", "Seen", "Span", "measure"]
 
@@ -62,6 +70,10 @@ class Measured(msgspec.Struct, kw_only=True):
     floor. Leans are from the start pose. ``gap_start``, ``gap_end``, ``gap_inside`` say whether rows were
     missing at the begin of the descent, at its end, or elsewhere between first and last phase;
     ``back_unknown`` that no strap told who brought the body up again: hands if it was ``on_floor``.
+    ``reach`` is the range beyond the usual start pose: sitting further back is no part of a lowering.
+    ``pace`` is the mean speed of what was controlled of the loaded way, beyond upright, in deg/s. ``thrown``
+    is the greatest share of the energy of a free fall from upright that it had early on: more than all of it
+    takes a hip that bends. ``climbed`` is how much higher in m it ended, when it came back to rest.
     ``seen`` may be dropped when nobody will ask for further numbers.
     """
 
@@ -76,6 +88,10 @@ class Measured(msgspec.Struct, kw_only=True):
     start_lean: float
     deepest: float
     rom: float
+    reach: float
+    pace: float | None
+    thrown: float
+    climbed: float | None
     knee_rom: float | None
     peak_speed: float
     controlled_s: float
@@ -140,6 +156,7 @@ def measure(
     first: Vector | None = None,
     by_legs: bool = False,
     falls: bool = True,
+    usual_deg: float | None = None,
 ) -> Measured | None:
     """Take apart the excursion in these rows; ``None`` when there is no stroke away from ``home``.
 
@@ -161,6 +178,8 @@ def measure(
         "Up" in the thigh sensor's frame in the first pose of all.
     by_legs, falls
         Whether the legs always bring the body up again; whether to look for a break.
+    usual_deg
+        Where this person's descents usually end, from the start pose: on the floor, or with straight knees.
     """
     if len(t) < 50:
         return None
@@ -180,7 +199,9 @@ def measure(
         return None
     spans, down, back = found
     kneel = _kneel(home, axis, kneeling, slope, first)
-    return _numbers(work, spans, down, back, axis, kneel, columns, breaks, zeros, kneeling, by_legs, falls)
+    return _numbers(
+        work, spans, down, back, axis, kneel, columns, breaks, zeros, kneeling, by_legs, falls, usual_deg
+    )
 
 
 def _kneel(
@@ -212,6 +233,7 @@ def _numbers(
     kneeling: Kneeling | None,
     by_legs: bool,
     falls: bool,
+    usual_deg: float | None,
 ) -> Measured:
     grid, rule = work.grid, work.rule
     t = grid.t
@@ -228,7 +250,10 @@ def _numbers(
         if broken is not None:
             break
     spans = list(spans)
-    on_floor = not by_legs and (broken is not None or deepest + kneel.lean >= rule.floor_lean_deg)
+    floor_deg = rule.floor_lean_deg - kneel.lean
+    if usual_deg is not None:
+        floor_deg = min(floor_deg, rule.usual_end_share * usual_deg)
+    on_floor = not by_legs and (broken is not None or deepest >= floor_deg)
     load = Load(grid, columns, zeros)
     peak_n = math.fsum(f.peak_n for f in _forces(grid, columns, spans, zeros).values() if f is not None)
     unknown = False
@@ -272,6 +297,12 @@ def _numbers(
         start_lean=base,
         deepest=deepest,
         rom=deepest - base,
+        reach=deepest - max(base, 0.0),
+        pace=_pace(work, start, down_end if broken is None else broken, base, kneel),
+        thrown=_thrown(work, start, down_end, kneel, breaks.free_fall_rad_s2),
+        climbed=None
+        if back is None
+        else _climbed(work, columns, start - near, back[1] + near, deepest - base),
         knee_rom=None if shank is None or shank.knee is None else _knee_rom(work, shank.knee, a, b),
         peak_speed=float(speeds[int(0.95 * (len(speeds) - 1))]) if len(speeds) else 0.0,
         controlled_s=controlled,
@@ -300,6 +331,39 @@ def _numbers(
             b,
         ),
     )
+
+
+def _pace(work: Course, start: float, end: float, base: float, kneel: Kneel) -> float | None:
+    """Mean speed from just beyond upright to the end of control; ``None`` when there is too little of it."""
+    t = work.grid.t
+    a, b = int(t.searchsorted(start)), int(t.searchsorted(end))
+    low = max(base, -kneel.lean) + _LEAVING_DEG
+    beyond = np.flatnonzero(work.lean[a:b] > low)
+    if not len(beyond):
+        return None
+    first = float(t[a + int(beyond[0])])
+    way = work.at(end) - work.at(first)
+    return way / (end - first) if way > _LEAVING_DEG and end > first else None
+
+
+def _thrown(work: Course, start: float, end: float, kneel: Kneel, k: float) -> float:
+    """Greatest share of a free fall's energy in the first part, ``rate² / (2 k (1 - cos lean))``."""
+    a, b = (int(work.grid.t.searchsorted(s)) for s in (start, end))
+    lean_rad = np.radians(work.lean[a:b] + kneel.lean)
+    early = (lean_rad > math.radians(_EARLY_DEG[0])) & (lean_rad < math.radians(_EARLY_DEG[1]))
+    if not early.any():
+        return 0.0
+    rate = np.radians(work.speed[a:b][early])
+    return float((rate * rate / (2.0 * k * (1.0 - np.cos(lean_rad[early])))).max())
+
+
+def _climbed(work: Course, columns: Columns, start: float, end: float, turn_deg: float) -> float | None:
+    """Height gained by the thigh, m; ``None`` when it was not at rest at the end."""
+    last = min(int(work.grid.t.searchsorted(end)), len(work.speed) - 1)
+    resting = abs(work.speed.item(last)) < _RESTING_DEG_S
+    if not resting:
+        return None
+    return climb(work.grid, columns, max(start, 0.0), float(work.grid.t[last]), turn_deg)
 
 
 def _forces(

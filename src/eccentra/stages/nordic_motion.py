@@ -27,6 +27,10 @@ from eccentra.stages.nordic_pose import TICK_NS, Poses, chord2
 
 __all__ = ["MotionRun"]
 
+# Cosines: axes within 20 degrees are the same one; "up" within 12 degrees of a right angle turns about it.
+_SAME_AXIS = 0.94
+_ACROSS = 0.2
+
 
 class MotionRun:
     """State of the run.
@@ -400,7 +404,7 @@ class MotionRun:
         upright = self._poses.upright if self._poses.known else None
         shifted = upright is None or angle_between(upright, e.home) > self._stage.pose.shift_deg
         home = e.home if upright is None or shifted else upright
-        return measure(
+        m = measure(
             rows,
             x,
             home=home,
@@ -415,7 +419,15 @@ class MotionRun:
             first=self._poses.first,
             by_legs=self._stage.back_by == "legs",
             falls=self._stage.falls,
+            usual_deg=self._judge.usual.end,
         )
+        forward = self._judge.forward
+        if m is None or upright is None or forward is None or not shifted:
+            return m
+        # about the same axis it sat further back; about another one the sensor was put on again
+        if dot(forward, m.axis) > _SAME_AXIS and abs(dot(upright, m.axis)) < _ACROSS:
+            m.reach += min(lean(upright, m.axis, home), 0.0)
+        return m
 
     def _flush_noise(self, t: int, out: list[Event]) -> None:
         noise = self._noise.take()

@@ -14,8 +14,8 @@ class Usual:
 
     Attributes
     ----------
-    roms, times, loads
-        Range in degrees, eccentric time in s, load of both straps in N.
+    roms, times, loads, paces
+        Range in degrees, eccentric time in s, load of both straps in N, speed under control in deg/s.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -23,12 +23,18 @@ class Usual:
         self.roms: list[float] = []
         self.times: list[float] = []
         self.loads: list[float] = []
+        self.paces: list[float] = []
 
     @property
     def rom(self) -> float | None:
         """Calibrated ROM: the upper median of the last full ones."""
         recent = sorted(self.roms[-9:])
         return recent[len(recent) // 2] if recent else None
+
+    @property
+    def end(self) -> float | None:
+        """The same, when it is more than one repetition's."""
+        return self.rom if len(self.roms) > 1 else None
 
     def full_from(self) -> float:
         """Smallest ROM of a full repetition."""
@@ -40,14 +46,35 @@ class Usual:
         rule = self._stage.count
         return max(rule.partial_least_deg, rule.partial_share * (self.rom or rule.nominal_rom_deg))
 
+    def full(self, m: Measured) -> bool:
+        """Whether it went far enough beyond the usual start pose for a full repetition."""
+        return m.reach >= self.full_from()
+
+    def hurried(self, m: Measured, ratio: float) -> bool:
+        """Whether it went down quicker than the last ones by this ratio, as far as it was controlled.
+
+        Who gets onto the hands, lies down or gets up bends the hips: then nothing holds the thigh back. A
+        movement that was loaded, or in which control was lost, is none of these.
+        """
+        last = sorted(self.paces[-3:])
+        if len(last) < 2 or m.pace is None or m.break_s is not None:
+            return False
+        if m.loaded_n is not None and m.loaded_n >= self._stage.force.loaded_n:
+            return False
+        return m.pace > ratio * last[len(last) // 2]
+
+    def doubtful(self, m: Measured) -> bool:
+        """Whether it counts only when it comes back to rest in the start pose."""
+        return self.hurried(m, self._stage.count.hurried_ratio)
+
     def refused(self, m: Measured) -> Reason | None:
         """Why this is no lowering at all, whatever its direction."""
         rule, force = self._stage.count, self._stage.force
-        if m.rom < self.partial_from():
+        if m.reach < self.partial_from():
             return Reason.TOO_SMALL
         if m.eccentric_s < rule.least_down_s:
             return Reason.TOO_FAST
-        partial = m.rom < self.full_from()
+        partial = not self.full(m)
         if partial and (m.eccentric_s < rule.partial_down_s or m.rom / m.eccentric_s > rule.most_mean_deg_s):
             return Reason.TOO_FAST
         if m.eccentric_s > rule.most_down_s:
@@ -61,4 +88,8 @@ class Usual:
             least = force.slack_share * usual[len(usual) // 2] if usual else force.loaded_n
             if m.loaded_n < min(least, force.loaded_n):
                 return Reason.NO_LOAD
+        if m.thrown > rule.most_thrown and self.hurried(m, rule.thrown_ratio):
+            return Reason.TOO_FAST
+        if m.climbed is not None and abs(m.climbed) > rule.most_climb_m:
+            return Reason.SETUP
         return None
