@@ -60,3 +60,19 @@ def test_a_last_repetition_that_is_a_struggle_counts() -> None:
     last = JointRep(first_s=3.0, second_s=3.6, pause_s=1.0)
     moves = (TakePosition(exercise=HINGE), Hold(seconds=1.5))
     assert len(counted(*moves, JointSet(exercise=HINGE, reps=(usual, usual, usual, last)))) == 4
+
+
+def test_a_slow_repetition_alone_counts_once_the_person_is_known() -> None:
+    rep = JointRep(first_s=3.0, second_s=3.0, pause_s=1.5)
+    known, alone = ((JointSet(exercise=HINGE, reps=(rep,) * n), Hold(seconds=28.0)) for n in (3, 1))
+    begin = (TakePosition(exercise=HINGE), Hold(seconds=1.5))
+    assert len(counted(*begin, *known, *alone)) == 4
+
+
+def test_the_first_repetition_is_told_at_once_whatever_came_before() -> None:
+    moves = (PickUp(seconds=3.0), Hold(seconds=24.0), *hinge(4, 2.5, pause_s=0.0))
+    timeline = (Hold(seconds=3.0), *moves, Hold(seconds=5.0))
+    made = simulate(Scenario(exercise="joint", timeline=timeline, sensors=KITS["trunk"]), 4)
+    reps = reps_in(events_of(HINGE, made))
+    assert len(reps) == 4
+    assert all(rep.decided_us - rep.end_us <= 700_000 for rep in reps)

@@ -106,8 +106,9 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Back within ``home_share`` of the way; or turning away again after having come back to ``turn_share``.
     same_deg
         A turn so near the pose is one in it, where nothing is known yet.
-    first_odds
-        What speaks for the pose that was left first, in standard errors.
+    first_odds, again_odds
+        What speaks for the pose that was left first, and for movements just like those of the set before, in
+        standard errors.
     odd_ratio, odd_end
         A stroke at an end of the set that differs so much from the usual one, and what it speaks against it.
     rise_sure, rise_wrong
@@ -141,14 +142,14 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pause_extra_s, unlike_ratio, unlike_hold_s
         A movement that stands alone by a pause longer than twice the usual one and this, and whose time or
         size differs by this ratio, or whose hold is so much longer, is something else (picking up a weight).
-    apart_s, like_size, like_time, like_stay_s
+    apart_s, like_size, like_time, like_stay_s, like_share
         A movement at an end of a set, this pause or more away from the rest, is one of it when it is like
-        the person's own repetitions: logarithms of ratios of range and of times, and the stay at the far
-        end in s, that together make a difference.
-    everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_stay_s
+        the person's own repetitions: logarithms of ratios of range and of times, the stay at the far end
+        in s, and the first segment's share of the angle, that together make a difference.
+    everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_stay_s, uniform_share
         Movements whose strokes take no longer than everyday ones are a set from ``quick_reps`` on, when
-        they are uniform: standard deviations of the logarithms of range and of times, and of the stay at
-        the far end in s, that together are the most.
+        they are uniform: standard deviations of the logarithms of range and of times, of the stay at the
+        far end in s, and of the share, that together are the most.
     """
 
     partial_share: float
@@ -159,6 +160,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     turn_share: float
     same_deg: float
     first_odds: float
+    again_odds: float
     odd_ratio: float
     odd_end: float
     rise_sure: float
@@ -192,11 +194,13 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     like_size: float
     like_time: float
     like_stay_s: float
+    like_share: float
     everyday_stroke_s: float
     quick_reps: int
     uniform_size: float
     uniform_time: float
     uniform_stay_s: float
+    uniform_share: float
 
 
 class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.stages.joint import Stage
-from eccentra.stages.joint_like import are_a_set, without_strangers
+from eccentra.stages.joint_like import are_a_set, strangeness, without_strangers
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_reading import (
     JOINED_US,
@@ -167,6 +167,10 @@ class Judge:
                     events += self._take_back(item, now_us)
         taken = [item for item in self._items if item.counted is not None]
         ready = kept if accepted else self._first(reading, taken)
+        if not ready and not taken:
+            # what was done before a set says nothing about its first repetition
+            reading = reading_of(self._items[-1], self._items, self._known, self._before)
+            ready = self._first(reading, taken)
         for k, item in enumerate(ready):
             after = ready[k + 1] if k + 1 < len(ready) else None
             if item.counted is None and self._is_firm(reading, item, after, now_us, accepted):
@@ -215,14 +219,26 @@ class Judge:
         clean = [item for item in piece if is_clean(item, rule)]
         fulls = [item for item in clean if reading.is_full(item)]
         if len(piece) < rule.least_reps:
-            return False
+            return self._is_known(piece[0])
         if len(fulls) < min(rule.least_reps, 2):
             return sum(item.seen.rested for item in clean) >= rule.partial_reps
-        if not are_a_set(fulls, rule):
+        if not are_a_set(fulls, [item for item in clean if not reading.is_full(item)], rule):
             return False
         if len(piece) >= rule.partial_reps or len(fulls) > 2:
             return True
         return all(alike(a, b, rule) for a, b in pairwise(fulls))
+
+    def _is_known(self, item: Item) -> bool:
+        """Whether a movement alone is beyond doubt: slow, and just like those of the set before."""
+        rule, before = self._stage.count, self._before
+        return (
+            before is not None
+            and is_clean(item, rule)
+            and item.measured.moving_s > 2.0 * rule.everyday_stroke_s
+            and same_way(before, item, self._known)
+            and alike(before, item, rule)
+            and strangeness(item, [before], rule, full=True) <= 0.5
+        )
 
     def _first(self, reading: Reading, taken: list[Item]) -> list[Item]:
         """The newest movement and those it hangs together with, when nothing else counts."""
@@ -255,7 +271,9 @@ class Judge:
             return seen.rested or seen.near or leads
         at = reading.members.index(item)
         follows = at > 0 and item.start_us - reading.members[at - 1].end_us < JOINED_US
-        return (seen.rested or leads) and (seen.began or follows)
+        # once it is known where repetitions end, being there is the end
+        there = accepted and seen.near and reading.fulls > self._stage.count.least_reps
+        return (seen.rested or leads or there) and (seen.began or follows)
 
     def _count(self, reading: Reading, item: Item, now_us: int) -> list[Event]:
         m = item.measured

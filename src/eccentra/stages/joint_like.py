@@ -25,12 +25,13 @@ __all__ = ["are_a_set", "strangeness", "without_strangers"]
 _ODD_ONE_IN = 4
 
 
-def are_a_set(fulls: Sequence[Item], rule: CountRule) -> bool:
-    """Whether full repetitions are more than everyday movements by chance: slow, or uniform."""
+def are_a_set(fulls: Sequence[Item], partials: Sequence[Item], rule: CountRule) -> bool:
+    """Whether repetitions are more than everyday movements by chance: slow, or uniform."""
     moving = sorted(item.measured.moving_s for item in fulls)
     if not moving or moving[(len(moving) - 1) // 2] > 2.0 * rule.everyday_stroke_s:
         return bool(moving)
-    if len(fulls) < rule.quick_reps:
+    fitting = [item for item in partials if strangeness(item, fulls, rule, full=False) <= 1.0]
+    if len(fulls) + len(fitting) < rule.quick_reps:
         return False
     own = [item.measured for item in fulls]
     parts = (
@@ -38,6 +39,7 @@ def are_a_set(fulls: Sequence[Item], rule: CountRule) -> bool:
         _variation([math.log(_times(m)[0]) for m in own]) / rule.uniform_time,
         _variation([math.log(_times(m)[1]) for m in own]) / rule.uniform_time,
         _variation([m.linger_s for m in own]) / rule.uniform_stay_s,
+        _variation([m.first_rom / m.rom for m in own]) / rule.uniform_share,
     )
     return math.fsum(part * part for part in parts) < 1.0
 
@@ -87,8 +89,8 @@ def strangeness(item: Item, usual: Sequence[Item], rule: CountRule, *, full: boo
     """How far a movement is from the person's own repetitions; beyond 1 it is none of them.
 
     The root of the sum of squared differences of time away, time back, stay at the far end and, for a full
-    one, range, each by what may differ. A partial repetition takes between its share of the usual time and
-    the whole of it, and comes back to the pose.
+    one, range and the first segment's share of it, each by what may differ. A partial repetition takes
+    between its share of the usual time and the whole of it, and comes back to the pose.
     """
     m, own = item.measured, [one.measured for one in usual]
     share = 0.0
@@ -108,6 +110,9 @@ def strangeness(item: Item, usual: Sequence[Item], rule: CountRule, *, full: boo
     stay, middle = stays[len(stays) // 2], moving[len(moving) // 2]
     within = max(0.5 * (stays[-1] - stays[0]), rule.like_stay_s, 0.3 * rule.like_time * middle)
     parts.append(abs(m.linger_s - stay) / within)
+    shares = sorted(one.first_rom / one.rom for one in own if one.whole)
+    if shares and m.whole and full:
+        parts.append(abs(m.first_rom / m.rom - shares[len(shares) // 2]) / rule.like_share)
     return math.sqrt(math.fsum(part * part for part in parts))
 
 

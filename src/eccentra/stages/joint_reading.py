@@ -143,6 +143,7 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     usual = seed.size
     if before is not None and same_way(before, seed, known) and ratio(before.size, usual) <= rule.rom_ratio:
         usual = max(before.size, usual)
+    again = before is not None and same_way(before, seed, known) and alike(before, seed, rule)
     least = max(rule.partial_share * usual, rule.partial_least_deg)
     like = [
         item
@@ -167,6 +168,8 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     score += 0.5 * min(max(rises[len(rises) // 2], -4.0), 4.0)
     if any(item.counted is not None for item in members):
         score += 0.3
+    if again:
+        score += rule.again_odds
     return Reading(seed=seed, members=members, rom=rom, score=score, share=rule.full_share)
 
 
