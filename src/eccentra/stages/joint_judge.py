@@ -332,12 +332,13 @@ class Judge:
         counted = [item for item in self._items if item.counted is not None]
         reading = best_reading(counted, self._known, self._before)
         kept = self._kept(reading) if reading is not None else []
+        since_us = self._waiting_since(now_us)
         recent: list[Item] = []
         for item in self._items:
             if item.counted is not None:
                 if item not in kept and item not in self._kept(reading_of(item, counted, self._known, None)):
                     events += self._take_back(item, now_us)
-            elif now_us - item.end_us <= self._stage.set_gap_s * 1e6:
+            elif item.end_us >= since_us:
                 recent.append(item)
             elif not any(overlap(item, other) for other in kept):
                 events += self.book.reject(item.start_us, item.end_us, now_us, Reason.SINGLE_CYCLE)
@@ -346,5 +347,14 @@ class Judge:
             if full:
                 self._before = sorted(full, key=lambda item: item.size)[len(full) // 2]
         self._items, self._reading = recent, None
-        self._noise = [one for one in self._noise if now_us - one[1] <= self._stage.set_gap_s * 1e6]
+        self._noise = [one for one in self._noise if one[1] >= since_us]
         return events + self.book.tick(now_us)
+
+    def _waiting_since(self, now_us: int) -> int:
+        """Movements that ended after this may still be of a set to come: not further apart than its gap."""
+        gap_us, since_us = round(self._stage.set_gap_s * 1e6), now_us
+        for item in sorted(self._items, key=lambda item: item.end_us, reverse=True):
+            if item.counted is not None or since_us - item.end_us > gap_us:
+                break
+            since_us = min(since_us, item.start_us)
+        return since_us - gap_us

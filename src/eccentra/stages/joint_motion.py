@@ -167,8 +167,10 @@ class MotionRun:
                 if known and not trial.away and not trial.proven:
                     self._trials.remove(trial)  # poses that have become one
                     continue
-                known = known or not trial.away
-                if not trial.away:
+                # who rests near a pose for long, and was not far from it, is in it
+                here = not trial.away or (lasting and trial.peak < self._stage.count.partial_least_deg)
+                known = known or here
+                if here:
                     trial.settle(middle, others, t, lasting=lasting)
         for trial in self._trials:
             trial.rested_away = trial.away

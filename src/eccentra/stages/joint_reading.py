@@ -98,11 +98,14 @@ def ratio(a: float, b: float) -> float:
 
 def alike(a: Item, b: Item, rule: CountRule) -> bool:
     """Whether two movements are alike in time, size and hold: after a long pause that is asked for."""
+    return in_time(a, b, rule) and ratio(a.size, b.size) <= rule.unlike_ratio
+
+
+def in_time(a: Item, b: Item, rule: CountRule) -> bool:
+    """Whether two movements keep the same tempo, whatever their size."""
     m, n = a.measured, b.measured
     return (
-        abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s
-        and ratio(m.moving_s, n.moving_s) <= rule.unlike_ratio
-        and ratio(a.size, b.size) <= rule.unlike_ratio
+        abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s and ratio(m.moving_s, n.moving_s) <= rule.unlike_ratio
     )
 
 
@@ -157,7 +160,7 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     rom = sizes[len(sizes) // 2] if sizes else None
     first = members[0]
     odd = len(members) > 1 and not alike(first, members[1], rule)
-    if first.seen.began and not odd and first.start_us <= items[0].start_us:
+    if first.seen.began and not odd and not _led_into(first, items):
         # people rest in the start pose before the first one
         score += rule.first_odds
     score -= 0.3 * odd + rule.odd_end * _odd_ends(members, usual, known)
@@ -171,6 +174,11 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     if again:
         score += rule.again_odds
     return Reading(seed=seed, members=members, rom=rom, score=score, share=rule.full_share)
+
+
+def _led_into(first: Item, items: list[Item]) -> bool:
+    """Whether a movement that began earlier ends within this one."""
+    return any(item.start_us < first.start_us and overlap(item, first) for item in items)
 
 
 def _odd_ends(members: list[Item], usual: float, known: Known) -> int:
@@ -261,7 +269,9 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
         both = reading.is_full(a) and reading.is_full(b)
         if not strong and both and pause <= rule.most_pause_s * (2.0 if often else 1.0):
             strong = alike(a, b, rule)
-        if strong and not (reading.is_full(a) and reading.is_full(b)):
+        if not both and not other and pause <= rule.most_pause_s and in_time(a, b, rule):
+            strong = True  # a partial one at the tempo of the others
+        elif strong and not both:
             # a partial one that stays longer at the far end is something else
             strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s or k + 2 < len(
                 members

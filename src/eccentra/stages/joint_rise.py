@@ -4,7 +4,8 @@ The mounting is unknown, so the inclination alone does not say which of two pose
 has a height: vertical acceleration, integrated over a stroke that begins and ends at rest, gives how far it
 rose. What is constant in the accelerometer's error drops out, as the speed is zero at both ends; what changes
 with the inclination does not, and grows with the square of the time. So quick strokes are sure and slow ones
-say little; the result is in units of that error.
+say little; the result is in units of that error, less where the error is larger than what a sensor can rise:
+the sign of such a sum is chance.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ __all__ = ["rise_of"]
 
 # m: sway of the body, and the end of a stroke that is not quite at rest
 _LEAST_M = 0.015
+# m: how far a sensor on limb or trunk rises in one stroke; knee to sensor, hip to sensor
+_USUAL_M = 0.25
 
 
 def rise_of(
@@ -37,10 +40,11 @@ def rise_of(
 
     Returns
     -------
-    Number of standard errors.
+    Number of standard errors; where these exceed the usual way, in proportion less (the logarithm of the odds
+    of two senses is the product of the sum and the way, by the error's square).
     """
     vertical = acc[:, 0] * up[:, 0] + acc[:, 1] * up[:, 1] + acc[:, 2] * up[:, 2]
-    total, variance = 0.0, 0.0
+    total, variance, usual = 0.0, 0.0, 0.0
     for a, b, sign in ways:
         n = b - a
         if n < 10:
@@ -48,6 +52,8 @@ def rise_of(
         part = vertical[a:b]
         speed = np.cumsum(part - float(np.add.reduce(part)) / n) * step_s
         seconds = n * step_s
+        usual += _USUAL_M
         total += sign * float(np.add.reduce(speed)) * step_s
         variance += (error_m_s2 * seconds * seconds / 12.0) ** 2 + _LEAST_M**2
-    return total / math.sqrt(variance) if variance > 0.0 else 0.0
+    error = math.sqrt(variance)
+    return total / error * min(usual / error, 1.0) if error > 0.0 else 0.0

@@ -98,6 +98,9 @@ class Trial:
     def settle(self, home: Vector, others: tuple[Vector | None, ...], t: int, *, lasting: bool) -> None:
         """Rested here again: the pose follows, but not a slow stroke, whose moments look like rests."""
         self._rested = t
+        if self.away:
+            self._clear()
+            self.touched = t
         if lasting:
             self._anchor = home
         elif distance2(home, self._anchor) > self._same:
