@@ -267,7 +267,7 @@ def _numbers(
         errors_s=(course.end_error(ways[0], len(angle.leans)), course.end_error(ways[1], len(angle.leans))),
         away_s=ways[0][-1].end_s - start,
         hold_s=hold_s,
-        linger_s=_linger(grid.t[a:b], inside),
+        linger_s=_linger(grid.t[a:b], inside, _stopped(spans) - hold_s),
         back_s=end - ways[1][0].start_s,
         turns=turns,
         stops=stops,
@@ -283,8 +283,16 @@ def _numbers(
     )
 
 
-def _linger(t: Floats, angle: Floats) -> float:
-    """Time in the last fifth of the way, less that of a smooth movement: 0.9 of its three fifths before."""
+def _stopped(spans: list[Span]) -> float:
+    """Length of all stops in s."""
+    return math.fsum(s.end - s.start for s in spans if s.kind == "isometric")
+
+
+def _linger(t: Floats, angle: Floats, stops_s: float) -> float:
+    """Time in the last fifth of the way, less that of a smooth movement: 0.9 of its three fifths before.
+
+    ``stops_s`` is the time of stops on the way, which says nothing of the speed there.
+    """
     low, high = float(angle[0]), float(angle.max())
     below, above = angle < low + 0.2 * (high - low), angle >= low + 0.8 * (high - low)
     first, last = int(above.argmax()), len(above) - 1 - int(above[::-1].argmax())
@@ -292,7 +300,7 @@ def _linger(t: Floats, angle: Floats) -> float:
     back = below[last:].nonzero()[0]
     leave = float(t[out[-1]]) if len(out) else float(t[0])
     arrive = float(t[last + int(back[0])]) if len(back) else float(t[-1])
-    way = float(t[first]) - leave + arrive - float(t[last])
+    way = max(float(t[first]) - leave + arrive - float(t[last]) - max(stops_s, 0.0), 0.0)
     return max(float(t[last] - t[first]) - 0.9 * way, 0.0)
 
 

@@ -190,14 +190,19 @@ def _odd_ends(members: list[Item], usual: float, known: Known) -> int:
     if len(full) < 3:
         return 0
     rule = known.rule
-    away = sorted(m.away_s for m in full)[len(full) // 2]
-    back = sorted(m.back_s for m in full)[len(full) // 2]
-    hold = sorted(m.hold_s for m in full)[len(full) // 2]
-    first, last = full[0], full[-1]
+    # times without stops on the way
+    away = [m.total(m.spans[0].kind) for m in full]
+    back = [m.total(m.spans[-1].kind) for m in full]
+    hold = _middle([m.hold_s for m in full])
+    ends = ((full[0], away[0], _middle(away)), (full[-1], back[-1], _middle(back)))
     return sum(
         ratio(one, usual_s) > rule.odd_ratio or abs(m.hold_s - hold) > 2.0 * rule.unlike_hold_s
-        for m, one, usual_s in ((first, first.away_s, away), (last, last.back_s, back))
+        for m, one, usual_s in ends
     )
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
 
 
 def _is_full(item: Item, usual: float, known: Known) -> bool:
