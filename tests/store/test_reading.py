@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_taking import EVENTS, metric, payloads, rep
 
 from eccentra.events import (
     Event,
@@ -29,6 +28,7 @@ from eccentra.store.decisions import prescribe
 from eccentra.store.people import Person, Said, put_person, take_report
 from eccentra.store.reading import exercises_of_session, reports_for_plan, sessions_for_plan
 from eccentra.store.taking import read_event, take_events
+from results import EVENTS, metric, payloads, rep
 
 TEN = 1774000800_000000  # 2026-03-20 10:00 UTC, when the session of EVENTS begins
 CURL = programme_prescription(

@@ -18,7 +18,7 @@ from eccentra.ids import Flag
 from eccentra.plan.decision_input import SCHEMA
 from eccentra.plan.history import total_reps
 from eccentra.plan.prescription import Prescription
-from eccentra.plan.thresholds import Profile
+from eccentra.plan.thresholds import Profile, thresholds
 from eccentra.repetition import Metric, Repetition
 
 __all__ = ["Known", "Report", "SessionDone", "decision_document", "session_document"]
@@ -119,7 +119,12 @@ def decision_document(
     said = sorted((one for one in reports if one.at_us <= now_us), key=lambda one: one.at_us)
     open_since = known.unlocked_us or 0
     rows = [session_document(one, said, now_us) for one in done if one.ended_us > open_since]
+    if rows:
+        # a red flag is about the person, whatever exercise it was told with
+        flags = {one.red_flag for one in said if one.red_flag and one.at_us > open_since}
+        rows[-1]["red_flags"] = sorted({*rows[-1]["red_flags"], *flags})
     days = (now_us - done[-1].ended_us) / US_PER_DAY if done else 0.0
+    programme_week = max(0, (_day(now_us) - known.since).days) // 7 + 1
     return {
         "schema": SCHEMA,
         "mode": known.mode,
@@ -129,11 +134,11 @@ def decision_document(
         "template": known.template,
         "template_week": known.template_week,
         "template_week_done": _week_done(known, done),
-        "programme_week": max(0, (_day(now_us) - known.since).days) // 7 + 1,
+        "programme_week": programme_week,
         "days_since_last": days,
         "adherence_2w": _adherence(known, done, now_us),
         "prescription": known.prescription.for_decision(),
-        "target": {"rpe": known.prescription.target_rpe},
+        "target": {"rpe": _target_rpe(known, programme_week)},
         "requested": known.requested,
         "load_steps_7d": sum(now_us - 7 * US_PER_DAY < at <= now_us for at in known.load_steps_us),
         "plate_step_kg": known.plate_step_kg,
@@ -300,6 +305,14 @@ def _weekly_pain(
 
 
 # -- programme ----------------------------------------------------------------------------------------------
+
+
+def _target_rpe(known: Known, programme_week: int) -> float:
+    """Effort aimed at, with the ceiling of the first weeks (limit H8)."""
+    week = programme_week if known.template_week is None else known.template_week
+    sizes = thresholds().limits
+    target = known.prescription.target_rpe
+    return min(target, sizes.first_weeks_rpe) if week <= sizes.first_weeks else target
 
 
 def _week_done(known: Known, done: Sequence[SessionDone]) -> bool | None:

@@ -1,0 +1,181 @@
+"""Decide about an exercise of a person from what the database knows, and keep the decision.
+
+The same state of the database gives the same decision with the same id, whoever decides: several workers, or
+one that was killed and started again, end with the same open decisions. The moment of a decision is that of
+the newest session or report, never the clock's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from eccentra import __version__
+from eccentra.errors import PlanError
+from eccentra.plan.assess import Known, decision_document
+from eccentra.plan.decide import decide
+from eccentra.plan.decision_input import RED_FLAG_FIRST, parse_decision_input
+from eccentra.plan.thresholds import thresholds
+from eccentra.store import tables
+from eccentra.store.decisions import InForce, Kept, in_force, keep_decision
+from eccentra.store.people import Person, ProgrammeRun, current_programme, person
+from eccentra.store.reading import reports_for_plan, sessions_for_plan
+
+__all__ = ["evaluate", "known_of", "moment_of"]
+
+_WEEK_US = 7 * 86_400_000_000
+# Sessions older than this say nothing about the next one.
+_LOOK_BACK_US = 200 * 86_400_000_000
+
+
+def evaluate(
+    connection: Connection,
+    name: str,
+    exercise: str,
+    *,
+    now_us: int,
+    session: str | None = None,
+    requested: dict[str, Any] | None = None,
+) -> Kept | None:
+    """Decide and keep; ``None`` when nothing is prescribed, or exactly this decision is kept already.
+
+    Parameters
+    ----------
+    name
+        The person.
+    now_us
+        Moment of the decision, µs since 1970: what was said and done until then counts.
+    session
+        The session after which it is decided.
+    requested
+        A wish, as in the decision's input.
+    """
+    who = person(connection, name)
+    held = in_force(connection, name, exercise)
+    if who is None or held is None:
+        return None
+    known = known_of(connection, who, held, now_us, requested)
+    sessions = sessions_for_plan(connection, name, exercise, now_us - _LOOK_BACK_US)
+    reports = reports_for_plan(connection, name, now_us - _LOOK_BACK_US)
+    document = decision_document(known, sessions, reports, now_us)
+    text = msgspec.json.encode(document, order="deterministic").decode()
+    return keep_decision(
+        connection,
+        name,
+        exercise,
+        text,
+        decided(document),
+        at_us=now_us,
+        session=session,
+        version=f"{thresholds().version} eccentra {__version__}",
+    )
+
+
+def decided(document: dict[str, Any]) -> dict[str, Any]:
+    """The decision's document; input that cannot be used but reports a red flag is row 1.
+
+    Raises
+    ------
+    PlanError
+        The input cannot be used and reports none.
+    """
+    try:
+        given = parse_decision_input(document, "results")
+    except PlanError as error:
+        if not str(error).startswith(RED_FLAG_FIRST):
+            raise
+        return _referred(document, error)
+    out: dict[str, Any] = msgspec.to_builtins(decide(given))
+    return out
+
+
+def _referred(document: dict[str, Any], error: PlanError) -> dict[str, Any]:
+    """Row 1 for input that is wrong elsewhere: the flag counts, the mistake is named."""
+    flags = sorted({flag for one in document["sessions"] for flag in one["red_flags"] or ()})
+    one = {"date": "1970-01-01", "hours_since": 0.0, "valid_reps": 0, "confidence": "low"}
+    plain = {**document, "sessions": [{**one, "red_flags": flags or ["reported"]}]}
+    plain |= {"days_since_last": 0.0, "prescription": {}, "requested": None, "weekly_pain_medians": None}
+    out: dict[str, Any] = msgspec.to_builtins(decide(parse_decision_input(plain, "results")))
+    out["notes"] = [*out["notes"], f"the rest of the input cannot be used: {error.problem}"]
+    return out
+
+
+def known_of(
+    connection: Connection,
+    who: Person,
+    held: InForce,
+    now_us: int,
+    requested: dict[str, Any] | None = None,
+) -> Known:
+    """What is known of a person for one exercise."""
+    programme = current_programme(connection, who.id)
+    template = _template(programme, held.exercise)
+    return Known(
+        mode=who.mode,
+        profile=who.profile,
+        stage=who.stage,
+        exercise=held.exercise,
+        prescription=held.prescription,
+        since=who.since if programme is None else programme.started,
+        template=template,
+        template_week=None if template is None else max(1, held.level + 1),
+        week_from_us=held.from_us,
+        load_steps_us=_load_steps(connection, who.id, held.exercise, now_us),
+        plate_step_kg=who.details.get("plate_step_kg"),
+        requested=requested,
+        unlocked_us=_unlocked(connection, who.id),
+        level=held.level,
+    )
+
+
+def _template(programme: ProgrammeRun | None, exercise: str) -> str | None:
+    """The published programme, when it knows the exercise."""
+    if programme is None or programme.template is None:
+        return None
+    from eccentra.plan.programmes import load_programme
+
+    known = load_programme(programme.template).course_of(exercise) is not None
+    return programme.template if known else None
+
+
+def _load_steps(connection: Connection, name: str, exercise: str, now_us: int) -> tuple[int, ...]:
+    """When the load was stepped up in the last week: accepted decisions along that axis."""
+    decision, approval = tables.decision, tables.approval
+    rows = connection.execute(
+        select(approval.c.at_us, decision.c.output)
+        .join(decision, decision.c.id == approval.c.decision)
+        .where(
+            decision.c.person == name,
+            decision.c.exercise == exercise,
+            decision.c.action == "PROGRESS",
+            decision.c.status.in_(["accepted", "edited"]),
+            approval.c.at_us > now_us - _WEEK_US,
+        )
+        .order_by(approval.c.at_us)
+    )
+    return tuple(row.at_us for row in rows if msgspec.json.decode(row.output)["axis"] == "load")
+
+
+def _unlocked(connection: Connection, name: str) -> int | None:
+    """When a therapist last unlocked the plan."""
+    decision, approval = tables.decision, tables.approval
+    return connection.execute(
+        select(approval.c.at_us)
+        .join(decision, decision.c.id == approval.c.decision)
+        .where(decision.c.person == name, approval.c.verdict == "unlock")
+        .order_by(approval.c.at_us.desc())
+    ).scalar()
+
+
+def moment_of(connection: Connection, name: str, exercise: str) -> int | None:
+    """The newest moment at which something was done or said that this exercise's decision looks at."""
+    sessions = sessions_for_plan(connection, name, exercise)
+    if not sessions:
+        return None
+    ended = max(one.ended_us for one in sessions)
+    about = (
+        one.at_us for one in reports_for_plan(connection, name, ended) if one.exercise in (None, exercise)
+    )
+    return max(ended, *about, ended)
