@@ -91,3 +91,11 @@ def test_a_slow_movement_does_not_say_whether_it_rises() -> None:
     up = np.tile([0.0, 0.0, 1.0], (n, 1))
     acc = up * (9.81 + np.linspace(-0.1, 0.1, n))[:, None] + 0.05 * rng.standard_normal((n, 3))
     assert abs(rise_of(up, acc, 0.01, [(0, n, 1)], 0.2)) < 1.5
+
+
+def test_what_exceeds_any_rise_by_far_says_little() -> None:
+    """Ten seconds of an offset that changes with the inclination: metres, though no sensor rises so far."""
+    n = 1000
+    up = np.tile([0.0, 0.0, 1.0], (n, 1))
+    acc = up * (9.81 + np.linspace(-0.25, 0.25, n))[:, None]
+    assert abs(rise_of(up, acc, 0.01, [(0, n, 1)], 0.25)) < 0.3
