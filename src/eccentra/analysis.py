@@ -263,7 +263,7 @@ def _phase(phase: Phase) -> dict[str, Any]:
 
 def _rep(number: int, rep: Repetition) -> dict[str, Any]:
     point = rep.break_point
-    forces = {"left": _force(rep.force_left), "right": _force(rep.force_right)}
+    forces = {"left": _force(rep, "left", rep.force_left), "right": _force(rep, "right", rep.force_right)}
     both = {key: rep.value(f"force_both_{key}") for key in ("peak_n", "mean_n", "impulse_ns")}
     if None not in both.values():
         forces["both"] = both
@@ -293,8 +293,10 @@ def _rep(number: int, rep: Repetition) -> dict[str, Any]:
     }
 
 
-def _force(force: Force | None) -> dict[str, float | None] | None:
-    if force is None:
+def _force(rep: Repetition, side: str, force: Force | None) -> dict[str, float | None] | None:
+    """Numbers of one side; none where its peak depends on how the repetition is read."""
+    peak = rep.metrics.get(f"force_{side}_peak_n")
+    if force is None or (peak is not None and peak.value is None):
         return None
     return {"peak_n": force.peak_n, "mean_n": force.mean_n, "impulse_ns": force.impulse_ns}
 

@@ -60,7 +60,7 @@ def reading(net: Floats, whole: Whole | None = None) -> tuple[Burst, Reading, Wh
     end = int(np.flatnonzero(net > 10.0)[-1]) + 30
     burst = take_burst(T[:end], net[:end], begin, whole, STAGE.burst, K2)
     assert burst is not None
-    found = read_burst(T[:end], net[:end], begin, burst, whole, STAGE.rise, K2)
+    found = read_burst(T[:end], net[:end], begin, burst, whole, STAGE.burst, STAGE.rise, K2)
     assert found is not None
     return burst, found, whole
 

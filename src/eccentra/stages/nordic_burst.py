@@ -35,6 +35,7 @@ from eccentra.stages.nordic_corners import (
     rise_s,
     rises_to_the_end,
     stay,
+    steepest,
     suddenness,
 )
 from eccentra.stages.nordic_rise import RiseRule, fit_rise
@@ -62,6 +63,9 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         stays longer than ``stay_s`` has stopped.
     unlike_turn
         How much less likely a turn is that stops for long, then goes at once, or goes suddenly.
+    gentle_loss, let_go_loss, gentle_fall
+        Coming up takes at most so much of the peak within 0.08 s, letting go and being caught takes more.
+        Likelihood of a fall in which force goes as gently as in coming up.
     sudden_loss, gradual_loss, gradual_fall
         Hands that catch a fall take so much of the force within 0.08 s; who comes back up loses less at a
         time. Likelihood of a fall that ends like that.
@@ -73,6 +77,18 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Nobody comes back up so many times more quickly than he went down.
     release_s
         Hands take over within this time.
+    near_bottom
+        Lean above this share of the greatest may be the lowest point; half of that time is a standard error.
+    start_error_s, arrival_error_s, fall_error_s
+        Standard errors of a start, beside what the families of strokes disagree by, and of the ends of an
+        arrival and of a fall.
+    known_s
+        An end with a larger error is not told.
+    likely, doubtful
+        A reading less likely than ``likely`` does not add to the error of the end, one less likely than
+        ``doubtful`` leaves the peak alone.
+    peak_share, peak_n
+        A peak is told when all such readings agree about it to this share or force.
     """
 
     rising_per_s: float
@@ -81,6 +97,9 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     stay_share: float
     stay_s: float
     unlike_turn: float
+    gentle_loss: float
+    let_go_loss: float
+    gentle_fall: float
     sudden_loss: float
     gradual_loss: float
     gradual_fall: float
@@ -89,6 +108,15 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     slow_fall: float
     sudden_ratio: float
     release_s: float
+    near_bottom: float
+    start_error_s: float
+    arrival_error_s: float
+    fall_error_s: float
+    known_s: float
+    likely: float
+    doubtful: float
+    peak_share: float
+    peak_n: float
 
 
 class Burst(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +130,7 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
         Greatest force without what inertia does, N: that of the lowest lean of one that turned.
     arrived, corner, release, bottom
         Where force goes for good; where it begins to fall from its peak; where the straps come loose after
-        that; the lowest point of one that turned.
+        that; the lowest point of one that turned, between the rows about it that are nearly as low.
     rise_s
         From a tenth to four fifths of the peak.
     weights
@@ -114,7 +142,7 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
     arrived: int
     corner: int
     release: int
-    bottom: int
+    bottom: tuple[int, int, int]
     rise_s: float
     fall: Fall
     weights: dict[Kind, Floats]
@@ -123,10 +151,15 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
         """The most likely reading, with what is known of ``full``."""
         return max(self.weights, key=lambda kind: whole.weigh(self.weights[kind]) * whole.before(kind))
 
+    def shares(self, whole: Whole) -> dict[Kind, float]:
+        """Probability of each reading."""
+        all_of = {kind: whole.weigh(self.weights[kind]) * whole.before(kind) for kind in self.weights}
+        one = max(math.fsum(all_of.values()), 1e-300)
+        return {kind: weight / one for kind, weight in all_of.items()}
+
     def sure(self, whole: Whole) -> float:
-        """Probability of that reading."""
-        all_of = [whole.weigh(self.weights[kind]) * whole.before(kind) for kind in self.weights]
-        return max(all_of) / max(math.fsum(all_of), 1e-300)
+        """Probability of the most likely reading."""
+        return max(self.shares(whole).values())
 
     def evidence(self) -> Floats:
         """Likelihood of every ``full``, however the burst is read."""
@@ -150,8 +183,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         How it ended.
     start, end
         Of the lowering.
-    start_spread
-        How far readings of the rise disagree about the start.
+    start_error, end_error
+        Twice the standard errors of both; the end's from all likely readings.
+    earliest, latest
+        When the lowering may have ended, by all readings that are not much less likely.
     held_s
         From the start until control ended.
     lean
@@ -165,7 +200,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     start: float
     end: float
-    start_spread: float
+    start_error: float
+    end_error: float
+    earliest: float
+    latest: float
     held_s: float
     lean: float
     misfit: float
@@ -222,7 +260,7 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
         arrived=arrived,
         corner=corner,
         release=release,
-        bottom=lowest(net, begin, last, peak, hz),
+        bottom=lowest(net, begin, last, hz, k2, rule.near_bottom),
         rise_s=rise_s(t, net[begin:], peak),
         fall=fall,
         weights=weights,
@@ -230,22 +268,22 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
 
 
 def read_burst(
-    t: Floats, net: Floats, begin: int, burst: Burst, whole: Whole, rise: RiseRule, k2: float
+    t: Floats,
+    net: Floats,
+    begin: int,
+    burst: Burst,
+    whole: Whole,
+    rule: BurstRule,
+    rise: RiseRule,
+    k2: float,
 ) -> Reading | None:
     """Times of a burst that is a lowering; ``None`` when its rise cannot be read."""
     kind = burst.kind(whole)
     about = whole.about(burst.weights[kind])
     lean = burst.lean(whole)
-    top = {"arrival": burst.arrived, "fall": burst.corner, "turn": burst.bottom}[kind]
-    end = float(t[top])
-    if kind == "fall":
-        rest = (_FLOOR_RAD - math.radians(whole.rule.catch_deg)) / max(
-            at_full(burst.fall.speed, about[0]), 0.5
-        )
-        fell = at_full(burst.fall.seconds, about[0])
-        caught = float(t[burst.release] - t[burst.corner])
-        # who lets go is caught when the straps are slack already
-        end += (caught if fell < 1.35 * caught else fell) + min(rest, 0.5)
+    top = {"arrival": burst.arrived, "fall": burst.corner, "turn": burst.bottom[1]}[kind]
+    ends = _ends(t, burst, whole, rule)
+    end = ends[kind][0]
     found = fit_rise(
         t,
         net,
@@ -259,16 +297,47 @@ def read_burst(
     )
     if found is None:
         return None
+    shares = burst.shares(whole)
+    likely = [other for other in ends if other == kind or shares[other] > rule.likely]
+    doubtful = [other for other in ends if other == kind or shares[other] > rule.doubtful]
+    error = math.sqrt(
+        math.fsum(shares[k] * ((ends[k][0] - end) ** 2 + (0.5 * ends[k][1]) ** 2) for k in likely)
+    )
     return Reading(
         kind=kind,
         start=found.start,
         end=end,
-        start_spread=found.spread,
+        start_error=2.0 * math.hypot(found.spread, rule.start_error_s),
+        end_error=2.0 * error,
+        earliest=min(ends[k][0] - ends[k][1] for k in doubtful),
+        latest=max(ends[k][0] + ends[k][1] for k in doubtful),
         held_s=float(t[top]) - found.start,
         lean=lean,
         misfit=found.misfit,
         length=found.length,
     )
+
+
+def _ends(t: Floats, burst: Burst, whole: Whole, rule: BurstRule) -> dict[Kind, tuple[float, float]]:
+    """End of the lowering in s and twice its standard error, for each reading."""
+    first, bottom, last = (float(t[i]) for i in burst.bottom)
+    return {
+        "arrival": (float(t[burst.arrived]), 2.0 * rule.arrival_error_s),
+        "fall": (_fall_end(t, burst, whole), 2.0 * rule.fall_error_s),
+        "turn": (bottom, last - first),
+    }
+
+
+def _fall_end(t: Floats, burst: Burst, whole: Whole) -> float:
+    """Time at which somebody who lost control is caught and comes to rest."""
+    log_full = whole.about(burst.weights["fall"])[0]
+    left = _FLOOR_RAD - math.radians(whole.rule.catch_deg)
+    rest = left / max(at_full(burst.fall.speed, log_full), 0.5)
+    fell = at_full(burst.fall.seconds, log_full)
+    caught = float(t[burst.release] - t[burst.corner])
+    # who lets go is caught when the straps are slack already
+    down = caught if fell < 1.35 * caught else fell
+    return float(t[burst.corner]) + down + min(rest, 0.5)
 
 
 def _fall(
@@ -295,6 +364,8 @@ def _fall(
         net, corner, 2 * (end - corner) + round(0.5 * hz), dt=1.0 / hz, slope=slope, k2=k2, catch=whole.catch
     )
     how = (1.0 if rising else rule.flat_fall) * (1.0 if sudden > rule.slow_ratio else rule.slow_fall)
+    sharp = (steepest(net, corner, end, hz) / peak - rule.gentle_loss) / (rule.let_go_loss - rule.gentle_loss)
+    how *= min(max(sharp, rule.gentle_fall), 1.0)
     found: list[tuple[float, int, Floats]] = []
     for release, loss in releases(net, corner, end, peak, hz):
         loose = (loss - rule.gradual_loss) / (rule.sudden_loss - rule.gradual_loss)

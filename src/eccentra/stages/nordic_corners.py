@@ -6,6 +6,8 @@ Plain measurements of a curve, each with one idea; what they mean is weighed in
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from eccentra.samples import Floats
@@ -20,6 +22,7 @@ __all__ = [
     "rise_s",
     "rises_to_the_end",
     "stay",
+    "steepest",
     "suddenness",
 ]
 
@@ -31,17 +34,24 @@ def rise_s(t: Floats, net: Floats, peak: float) -> float:
     return float(t[top] - t[below[-1] if len(below) else 0])
 
 
-def lowest(net: Floats, begin: int, last: int, peak: float, hz: float) -> int:
-    """Lowest point of a lowering that is pulled back up: where a short unloading begins, or the middle."""
-    above = np.flatnonzero(net[begin : last + 1] > 0.75 * peak) + begin
-    holes = np.flatnonzero(np.diff(above) > 0.1 * hz)
-    for hole in holes.tolist():
-        a, b = int(above[hole]), int(above[hole + 1])
-        if float(net[a:b].min()) < 0.5 * peak:
-            return a
-    # inertia, undone: variance of the two-sided exponential of 0.3 s that turns force into lean
-    lean = smooth(net, hz, 0.45)
-    return begin + int(np.argmax(lean[begin : last + 1]))
+def lowest(net: Floats, begin: int, last: int, hz: float, k2: float, near: float) -> tuple[int, int, int]:
+    """Lowest point of a lowering that is pulled back up, and the rows about it with nearly that lean.
+
+    A body held by the straps all the way obeys ``lean'' = k² (lean - force / full)``, with rest at both ends:
+    its lean is the force through the two-sided exponential of ``1 / k``, whatever ``full`` is. Who holds
+    there, and for how long, is not seen: it is the middle of the rows within the share ``near`` of the
+    greatest lean.
+    """
+    k = math.sqrt(k2)
+    reach = round(5.0 / k * hz)
+    weights = np.exp(-k / hz * np.abs(np.arange(-reach, reach + 1, dtype=np.float64)))
+    lean = np.convolve(np.pad(np.maximum(net, 0.0), reach), weights, "valid")[begin : last + 1]
+    top = int(np.argmax(lean))
+    away = np.flatnonzero(lean < near * float(lean[top]))
+    k_top = int(away.searchsorted(top))
+    first = int(away[k_top - 1]) + 1 if k_top else 0
+    end = int(away[k_top]) if k_top < len(away) else len(lean)
+    return begin + first, begin + (first + end - 1) // 2, begin + end - 1
 
 
 def last_drop(net: Floats, begin: int, last: int, hz: float) -> int:
@@ -137,6 +147,13 @@ def stay(net: Floats, corner: int, begin: int, peak: float) -> tuple[int, float]
     while low > 0 and float(net[low]) > 0.25 * peak:
         low -= 1
     return corner - high, (corner - high) / max(high - low, 1)
+
+
+def steepest(net: Floats, corner: int, end: int, hz: float) -> float:
+    """Most force that goes within 0.08 s after a corner, N."""
+    ahead = round(0.08 * hz)
+    after = np.minimum(np.arange(corner, end + 1) + ahead, len(net) - 1)
+    return float((net[corner : end + 1] - net[after]).max())
 
 
 def suddenness(net: Floats, begin: int, last: int, peak: float) -> float:

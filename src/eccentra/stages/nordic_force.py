@@ -20,7 +20,6 @@ from eccentra.events import (
     Event,
     Flag,
     Force,
-    Metric,
     Phase,
     PhaseChanged,
     Reason,
@@ -30,9 +29,10 @@ from eccentra.samples import NS_PER_S, Block, Floats, Side, StreamInfo
 from eccentra.stages.force import Zero, summary
 from eccentra.stages.history import History
 from eccentra.stages.live import Beat, LiveState
+from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
-from eccentra.stages.nordic_lone import lone_metrics
+from eccentra.stages.nordic_lone import length_of, lone_metrics, open_peaks, without_peaks
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.nordic_whole import Whole
 from eccentra.stages.sets import SetBook
@@ -57,7 +57,7 @@ class _Burst(msgspec.Struct, kw_only=True):
 class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
     """A burst taken apart; session times in ns.
 
-    ``even``: the weaker side's share of the stronger one's force.
+    ``even``: the weaker side's share of the stronger one's. ``unsure``: sides whose peak another reading moves.
     """
 
     start: int
@@ -66,6 +66,7 @@ class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
     load: Reading
     even: float
     forces: dict[Side, Force | None]
+    unsure: frozenset[Side]
     gap: bool
 
 
@@ -330,14 +331,13 @@ class ForceRun:
         burst = take_burst(grid, net, begin, self._whole, self._stage.burst, k2)
         if burst is None:
             return None
-        load = read_burst(grid, net, begin, burst, self._whole, self._stage.rise, k2)
+        load = read_burst(grid, net, begin, burst, self._whole, self._stage.burst, self._stage.rise, k2)
         if load is None:
             return None
         start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
-        forces = {
-            side: summary(grid, sides[side], [(start, end)], self._zeros[side].value or 0.0)
-            for side in self._columns
-        }
+        zeros = {side: zero.value or 0.0 for side, zero in self._zeros.items()}
+        forces = {side: summary(grid, sides[side], [(start, end)], zeros[side]) for side in self._columns}
+        span = max(load.earliest, start), min(load.latest, float(grid[-1]))
         peaks = [force.peak_n for force in forces.values() if force is not None]
         return _Lowering(
             start=first + round(start * NS_PER_S),
@@ -346,31 +346,25 @@ class ForceRun:
             load=load,
             even=min(peaks) / max(peaks) if len(peaks) > 1 and max(peaks) > 0.0 else 1.0,
             forces=forces,
+            unsure=open_peaks(grid, sides, zeros, forces, start, span, self._stage.burst),
             gap=gap,
         )
 
     def _write(self, found: _Lowering, index: int, t: int) -> Repetition:
         start, end = found.start // 1000, found.end // 1000
-        length = (found.end - found.start) / NS_PER_S
         flag = Flag.GAP_INSIDE if found.gap else Flag.PHASE_FROM_FORCE
-
-        def metric(value: float | None, unit: str, method: str, spread: float | None = None) -> Metric:
-            if value is None:
-                return Metric(value=None, unit=unit, method=method, quality="missing", reason=flag)
-            return Metric(
-                value=value, unit=unit, method=method, quality="flagged", reason=flag, uncertainty=spread
-            )
-
+        seconds = (found.end - found.start) / NS_PER_S
+        length, why, error = length_of(seconds, found.load, self._stage, flag)
         count = self._stage.count
         partial = found.load.kind == "turn" and math.degrees(found.load.lean) < count.full_share * FLOOR_DEG
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
-            "tut_s": metric(length, "s", "tut_force"),
-            "tut_controlled_s": metric(None, "s", "tut_ecc_controlled"),
-            "eccentric_s": metric(length, "s", "force_rise_to_release", found.load.start_spread),
-            "isometric_s": metric(None, "s", "zero_velocity"),
-            "return_s": metric(None, "s", "zero_velocity"),
-            "rom_deg": metric(None, "deg", "thigh_lean"),
+            "tut_s": metric_of(length, "s", "tut_force", why, error),
+            "tut_controlled_s": metric_of(None, "s", "tut_ecc_controlled", flag),
+            "eccentric_s": metric_of(length, "s", "force_rise_to_release", why, error),
+            "isometric_s": metric_of(None, "s", "zero_velocity", flag),
+            "return_s": metric_of(None, "s", "zero_velocity", flag),
+            "rom_deg": metric_of(None, "deg", "thigh_lean", flag),
         }
         if "both" in self._columns:
             metrics |= both_metrics(found.forces.get("both"))
@@ -378,6 +372,7 @@ class ForceRun:
         metrics |= lone_metrics(
             self._history, self._columns, self._step_ns, when, found.forces, metrics, self._stage, flag
         )
+        metrics = without_peaks(metrics, found.unsure)
         missing = any(force is None for force in found.forces.values())
         flags = [Flag.PHASE_FROM_FORCE]
         flags += [Flag.GAP_INSIDE] if found.gap else []

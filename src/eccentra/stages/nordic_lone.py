@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from eccentra.events import Flag, Force, Metric
 from eccentra.samples import NS_PER_S, Floats, Side
+from eccentra.stages.force import summary
 from eccentra.stages.history import History
+from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_burst import BurstRule, Reading
 from eccentra.stages.nordic_numbers import tempo_metrics
 from eccentra.stages.quality_score import quality_metrics
 from eccentra.stages.strap_numbers import strap_metrics
 
-__all__ = ["lone_metrics"]
+__all__ = ["length_of", "lone_metrics", "open_peaks", "without_peaks"]
 
 # The quiet start pose is looked for so long before a repetition.
 _BEFORE_NS = 4 * NS_PER_S
@@ -68,3 +72,57 @@ def lone_metrics(
         flag=flag,
     )
     return out | quality_metrics(rule.quality, known | out, rule.quality_least)
+
+
+def without_peaks(metrics: Mapping[str, Metric], unsure: Collection[Side]) -> dict[str, Metric]:
+    """The metrics, less the peaks of sides for which another reading of the lowering has another peak."""
+    names = {
+        f"{what}_{side}_{name}"
+        for side in unsure
+        for what, name in (
+            ("force", "peak_n"),
+            ("force", "peak_n_kg"),
+            ("torque", "peak_nm"),
+            ("force", "time_to_peak_s"),
+        )
+    }
+    return {
+        name: metric_of(None, one.unit, one.method, Flag.PHASE_FROM_FORCE) if name in names else one
+        for name, one in metrics.items()
+    }
+
+
+def length_of(
+    seconds: float, load: Reading, stage: Stage, flag: Flag
+) -> tuple[float | None, Flag, float | None]:
+    """Time of a lowering in s, what touches it, and twice its standard error.
+
+    Leaning back leaves the straps slack: where people may start like that, the start is not seen. Whoever may
+    have come back up in the straps may have turned at another time; then the time is not told either.
+    """
+    if stage.pose.lean_back_deg > 0.0:
+        return None, Flag.START_NOT_SEEN, None
+    if load.end_error > stage.burst.known_s:
+        return None, flag, None
+    return seconds, flag, math.hypot(load.start_error, load.end_error)
+
+
+def open_peaks(
+    t: Floats,
+    sides: Mapping[Side, Floats],
+    zeros: Mapping[Side, float],
+    forces: Mapping[Side, Force | None],
+    start: float,
+    ends: tuple[float, float],
+    rule: BurstRule,
+) -> frozenset[Side]:
+    """Sides whose peak would be another one, had the lowering ended at either of ``ends`` (s)."""
+    found: set[Side] = set()
+    for side, force in forces.items():
+        if force is None:
+            continue
+        least = max(rule.peak_share * force.peak_n, rule.peak_n)
+        others = [summary(t, sides[side], [(start, end)], zeros[side]) for end in ends]
+        if any(other is None or abs(other.peak_n - force.peak_n) > least for other in others):
+            found.add(side)
+    return frozenset(found)
