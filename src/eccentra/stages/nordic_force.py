@@ -57,7 +57,7 @@ class _Burst(msgspec.Struct, kw_only=True):
 class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
     """A burst taken apart; session times in ns.
 
-    ``even``: the weaker side's share of the stronger one's. ``unsure``: sides whose peak another reading moves.
+    ``even``: the weaker side's share of the stronger one's. ``unsure``: sides with another peak if read anew.
     """
 
     start: int
