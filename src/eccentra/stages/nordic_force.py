@@ -32,7 +32,7 @@ from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
-from eccentra.stages.nordic_lone import length_of, lone_metrics, open_peaks, without_peaks
+from eccentra.stages.nordic_lone import LoneTotals, length_of, lone_metrics, open_peaks, without_peaks
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.nordic_whole import Whole
 from eccentra.stages.sets import SetBook
@@ -106,7 +106,7 @@ class ForceRun:
         self._book = SetBook(
             first_set,
             round(stage.set_gap_s * 1e6),
-            set_totals(stage.asymmetry_least_reps, sides, stage.metrics),
+            LoneTotals(set_totals(stage.asymmetry_least_reps, sides, stage.metrics)),
         )
         self._t = 0
         self._free_from = -(1 << 62)  # times may be negative

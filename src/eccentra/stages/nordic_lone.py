@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from eccentra.events import Flag, Force, Metric
+from eccentra.events import Flag, Force, Metric, Repetition
 from eccentra.samples import NS_PER_S, Floats, Side
 from eccentra.stages.force import summary
 from eccentra.stages.history import History
@@ -15,13 +15,36 @@ from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import BurstRule, Reading
 from eccentra.stages.nordic_numbers import tempo_metrics
+from eccentra.stages.nordic_set import Totals
 from eccentra.stages.quality_score import quality_metrics
 from eccentra.stages.strap_numbers import strap_metrics
 
-__all__ = ["length_of", "lone_metrics", "open_peaks", "without_peaks"]
+__all__ = ["LoneTotals", "length_of", "lone_metrics", "open_peaks", "without_peaks"]
 
 # The quiet start pose is looked for so long before a repetition.
 _BEFORE_NS = 4 * NS_PER_S
+
+
+class LoneTotals:
+    """Metrics of a set from straps alone: a time is summed when all its repetitions have one.
+
+    Parameters
+    ----------
+    totals
+        What a set has with any sensors.
+    """
+
+    def __init__(self, totals: Totals) -> None:
+        self._totals = totals
+
+    def __call__(self, reps: Sequence[Repetition]) -> dict[str, Metric]:
+        """Those metrics, less the sums that lack a repetition."""
+        out = self._totals(reps)
+        for name in ("tut_s", "eccentric_s"):
+            lost = [rep.metrics[name].reason for rep in reps if rep.value(name) is None]
+            if lost:
+                out[name] = metric_of(None, out[name].unit, out[name].method, lost[0])
+        return out
 
 
 def lone_metrics(
