@@ -8,10 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from eccentra.events import Flag, Force
 from eccentra.exercises import load_exercise
-from eccentra.samples import Floats
+from eccentra.samples import Floats, Side
+from eccentra.stages.force import summary
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import Burst, Reading, read_burst, take_burst
+from eccentra.stages.nordic_lone import length_of, open_peaks
 from eccentra.stages.nordic_whole import Whole
 
 K2 = 10.0
@@ -135,3 +138,41 @@ def test_one_misread_burst_does_little_harm() -> None:
     for evidence in (right, wrong, right, right, right):
         whole.learn(evidence, counted=True)
     assert math.exp(whole.known[0]) == pytest.approx(FULL, rel=0.15)
+
+
+@pytest.mark.parametrize(("down", "up"), [(6.0, 1.6), (2.5, 2.0), (3.0, 3.5)])
+def test_the_lowest_point_follows_from_the_mechanics(down: float, up: float) -> None:
+    burst, _, _ = reading(force(1.4 * (soft((T - 3.0) / down) - soft((T - 3.0 - down) / up))))
+    first, bottom, last = burst.bottom
+    assert float(T[bottom]) == pytest.approx(3.0 + down, abs=0.2)
+    assert first <= bottom <= last
+
+
+def test_readings_that_disagree_widen_the_error_of_the_end() -> None:
+    _, sure, _ = reading(force(1.4 * (soft((T - 3.0) / 4.0) - soft((T - 7.0) / 4.0))))
+    assert sure.earliest < sure.end < sure.latest
+    assert sure.end_error > 0.1
+
+
+def test_a_time_is_told_where_force_tells_it() -> None:
+    _, found, _ = reading(force(1.4 * (soft((T - 3.0) / 4.0) - soft((T - 7.0) / 4.0))))
+    known, flag = msgspec.structs.replace(found, end_error=0.1), Flag.PHASE_FROM_FORCE
+    seconds, reason, error = length_of(4.0, known, STAGE, flag)
+    assert (seconds, reason) == (4.0, flag)
+    assert error is not None
+    assert error >= 0.1
+    open_end = msgspec.structs.replace(found, end_error=STAGE.burst.known_s + 0.01)
+    assert length_of(4.0, open_end, STAGE, flag) == (None, flag, None)
+    slope = load_exercise("nordic-curl-inclined").event_stage()
+    assert isinstance(slope, Stage)
+    assert length_of(4.0, found, slope, flag) == (None, Flag.START_NOT_SEEN, None)
+
+
+def test_a_peak_is_open_when_it_lies_between_the_ends_that_are_possible() -> None:
+    t = np.arange(0.0, 6.0, 0.01)
+    force_n = 400.0 * np.exp(-(((t - 4.0) / 0.5) ** 2))
+    side: dict[Side, Floats] = {"left": force_n}
+    found = {"left": summary(t, force_n, [(1.0, 4.0)], 0.0)}
+    forces: dict[Side, Force | None] = {"left": found["left"]}
+    assert open_peaks(t, side, {"left": 0.0}, forces, 1.0, (3.2, 4.5), STAGE.burst) == {"left"}
+    assert not open_peaks(t, side, {"left": 0.0}, forces, 1.0, (4.0, 5.0), STAGE.burst)

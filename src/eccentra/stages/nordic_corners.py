@@ -7,6 +7,7 @@ Plain measurements of a curve, each with one idea; what they mean is weighed in
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 import numpy as np
 
@@ -42,10 +43,12 @@ def lowest(net: Floats, begin: int, last: int, hz: float, k2: float, near: float
     there, and for how long, is not seen: it is the middle of the rows within the share ``near`` of the
     greatest lean.
     """
-    k = math.sqrt(k2)
-    reach = round(5.0 / k * hz)
-    weights = np.exp(-k / hz * np.abs(np.arange(-reach, reach + 1, dtype=np.float64)))
-    lean = np.convolve(np.pad(np.maximum(net, 0.0), reach), weights, "valid")[begin : last + 1]
+    keep = math.exp(-math.sqrt(k2) / hz)
+    force = np.maximum(net, 0.0)
+    values = force.tolist()
+    before = np.array(list(accumulate(values, lambda held, new: keep * held + new)))
+    after = np.array(list(accumulate(reversed(values), lambda held, new: keep * held + new)))[::-1]
+    lean: Floats = (before + after - force)[begin : last + 1]
     top = int(np.argmax(lean))
     away = np.flatnonzero(lean < near * float(lean[top]))
     k_top = int(away.searchsorted(top))
