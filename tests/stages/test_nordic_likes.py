@@ -80,8 +80,17 @@ def test_getting_up_from_the_heels_is_no_repetition() -> None:
     assert _reps(events) == 3
 
 
-def test_standing_up_over_one_knee_is_no_partial_repetition() -> None:
-    assert _reps(_found(Hold(seconds=2.0), GetUp(route="back", seconds=3.0))) == 3
+def test_kneeling_down_on_one_knee_is_no_partial_repetition() -> None:
+    """The thigh leans by 18 degrees and comes upright again, a shank lower than before."""
+    short = NordicRep(descent_s=4.0, end_lean_deg=48.0, back="active", turn_s=0.2, return_s=2.0)
+    again = (
+        GetUp(route="squat"),
+        Hold(seconds=25.0),
+        KneelDown(route="back", seconds=4.0),
+        Hold(seconds=4.0),
+        NordicSet(reps=(short,) * 3),
+    )
+    assert _reps(_found(*again, reps=(short,) * 3)) == 6
 
 
 def test_a_partial_repetition_as_small_is_one() -> None:

@@ -19,6 +19,10 @@ _AXIS_SETTLED_DEG = 30.0
 # So many leans, one every 50 ms, tell whether it stopped; within so many degrees it did.
 _LEANS = 7
 _STOPPED_DEG = 0.6
+# A still moment so near to the start pose is in it.
+_HOME_DEG = 6.0
+# The way back fades out when it is slower than this share of its mean speed.
+_SOFT_SHARE = 0.25
 
 
 class Excursion(msgspec.Struct, kw_only=True):
@@ -64,17 +68,23 @@ class Excursion(msgspec.Struct, kw_only=True):
     def came_home(self, stage: Stage, t: int, phi: float, speed: float) -> bool:
         """Whether it is over: back in the start pose and slow, or through it."""
         rule = stage.pose
-        near = max(stage.phases.home_share * self.peak, 6.0)
+        near = max(stage.phases.home_share * self.peak, _HOME_DEG)
         if phi > near:
             self.arrived_at = None
             return False
         if phi < -rule.near_deg or phi - self.low > 3.0:
             return True
-        if speed >= rule.touch_deg_s:
+        since_end = t - (self.ended_at if self.ended_at is not None else self.low_at)
+        # who comes back in 10 s is this slow before the end, too
+        usual = (self.peak - phi) * NS_PER_S / since_end if since_end > 0 else rule.touch_deg_s / _SOFT_SHARE
+        if speed >= min(rule.touch_deg_s, max(rule.rest_deg_s, _SOFT_SHARE * usual)):
+            self.arrived_at = None
             return False
-        # a soft way back fades out
+        # a soft way back fades out; who shakes is still for a moment on the way, too
         self.arrived_at = t if self.arrived_at is None else self.arrived_at
-        return speed < rule.rest_deg_s or t - self.arrived_at >= rule.settle_s * NS_PER_S
+        return (
+            speed < rule.rest_deg_s and phi < _HOME_DEG
+        ) or t - self.arrived_at >= rule.settle_s * NS_PER_S
 
     def follow(self, t: int, phi: float) -> str | None:
         """Whether the descent has ended, or goes on again; the live phase that this is, if it changes."""
