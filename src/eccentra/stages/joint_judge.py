@@ -155,11 +155,19 @@ class Judge:
 
     def read(self, now_us: int) -> list[Event]:
         """Read all movements together; count and take back what follows from it."""
-        reading = self._reading = best_reading(self._items, self._known, self._before)
+        reading = best_reading(self._items, self._known, self._before)
         if reading is None:
+            self._reading = None
             return []
-        events: list[Event] = []
         kept = self._kept(reading)
+        newest = next((item for item in reversed(self._items) if item.counted is not None), None)
+        if not kept and newest is not None:
+            # movements that make no set do not outweigh a set that is going on
+            own = reading_of(newest, self._items, self._known, self._before)
+            if again := self._kept(own):
+                reading, kept = own, again
+        self._reading = reading
+        events: list[Event] = []
         accepted = bool(kept)
         if accepted:
             for item in self._items:
