@@ -325,9 +325,18 @@ class Judge:
         if any(item.counted is None and now_us - item.end_us < 3_000_000 for item in self._items):
             events += self.read(now_us)
         until_us = now_us if going is None else going // 1000
-        if until_us - self._last_us <= self._stage.set_gap_s * 1e6:
+        if until_us - self._held_until() <= self._stage.set_gap_s * 1e6:
             return events
         return events + self._end_set(now_us)
+
+    def _held_until(self) -> int:
+        """End of the last repetition, or, while one alone counts, of the movements like it that follow it."""
+        rule, reading, last_us = self._stage.count, self._reading, self._last_us
+        if reading is not None and 0 < reading.fulls < rule.least_reps:
+            for item in reading.members:
+                if item.start_us - last_us <= rule.most_pause_s * 1e6:
+                    last_us = max(last_us, item.end_us)
+        return last_us
 
     def finish(self, t_ns: int) -> list[Event]:
         """Nothing more will come."""
