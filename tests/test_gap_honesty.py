@@ -66,8 +66,9 @@ def test_a_hole_in_a_repetition_is_seen(exercise: str, kit: str) -> None:
         holes = {name: [(at, at + seconds)] for name in simulation.signals}
         after, wide = analysed(exercise, simulation, holes)
         assert all(len(one) == 1 for one in wide.values())
-        assert {gap["sensor"] for gap in after["quality"]["gaps"]} == {
-            gap["sensor"] for gap in after["quality"]["gaps"] if abs(gap["start_s"] - at) < 0.1
+        missing = [gap for gap in after["quality"]["gaps"] if gap["missing"]]
+        assert {gap["sensor"] for gap in missing} == {
+            gap["sensor"] for gap in missing if abs(gap["start_s"] - at) < 0.1
         }
         over = [one for one in after["sets"][-1]["reps"] if one["start_s"] < at < one["end_s"]]
         assert all(flag in one["flags"] for one in over)
@@ -100,7 +101,7 @@ def test_the_check_sees_what_is_wrong(what: str) -> None:
 
 @pytest.mark.long
 def test_many_holes() -> None:
-    """Every exercise and kit; what a hole does to a repetition some seconds away is not always noticed."""
+    """Every exercise and kit."""
     found, looked = [], 0
     for exercise, kit in MANY:
         for draw, parts in enumerate(disturbed(exercise, kit, 10, 3)):
@@ -108,4 +109,4 @@ def test_many_holes() -> None:
             wrong = list(violations(*parts))
             found += [f"{exercise} with {kit}, draw {draw}: {wrong[0]}"] if wrong else []
     assert looked > 2 * len(MANY)
-    assert len(found) <= 0.05 * looked, f"{len(found)} of {looked} recordings: " + "\n".join(found)
+    assert not found, f"{len(found)} of {looked} recordings: " + "\n".join(found)

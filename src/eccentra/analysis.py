@@ -187,7 +187,12 @@ class _Book:
                 self._done[event.set_index] = event
             case SensorGap():
                 self.gaps.append(
-                    {"sensor": event.sensor, "start_s": _s(event.start_us), "end_s": _s(event.end_us)}
+                    {
+                        "sensor": event.sensor,
+                        "start_s": _s(event.start_us),
+                        "end_s": _s(event.end_us),
+                        "missing": event.missing,
+                    }
                 )
             case QualityNoted():
                 self.flags.append(event.flag.value)

@@ -242,11 +242,16 @@ class SensorLost(_Event, frozen=True, kw_only=True, tag="sensor.lost"):
 
 
 class SensorGap(_Event, frozen=True, kw_only=True, tag="sensor.gap"):
-    """Samples are missing from ``start_us`` to ``end_us`` (last sample before, first sample after)."""
+    """Samples are missing from ``start_us`` to ``end_us`` (last sample before, first sample after).
+
+    ``missing`` false: told later of a hole already told; not all samples of this longer span are missing, but
+    something moved in it that was not counted, and without the hole it might have been.
+    """
 
     sensor: str
     start_us: int
     end_us: int
+    missing: bool = True
 
 
 class SensorMalformed(_Event, frozen=True, kw_only=True, tag="sensor.malformed"):

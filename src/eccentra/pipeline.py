@@ -7,7 +7,7 @@ interleaving the streams changes the sequence of events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from eccentra.catalogue import Person, Tempo
@@ -23,6 +23,7 @@ from eccentra.stages.cue_rules import Aim
 from eccentra.stages.cues import CueRun
 from eccentra.stages.force_beside import ForceBeside
 from eccentra.stages.gap_check import GapCheck
+from eccentra.stages.gap_reach import GapReach
 from eccentra.stages.likeness import LikenessCheck
 from eccentra.stages.placement_run import PlacementRun
 
@@ -83,10 +84,10 @@ class Pipeline:
             self._align = AlignRun(ready)
         except ValueError as error:
             raise InputError(exercise.id, f"{error}; wear each at a place of its own") from None
-        self._run = _event_run(exercise, streams, self._align.info, first_set, person, tempo)
+        worn = {prefix_of(info): info.stream for info in ready}
+        self._run = _event_run(exercise, streams, self._align.info, worn, first_set, person, tempo)
         self._placed: PlacementRun | None = None
         if exercise.placement is not None:
-            worn = {prefix_of(info): info.stream for info in ready}
             self._run = self._placed = PlacementRun(exercise.placement, self._run, self._align.info, worn)
         self._straps: dict[str, Side] = {
             info.stream: info.side or "both" for info in streams if info.kind == "force"
@@ -215,6 +216,7 @@ def _event_run(
     exercise: Exercise,
     streams: Sequence[StreamInfo],
     info: StreamInfo,
+    worn: Mapping[str, str],
     first_set: int,
     person: Person | None,
     tempo: Tempo | None,
@@ -234,7 +236,9 @@ def _event_run(
         if isinstance(rule, Contractions):
             phase: PhaseKind = "isometric" if exercise.stage["kind"] == "hold" else "eccentric"
             companions.append(ForceBeside(rule, info, phase, person or Person()))
-    return Accompanied(run, companions, GapCheck(info, learns=exercise.stage["kind"] == "generic"))
+    settle_s = max((exercise.orientation.memory_s(one) for one in streams if one.kind == "imu"), default=0.0)
+    gaps = GapCheck(info, learns=exercise.stage["kind"] == "generic", settle_s=settle_s)
+    return Accompanied(run, companions, gaps, GapReach(info, gaps, worn))
 
 
 def _check_kit(exercise: Exercise, streams: Sequence[StreamInfo]) -> None:

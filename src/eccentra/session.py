@@ -433,7 +433,7 @@ class Session:
         elif isinstance(event, SetCompleted):
             self._sets = event.set_index
             event = self._with_reliability(event)
-        elif isinstance(event, SensorGap):
+        elif isinstance(event, SensorGap) and event.missing:
             self._sensors[event.sensor].health.missing_s += (event.end_us - event.start_us) / 1e6
         if isinstance(event, RepCounted | RepCompleted):
             self._last_activity = max(self._last_activity or 0, event.t_us * 1000)

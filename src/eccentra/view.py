@@ -182,6 +182,9 @@ def plain_line(event: Event) -> str | None:
             return f"{at}cue: {event.text}" if event.severity in ("warning", "stop") else None
         case SensorLost():
             return f"{at}sensor {event.sensor} lost: {event.why}"
+        case SensorGap(missing=False):
+            unsure = (event.end_us - event.start_us) / 1e6
+            return f"{at}sensor {event.sensor}: {unsure:.0f} s beside a gap could not be judged"
         case SensorGap():
             return f"{at}sensor {event.sensor}: {(event.end_us - event.start_us) / 1e6:.2f} s missing"
         case CalibrationNeeded():

@@ -19,6 +19,7 @@ from eccentra.stages.accompanied import Accompanied
 from eccentra.stages.contraction import Stage
 from eccentra.stages.force_beside import ForceBeside
 from eccentra.stages.gap_check import GapCheck
+from eccentra.stages.gap_reach import GapReach
 from eccentra.stages.likeness import LikenessCheck, cosine_to_usual
 
 RATE, STEP_NS = 100.0, 10_000_000
@@ -118,7 +119,8 @@ def companions() -> list[LikenessCheck | ForceBeside]:
 
 
 def run(x: np.ndarray, places: Sequence[tuple[int, int, int]], at: Sequence[int] = ()) -> list[Event]:
-    process = Accompanied(Teller(places), companions(), GapCheck(INFO))
+    gaps = GapCheck(INFO)
+    process = Accompanied(Teller(places), companions(), gaps, GapReach(INFO, gaps, {}))
     block = Block("aligned", np.arange(len(x)) * STEP_NS, x)
     return [*(e for piece in cut(block, at) for e in process.push(piece)), *process.finish()]
 
@@ -170,7 +172,8 @@ def test_silent_strap_is_said() -> None:
 
 def test_what_was_taken_back_is_not_in_the_set() -> None:
     x, places = rows([0, 0, 0, 0])
-    process = Accompanied(Teller(places), companions(), GapCheck(INFO))
+    gaps = GapCheck(INFO)
+    process = Accompanied(Teller(places), companions(), gaps, GapReach(INFO, gaps, {}))
     process.push(Block("aligned", np.arange(len(x)) * STEP_NS, x))
     process.undo(0)
     done = process.finish()[0]

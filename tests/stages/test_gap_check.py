@@ -55,14 +55,14 @@ def a_set(*reps: Repetition) -> SetCompleted:
     )
 
 
-def seen(x: np.ndarray, rows: slice | np.ndarray = slice(None)) -> GapCheck:
-    check = GapCheck(INFO)
+def seen(x: np.ndarray, rows: slice | np.ndarray = slice(None), settle_s: float = 0.0) -> GapCheck:
+    check = GapCheck(INFO, settle_s=settle_s)
     t = np.arange(len(x)) * 10_000_000
     check.see(Block("aligned", t[rows], x[rows]))
     return check
 
 
-def holed(kind: str) -> GapCheck:
+def holed(kind: str, settle_s: float = 0.0) -> GapCheck:
     """Rows of 10 s with a gap from 4.00 to 4.30 s."""
     x, rows = np.zeros((N, 4)), np.ones(N, dtype=bool)
     match kind:
@@ -72,7 +72,7 @@ def holed(kind: str) -> GapCheck:
             x[400:430, 2:] = np.nan
         case "all missing":
             rows[400:430] = False
-    return seen(x, rows)
+    return seen(x, rows, settle_s)
 
 
 @pytest.mark.parametrize(
@@ -179,3 +179,14 @@ def test_cuts_change_nothing(at: list[int]) -> None:
 
 def test_single_rows_change_nothing() -> None:
     assert looked(list(range(1, len(T)))) == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "after_s", "doubted"),
+    [("all missing", 1.0, True), ("all missing", 3.5, False), ("one missing", 1.0, False)],
+)
+def test_orientation_settles_after_a_hole(kind: str, after_s: float, doubted: bool) -> None:
+    """Numbers soon after a motion sensor came back say so, whatever their stated uncertainty."""
+    check = holed(kind, settle_s=3.0)
+    flags = check.look(rep(4.3 + after_s, 4.3 + after_s + 1.5)).flags
+    assert (Flag.GAP_INSIDE in flags) == doubted

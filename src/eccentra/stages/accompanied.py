@@ -12,10 +12,11 @@ from typing import Protocol
 
 import msgspec
 
-from eccentra.events import Event, RepAmended, RepCompleted, Repetition, SetCompleted
+from eccentra.events import Event, RepAmended, RepCompleted, Repetition, SensorGap, SetCompleted
 from eccentra.samples import NS_PER_S, Block, Side
 from eccentra.stages import EventRun, ReadsStraps
 from eccentra.stages.gap_check import GapCheck
+from eccentra.stages.gap_reach import GapReach
 from eccentra.stages.history import History
 from eccentra.stages.live import Beat, LiveState
 
@@ -53,12 +54,18 @@ class Accompanied:
         Who looks, one after the other.
     gaps
         Looks last, and at repetitions of any length.
+    reach
+        Tells at the end of a set what else holes keep from being known.
     """
 
-    def __init__(self, run: EventRun, companions: Sequence[Companion], gaps: GapCheck) -> None:
+    def __init__(
+        self, run: EventRun, companions: Sequence[Companion], gaps: GapCheck, reach: GapReach
+    ) -> None:
         self._run = run
         self._companions = companions
         self._gaps = gaps
+        self._reach = reach
+        self._t_us = 0
         self._history = History()
         self._reps: dict[int, dict[int, Repetition]] = {}
         self.beats: list[Beat] = []
@@ -69,18 +76,21 @@ class Accompanied:
         self._gaps.see(block)
         for one in self._companions:
             one.see(block)
-        events = self._looked_at(self._run.push(block))
-        self.beats = self._run.beats
+        self._t_us = block.t.item(-1) // 1000
+        events, shifted = self._looked_at(self._run.push(block))
+        beats = self._run.beats
+        self.beats = [beat._replace(events=shifted[beat.events]) for beat in beats] if events else beats
         self._history.drop_before(block.t.item(-1) - _KEEP_NS)
         return events
 
     def finish(self) -> Sequence[Event]:
         """Decide what is still open: nothing more will come."""
-        return self._looked_at(self._run.finish())
+        events, _ = self._looked_at(self._run.finish())
+        return [*events, *self._reach.look(self._t_us, None, self._history)]
 
     def undo(self, t_us: int) -> Sequence[Event]:
         """Take the last counted repetition back: somebody says that it was none."""
-        return self._looked_at(self._run.undo(t_us))
+        return self._looked_at(self._run.undo(t_us))[0]
 
     def tared(self, side: Side, by_n: float) -> None:
         """A strap reads ``by_n`` less from now on."""
@@ -94,10 +104,19 @@ class Accompanied:
         """What a screen shows now."""
         return self._run.live()
 
-    def _looked_at(self, events: Sequence[Event]) -> Sequence[Event]:
-        if not events:
-            return events
-        return [self._event(event) for event in events]
+    def _looked_at(self, events: Sequence[Event]) -> tuple[Sequence[Event], list[int]]:
+        """The events with what is added; and how many there are now when the stage had so many."""
+        out: list[Event] = []
+        shifted = [0]
+        for event in events:
+            if isinstance(event, SetCompleted):
+                event, beside = self._set(event)
+                out += beside
+            else:
+                event = self._event(event)
+            out.append(event)
+            shifted.append(len(out))
+        return out, shifted
 
     def _event(self, event: Event) -> Event:
         match event:
@@ -108,16 +127,21 @@ class Accompanied:
                     for one in self._companions:
                         rep = one.look(rep, earlier, self._history)
                 reps[rep.index] = rep = self._gaps.look(rep)
+                self._reach.counted(rep)
                 return msgspec.structs.replace(event, rep=rep)
             case RepAmended(counted=False):
                 self._reps.get(event.set_index, {}).pop(event.index, None)
-            case SetCompleted():
-                # later ones may still be taken back, but their numbers are told
-                known = self._reps.pop(event.set_index, {})
-                reps_of_set = [known[index] for index in sorted(known)]
-                for one in self._companions:
-                    event = one.close(event, reps_of_set)
-                event = self._gaps.close(event, reps_of_set)
-                flags = (*event.flags, *(flag for rep in reps_of_set for flag in rep.flags))
-                return msgspec.structs.replace(event, flags=tuple(dict.fromkeys(flags)))
+                self._reach.taken_back((event.set_index, event.index))
         return event
+
+    def _set(self, event: SetCompleted) -> tuple[SetCompleted, Sequence[SensorGap]]:
+        """The set with what is added, and what holes beside its repetitions keep from being known."""
+        # later ones may still be taken back, but their numbers are told
+        known = self._reps.pop(event.set_index, {})
+        reps = [known[index] for index in sorted(known)]
+        for one in self._companions:
+            event = one.close(event, reps)
+        beside = self._reach.look(event.t_us, event.decided_us, self._history)
+        event = self._gaps.close(event, reps, beside)
+        flags = (*event.flags, *(flag for rep in reps for flag in rep.flags))
+        return msgspec.structs.replace(event, flags=tuple(dict.fromkeys(flags))), beside

@@ -3,24 +3,26 @@
 A stage judges by the sensors and moments that its numbers come from. Whoever reads a repetition cannot see
 which those were, so each number that a gap may have touched says so, unless its uncertainty is stated (the
 stage has then judged it). Where a repetition begins or ends at the edge of a hole, that edge may be the
-hole's and not the movement's: then no number is sure. A set's totals are over all that happened in it, rests
-included.
+hole's and not the movement's: then no number is sure. Neither is one soon after a motion sensor came back:
+its estimate of where up is began anew there, from few samples. A set's totals are over all that happened in
+it, rests included.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from eccentra.events import Flag, Repetition, SetCompleted
+from eccentra.events import Flag, Repetition, SensorGap, SetCompleted
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.metric import doubted
 
-__all__ = ["GapCheck"]
+__all__ = ["GapCheck", "Hole"]
 
 # A stroke moves so little so near its end that a hole further away does not hide where it began.
 _EDGE_US = 150_000
@@ -28,6 +30,17 @@ _EDGE_US = 150_000
 _BEFORE_US = 5_000_000
 # A bound on memory, far more than a usable set has; the oldest are forgotten.
 _MOST = 4096
+
+
+class Hole(NamedTuple):
+    """Rows from ``start`` to ``end`` (ns) that are missing or interpolated.
+
+    ``columns`` has the bit of each sensor that it is in, in the order of :attr:`GapCheck.columns`.
+    """
+
+    start: int
+    end: int
+    columns: int
 
 
 class GapCheck:
@@ -43,16 +56,30 @@ class GapCheck:
     learns
         The stage learns the movement as it goes on: a gap from one repetition's length before a repetition
         until it is decided touches it, too.
+    settle_s
+        So long after rows were missing the orientation of a motion sensor is not yet what it was.
+
+    Attributes
+    ----------
+    columns
+        Names of the marks.
     """
 
-    def __init__(self, info: StreamInfo, *, learns: bool = False) -> None:
+    def __init__(self, info: StreamInfo, *, learns: bool = False, settle_s: float = 0.0) -> None:
         self._learns = learns
         self._columns = [k for k, name in enumerate(info.channels) if name.endswith(".gap")]
+        self.columns = tuple(info.channels[k] for k in self._columns)
+        bits = [1 << k for k in range(len(self.columns))]
+        self._bits = np.array(bits, dtype=np.int64)
+        self._all_bits = sum(bits)
+        turning = (info.column(name.replace(".gap", ".up_x")) is not None for name in self.columns)
+        self._motion = sum(bit for bit, turns in zip(bits, turning, strict=True) if turns)
+        self._settle_us = round(settle_s * 1e6)
         self._step = round(NS_PER_S / info.rate_hz)
         self._seen = np.zeros(len(self._columns), dtype=np.bool_)
         self._last: int | None = None
-        # start and end of each run, ns; the worse first
-        self._runs: dict[Flag, deque[list[int]]] = {
+        # the worse first
+        self._runs: dict[Flag, deque[Hole]] = {
             Flag.GAP_INSIDE: deque(maxlen=_MOST),
             Flag.GAP_INTERPOLATED: deque(maxlen=_MOST),
         }
@@ -69,27 +96,30 @@ class GapCheck:
             return
         missing: NDArray[np.bool_] = np.isnan(marks)
         seen: NDArray[np.bool_] = np.logical_or.accumulate(~missing, axis=0) | self._seen
-        lost: list[bool] = np.any(missing & seen, axis=1).tolist()
-        marked: list[bool] = np.any(marks > 0.0, axis=1).tolist()
+        lost: list[int] = ((missing & seen) @ self._bits).tolist()
+        marked: list[int] = ((marks > 0.0) @ self._bits).tolist()
         self._seen = seen[-1]
         for k, now in enumerate(t.tolist()):
             if before is not None and now - before > self._step:
-                self._note(Flag.GAP_INSIDE, before, now)
+                self._note(Flag.GAP_INSIDE, before, now, self._all_bits)
             if lost[k]:
-                self._note(Flag.GAP_INSIDE, now, now)
+                self._note(Flag.GAP_INSIDE, now, now, lost[k])
             if marked[k]:
-                self._note(Flag.GAP_INTERPOLATED, now, now)
+                self._note(Flag.GAP_INTERPOLATED, now, now, marked[k])
             before = now
 
     def look(self, rep: Repetition) -> Repetition:
         """The repetition; when a gap touches it, it and its numbers without uncertainty say so.
 
-        All its numbers say so when it begins or ends at a hole, or is not valid and comes soon after one.
+        All its numbers say so when it begins or ends at a hole, or comes soon after one: while orientation
+        settles, or, when it is not valid, so soon that it may have begun in the hole.
         """
         end_us = min(rep.end_us, rep.decided_us)
         before_us = _EDGE_US if rep.valid else _BEFORE_US
-        beside = self._lost(rep.start_us - before_us, rep.start_us) or self._lost(
-            end_us - self._step // 1000, min(end_us + _EDGE_US, rep.decided_us)
+        beside = (
+            self._lost(rep.start_us - before_us, rep.start_us)
+            or self._lost(end_us - self._step // 1000, min(end_us + _EDGE_US, rep.decided_us))
+            or self._lost(rep.start_us - self._settle_us, rep.start_us, self._motion)
         )
         span = (rep.start_us, end_us)
         if self._learns:
@@ -104,25 +134,37 @@ class GapCheck:
         flags = tuple(dict.fromkeys((*rep.flags, flag)))
         return msgspec.structs.replace(rep, metrics=metrics, flags=flags)
 
-    def close(self, done: SetCompleted, reps: Sequence[Repetition]) -> SetCompleted:
-        """The set; when a gap touches it, it and its totals say so."""
+    def close(
+        self, done: SetCompleted, reps: Sequence[Repetition], beside: Sequence[SensorGap] = ()
+    ) -> SetCompleted:
+        """The set; when a gap touches it, it and its totals say so.
+
+        ``beside``: spans in which repetitions may be missing from it because of a hole.
+        """
         end_us = max((rep.end_us for rep in reps), default=done.end_us)
         start_us = min((rep.start_us for rep in reps), default=done.start_us)
         flag = self._inside(start_us, min(end_us, done.decided_us))
+        if any(one.start_us <= end_us and one.end_us >= start_us for one in beside):
+            flag = Flag.GAP_INSIDE
         for runs in self._runs.values():
-            while runs and runs[0][1] <= start_us * 1000:
+            while runs and runs[0].end <= start_us * 1000:
                 runs.popleft()
         if flag is None:
             return done
         metrics = {name: doubted(metric, flag) for name, metric in done.metrics.items()}
         return msgspec.structs.replace(done, metrics=metrics, flags=tuple(dict.fromkeys((*done.flags, flag))))
 
-    def _note(self, flag: Flag, start: int, end: int) -> None:
+    def holes(self) -> Sequence[Hole]:
+        """Holes that are remembered; the last one of each kind may still grow."""
+        return [one for runs in self._runs.values() for one in runs]
+
+    def _note(self, flag: Flag, start: int, end: int, columns: int) -> None:
         runs = self._runs[flag]
-        if runs and start - runs[-1][1] <= self._step:
-            runs[-1][1] = end
+        # where other sensors join it, another hole begins: what was told of this one stays
+        if runs and start - runs[-1].end <= self._step and runs[-1].columns == columns:
+            runs[-1] = runs[-1]._replace(end=end)
         else:
-            runs.append([start, end])
+            runs.append(Hole(start, end, columns))
 
     def _inside(self, start_us: int, end_us: int) -> Flag | None:
         """The worst that happened between; nothing that later rows could still change."""
@@ -131,10 +173,13 @@ class GapCheck:
                 return flag
         return None
 
-    def _lost(self, start_us: int, end_us: int) -> bool:
-        return _overlap(self._runs[Flag.GAP_INSIDE], start_us, end_us)
+    def _lost(self, start_us: int, end_us: int, columns: int = -1) -> bool:
+        return _overlap(self._runs[Flag.GAP_INSIDE], start_us, end_us, columns)
 
 
-def _overlap(runs: deque[list[int]], start_us: int, end_us: int) -> bool:
-    """Whether a run lies between; the rows up to ``end_us`` decide it, whatever comes later."""
-    return start_us < end_us and any(a < end_us * 1000 and b > start_us * 1000 for a, b in reversed(runs))
+def _overlap(runs: deque[Hole], start_us: int, end_us: int, columns: int = -1) -> bool:
+    """Whether a hole of these sensors lies between; the rows up to ``end_us`` decide it, not later ones."""
+    return start_us < end_us and any(
+        one.start < end_us * 1000 and one.end > start_us * 1000 and one.columns & columns
+        for one in reversed(runs)
+    )

@@ -50,6 +50,14 @@ class Orientation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Begin a run on a resampled inertial stream."""
         return _FusedRun(self, info) if info.column("gyr_x") is not None else _TiltRun(self, info)
 
+    def memory_s(self, info: StreamInfo) -> float:
+        """So long after a break in time what is up depends on where the samples began.
+
+        VQF weighs its first ``tau_acc_s`` of specific force evenly: someone who has got up speed v in them
+        has tilted it by v / (g tau), 1 degree for 0.5 m/s, and by more before.
+        """
+        return self.tau_acc_s if info.column("gyr_x") is not None else 1.0 / self.tilt_cutoff_hz
+
 
 def _output_info(info: StreamInfo) -> StreamInfo:
     return msgspec.structs.replace(info, kind="orientation", channels=(*COLUMNS, "gap"), units=(*_UNITS, "1"))
