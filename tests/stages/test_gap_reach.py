@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from cuts import cut, cut_places
-from eccentra.events import Repetition, SensorGap
+from eccentra.events import Reason, Repetition, RepRejected, SensorGap
 from eccentra.samples import Block, StreamInfo
 from eccentra.stages.gap_check import GapCheck
 from eccentra.stages.gap_reach import GapReach
@@ -128,9 +128,30 @@ def test_a_repetition_that_was_taken_back_is_uncounted() -> None:
     history.push(Block("aligned", T[rows], x[rows]))
     reach.counted(rep(10.0, 14.0, 1))
     reach.counted(rep(20.0, 24.0, 2))
-    reach.taken_back((1, 1))
+    reach.taken_back((1, 1), 14_200_000)
     found = reach.look(50_000_000, None, history)
     assert [round(one.start_us / 1e6, 1) for one in found] == [8.3, 8.3]
+
+
+@pytest.mark.parametrize(("decided", "start"), [(17.5, 5.0), (15.5, None)])
+def test_a_movement_refused_once_the_hole_had_come(decided: float, start: float | None) -> None:
+    """What came before the hole hung on what came after it."""
+    check, history = GapCheck(INFO), History()
+    reach = GapReach(INFO, check, SENSORS)
+    rows = (T / 1e9 <= 16.0) | (T / 1e9 >= 17.0)
+    check.see(Block("aligned", T[rows], moving((5, 9), (10, 14))[rows]))
+    history.push(Block("aligned", T[rows], moving((5, 9), (10, 14))[rows]))
+    reach.counted(rep(10.0, 14.0, 1))
+    refused = RepRejected(
+        t_us=round(decided * 1e6),
+        start_us=5_000_000,
+        end_us=9_000_000,
+        decided_us=round(decided * 1e6),
+        reason=Reason.SINGLE_CYCLE,
+    )
+    reach.refused(refused)
+    found = reach.look(50_000_000, None, history)
+    assert {one.start_us / 1e6 for one in found} == ({start} if start is not None else set())
 
 
 @given(cut_places())

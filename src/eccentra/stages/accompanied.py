@@ -12,7 +12,15 @@ from typing import Protocol
 
 import msgspec
 
-from eccentra.events import Event, RepAmended, RepCompleted, Repetition, SensorGap, SetCompleted
+from eccentra.events import (
+    Event,
+    RepAmended,
+    RepCompleted,
+    Repetition,
+    RepRejected,
+    SensorGap,
+    SetCompleted,
+)
 from eccentra.samples import NS_PER_S, Block, Side
 from eccentra.stages import EventRun, ReadsStraps
 from eccentra.stages.gap_check import GapCheck
@@ -131,7 +139,9 @@ class Accompanied:
                 return msgspec.structs.replace(event, rep=rep)
             case RepAmended(counted=False):
                 self._reps.get(event.set_index, {}).pop(event.index, None)
-                self._reach.taken_back((event.set_index, event.index))
+                self._reach.taken_back((event.set_index, event.index), event.t_us)
+            case RepRejected():
+                self._reach.refused(event)
         return event
 
     def _set(self, event: SetCompleted) -> tuple[SetCompleted, Sequence[SensorGap]]:

@@ -4,8 +4,9 @@ A stage decides about a movement from what comes before and after it: a repetiti
 back, a partial one when others are near, the first ones when they are alike. A hole takes that away, and a
 movement that was whole in the samples may not count because of it. Nobody can know whether it would have. So
 the span is told like the hole itself: from the last counted repetition before it, or from the hole, to the
-next one, at most one and a half repetitions' lengths each way, as far as something moved there. Where all
-that moved was counted, nothing is told.
+next one, at most one and a half repetitions' lengths each way, as far as something moved there; and so is a
+movement as long as a repetition that was refused or taken back once the hole had come. Where all that moved
+was counted, nothing is told.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from eccentra.events import Repetition, SensorGap
+from eccentra.events import Repetition, RepRejected, SensorGap
 from eccentra.samples import NS_PER_S, Floats, StreamInfo
 from eccentra.stages.gap_check import GapCheck, Hole
 from eccentra.stages.history import History
@@ -27,6 +28,7 @@ _SET_GAP_US = 20_000_000
 # So many lengths of a repetition beside a hole may hang on it, within bounds.
 _LENGTHS = 1.5
 _SHORTEST_US, _LONGEST_US = 5_000_000, 30_000_000
+_KEPT_US = 60_000_000
 # No repetition of any exercise is smaller (a partial one has 15 degrees), nor has less force in a strap.
 _MOVES_DEG, _PULLS_N = 10.0, 20.0
 _COARSE_NS = NS_PER_S // 10
@@ -52,15 +54,23 @@ class GapReach:
         self._up = [at for name in names if (at := info.column(f"{name}.up_x")) is not None]
         self._force = [at for name in names if (at := info.column(f"{name}.force")) is not None]
         self._reps: dict[tuple[int, int], tuple[int, int]] = {}
+        # start, end and decision of movements that were not counted after all
+        self._refused: list[tuple[int, int, int]] = []
         self._looked_ns: float = -1
 
     def counted(self, rep: Repetition) -> None:
         """A repetition was counted."""
         self._reps[rep.set_index, rep.index] = (rep.start_us, min(rep.end_us, rep.decided_us))
 
-    def taken_back(self, key: tuple[int, int]) -> None:
+    def taken_back(self, key: tuple[int, int], t_us: int) -> None:
         """It was none."""
-        self._reps.pop(key, None)
+        span = self._reps.pop(key, None)
+        if span is not None:
+            self._refused.append((*span, t_us))
+
+    def refused(self, event: RepRejected) -> None:
+        """A movement was not counted."""
+        self._refused.append((event.start_us, event.end_us, event.decided_us))
 
     def look(self, t_us: int, until_us: int | None, history: History) -> list[SensorGap]:
         """Spans beside the holes that ended before ``until_us`` (all of them when it is ``None``).
@@ -73,7 +83,8 @@ class GapReach:
         if not holes:
             return []
         spans = sorted(self._reps.values())
-        self._reps = {key: span for key, span in self._reps.items() if span[1] > t_us - 60 * 1_000_000}
+        self._reps = {key: span for key, span in self._reps.items() if span[1] > t_us - _KEPT_US}
+        self._refused = [one for one in self._refused if one[2] > t_us - _KEPT_US]
         told: dict[str, list[tuple[int, int]]] = {}
         for one in holes:
             reach = self._reach(one, spans, history)
@@ -99,13 +110,16 @@ class GapReach:
             return None
         longest = max(b - a for a, b in near)
         length = round(min(max(_LENGTHS * longest, _SHORTEST_US), _LONGEST_US))
+        open_then = [a for a, b, at in self._refused if a < first and at > hole_us[0] and b - a <= length]
         begin = max([first - length, *(b for _, b in near if b <= first)])
         end = min([last + length, *(a for a, _ in near if a >= last)])
         before = begin < first and self._moved(history, begin, first)
         after = last < end and self._moved(history, last, end)
-        if not before and not after:
+        if not before and not after and not open_then:
             return None
-        return begin if before else hole_us[0], end if after else hole_us[1]
+        if before:
+            open_then.append(begin)
+        return min([*open_then, hole_us[0]]), end if after else hole_us[1]
 
     def _moved(self, history: History, begin_us: int, end_us: int) -> bool:
         """Whether a sensor turned, or a strap was pulled, by as much as a repetition has."""
