@@ -14,10 +14,9 @@ from __future__ import annotations
 import msgspec
 
 from eccentra.samples import Floats, Times
-from eccentra.stages.inclination import Vector
 from eccentra.stages.placement import AgainRule, SegmentRule, SlipRule
 from eccentra.stages.placement_cycles import COARSE_NS, poses_in, swings_from
-from eccentra.stages.placement_frames import Frame, frame_of, mean_frame
+from eccentra.stages.placement_frames import Frame, backwards, frame_of, mean_frame
 from eccentra.stages.placement_slip import Turned, share_of, turned_by
 
 __all__ = ["AgainWatch", "Seen"]
@@ -78,7 +77,7 @@ class AgainWatch:
         """Whether a movement is like those known, also when it is seen from where it went."""
         if not self._known:
             return False
-        ways = (frame, _backwards(frame))
+        ways = (frame, backwards(frame))
         return any(share_of(self._slip, self.reference, way, between=False) < 1.0 for way in ways)
 
     def look(self, t: Times, up: Floats) -> Seen | None:
@@ -135,11 +134,3 @@ class AgainWatch:
             else:
                 break
         return row
-
-
-def _backwards(frame: Frame) -> Frame:
-    """The same movement, seen from where it went."""
-    axis: Vector | None = None
-    if frame.axis is not None:
-        axis = (-frame.axis[0], -frame.axis[1], -frame.axis[2])
-    return Frame(frame.far, frame.home, axis, frame.turn)

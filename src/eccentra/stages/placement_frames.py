@@ -16,7 +16,7 @@ import numpy as np
 from eccentra.samples import Floats
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, unit
 
-__all__ = ["Change", "Frame", "change", "frame_of", "mean_frame"]
+__all__ = ["Change", "Frame", "backwards", "change", "frame_of", "mean_frame"]
 
 # Rows at each end that make a pose; speed is zero there.
 _POSE_ROWS = 10
@@ -111,6 +111,14 @@ def change(old: Frame, new: Frame, least_turn: float) -> Change:
     if mid is None or off > 90.0:
         return Change(off, 0.0, 0.0, pose)
     return Change(off, _about(mid, old.home, new.home), _about(mid, old.far, new.far), pose)
+
+
+def backwards(frame: Frame) -> Frame:
+    """The same movement, seen from where it went."""
+    axis: Vector | None = None
+    if frame.axis is not None:
+        axis = (-frame.axis[0], -frame.axis[1], -frame.axis[2])
+    return Frame(frame.far, frame.home, axis, frame.turn)
 
 
 def mean_frame(frames: list[Frame]) -> Frame:

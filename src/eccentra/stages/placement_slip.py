@@ -2,7 +2,8 @@
 
 A person starts a little differently every time, so one movement says nothing: two new ones must agree with
 each other and differ from the old ones, by the same turn of start pose, far pose and axis, while the movement
-stays as large as it was.
+stays as large as it was. Counted from where it goes to, a movement looks like one of a sensor that was turned
+over; so it is taken the way in which it is more like those before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import msgspec
 
 from eccentra.stages.placement import SlipRule
-from eccentra.stages.placement_frames import Frame, change, mean_frame
+from eccentra.stages.placement_frames import Frame, backwards, change, mean_frame
 
 __all__ = ["SlipWatch", "Turned", "share_of", "turned_by"]
 
@@ -24,6 +25,8 @@ _AS_LARGE = 1.2
 _OTHER_SIDE_DEG = 140.0
 # From this share of the limits on, two movements after a rest are enough, and one before.
 _SURE = 2.0
+# Seen from the other end, a movement must be more alike by this factor to be taken so.
+_OTHER_WAY = 3.0
 # A movement that is larger or smaller by this factor is another movement, not a turned sensor.
 _SAME_SIZE = 1.4
 
@@ -97,6 +100,7 @@ class SlipWatch:
         least = self._rule.least_turn_deg
         if reference.turn >= least > frame.turn:
             return None  # a partial movement: it says little
+        frame = self._way(reference, frame)
         own = 1.0 if between else self._own(reference)
         share = self._share(reference, frame, between) / own
         if not sure and not self._may_be_one(reference, frame, share):
@@ -114,6 +118,18 @@ class SlipWatch:
         if not self._new:
             self._bout = bout
         return found
+
+    def _way(self, reference: Frame, frame: Frame) -> Frame:
+        """The movement from its start or from its far end, whichever is more like those before.
+
+        A sensor that was turned over about its limb keeps the start pose: that is no other way.
+        """
+        back = backwards(frame)
+        least = self._rule.least_turn_deg
+        if change(reference, back, least).pose >= change(reference, frame, least).pose:
+            return frame
+        ahead, behind = (self._share(reference, way, False) for way in (frame, back))
+        return back if _OTHER_WAY * behind < ahead else frame
 
     def _may_be_one(self, reference: Frame, frame: Frame, share: float) -> bool:
         """Whether a movement that was not counted may be a repetition, seen by a sensor that turned.
