@@ -174,6 +174,7 @@ class _Book:
         self._taken_back: dict[tuple[int, int], Reason | None] = {}
         self._done: dict[int, SetCompleted] = {}
         self._late: set[int] = set()
+        self._doubts: dict[tuple[int, int], dict[Flag, None]] = {}
 
     def take(self, event: Event) -> None:
         match event:
@@ -205,6 +206,9 @@ class _Book:
 
     def _amend(self, event: RepAmended) -> None:
         key = (event.set_index, event.index)
+        if event.flags:
+            self._doubts.setdefault(key, {}).update(dict.fromkeys(event.flags))
+            return
         if event.counted:
             self._taken_back.pop(key, None)
         else:
@@ -224,12 +228,17 @@ class _Book:
                 self._reject(key[0], rep.start_us, rep.end_us, reason)
         out = []
         for index in sorted({*self._done, *(at for at, _ in self._reps), *self._inside}):
-            reps = [rep for (at, _), rep in sorted(self._reps.items()) if at == index]
+            reps = [self._doubted(rep) for (at, _), rep in sorted(self._reps.items()) if at == index]
             if reps:
                 out.append(self._set(index, reps))
             else:
                 self.outside += self._inside.get(index, [])
         return out
+
+    def _doubted(self, rep: Repetition) -> Repetition:
+        """The repetition with what was found later."""
+        found = self._doubts.get((rep.set_index, rep.index), {})
+        return msgspec.structs.replace(rep, flags=tuple(dict.fromkeys([*rep.flags, *found])))
 
     def _set(self, index: int, reps: list[Repetition]) -> dict[str, Any]:
         done = self._done.get(index)
@@ -250,8 +259,14 @@ class _Book:
             "asymmetry_pct": None if asymmetry is None else asymmetry.value,
             "metrics": _metrics(metrics),
             "reliability": [] if done is None or late else msgspec.to_builtins(done.reliability),
-            "flags": [*(flag.value for flag in (done.flags if done else ())), *([_UNSURE] if late else [])],
+            "flags": list(dict.fromkeys([*self._flags(index, reps), *([_UNSURE] if late else [])])),
         }
+
+    def _flags(self, index: int, reps: Sequence[Repetition]) -> list[str]:
+        """Flags of the set, and what was found of its repetitions later."""
+        done = self._done.get(index)
+        found = (flag for rep in reps for flag in self._doubts.get((index, rep.index), {}))
+        return [flag.value for flag in (*(done.flags if done else ()), *found)]
 
 
 def _s(t_us: int) -> float:

@@ -165,13 +165,15 @@ class RepRejected(_Event, frozen=True, kw_only=True, tag="rep.rejected"):
 class RepAmended(_Event, frozen=True, kw_only=True, tag="rep.amended"):
     """A correction of an earlier repetition; ``counted: false`` takes it back.
 
-    The repetitions after it keep their ``index``; readers that renumber do so themselves.
+    The repetitions after it keep their ``index``; readers that renumber do so themselves. ``flags`` are those
+    that it has from now on beside its own: what was found later touches its numbers.
     """
 
     set_index: int
     index: int
     counted: bool
     reason: Reason | None = None
+    flags: tuple[Flag, ...] = ()
 
 
 class PhaseChanged(_Event, frozen=True, kw_only=True, tag="phase.changed"):

@@ -168,6 +168,9 @@ def plain_line(event: Event) -> str | None:
             if not rep.valid:
                 parts.append("not valid: " + " ".join(reason.value for reason in rep.reasons))
             return at + ", ".join(parts)
+        case RepAmended(counted=True, flags=(_, *_)):
+            doubts = ", ".join(flag.value for flag in event.flags)
+            return f"{at}set {event.set_index} repetition {event.index} is doubtful: {doubts}"
         case RepAmended():
             word = "counted" if event.counted else "taken back"
             why = f" ({event.reason.value})" if event.reason else ""

@@ -44,7 +44,7 @@ from eccentra.stages.placement_again import AgainWatch, Seen
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
 from eccentra.stages.placement_run import PlacementRun
 from eccentra.stages.placement_segment import elsewhere
-from eccentra.stages.placement_slip import SlipWatch
+from eccentra.stages.placement_slip import Moved, SlipWatch
 from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
 from eccentra.view import advice_after, plain_line
 
@@ -73,7 +73,8 @@ def watched(*ups: np.ndarray, sets: list[int] | None = None) -> list[tuple[int, 
     for k, up in enumerate(ups):
         frame = frame_of(up)
         assert frame is not None
-        found = watch.add((1, k), frame, bout=sets[k] if sets else 0)
+        one = Moved((1, k), 4_000_000 * k, 4_000_000 * k + 3_000_000, frame)
+        found = watch.add(one, bout=sets[k] if sets else 0)
         if found is not None:
             out.append((k, found.by_deg, found.over))
     return out

@@ -110,6 +110,10 @@ class StationView:
             self._counted.add(key)
             return
         key = (event.set_index, event.index)
+        if isinstance(event, RepAmended) and event.flags and key in self._reps:
+            rep = self._reps[key]
+            flags = tuple(dict.fromkeys((*rep.flags, *event.flags)))
+            self._reps[key] = msgspec.structs.replace(rep, flags=flags)
         if isinstance(event, RepCounted) or event.counted:
             self._counted.add(key)
             return

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eccentra.samples import NS_PER_S, Floats
+from eccentra.stages.history import History
 from eccentra.stages.placement import SegmentRule
 
 __all__ = [
     "COARSE_NS",
     "RATE_HZ",
     "Cycles",
+    "coarse_rows",
     "cycles_of_force",
     "cycles_of_motion",
     "poses_in",
@@ -36,6 +38,12 @@ _MOST_POSES = 3
 _NEAR_DEG = 10.0
 # Turns that differ by less are the same.
 _SAME_DEG = 6.0
+
+
+def coarse_rows(history: History, since: int, t: int) -> Floats:
+    """Ten rows a second from ``since`` to just before ``t``, in ns; shape (n, channels)."""
+    times, x = history.rows(since, t - 1)
+    return x[times % COARSE_NS == 0] if len(times) else x
 
 
 class Cycles(msgspec.Struct):

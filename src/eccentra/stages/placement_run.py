@@ -14,28 +14,25 @@ import numpy as np
 
 from eccentra.events import (
     CalibrationDone,
-    CalibrationFailed,
-    CalibrationNeeded,
     Event,
     Flag,
-    QualityNoted,
     RepAmended,
     RepCompleted,
     Repetition,
     RepRejected,
     SetCompleted,
 )
-from eccentra.samples import NS_PER_S, Block, Floats, Side, StreamInfo
+from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
 from eccentra.stages import Beat, EventRun, LiveState, ReadsStraps
 from eccentra.stages.history import History
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_again import AgainWatch, Seen
 from eccentra.stages.placement_axis import CalibrationWatch
-from eccentra.stages.placement_cycles import COARSE_NS, RATE_HZ, cycles_of_force, cycles_of_motion, turns_in
+from eccentra.stages.placement_cycles import RATE_HZ, coarse_rows, cycles_of_force, cycles_of_motion, turns_in
 from eccentra.stages.placement_frames import Frame, frame_of
 from eccentra.stages.placement_segment import SegmentWatch, elsewhere
-from eccentra.stages.placement_slip import SlipWatch, Turned
-from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
+from eccentra.stages.placement_sides import StrapPlaces
+from eccentra.stages.placement_slip import Moved, SlipWatch, Turned
 from eccentra.stages.placement_words import misplaced_events, turned_events
 
 __all__ = ["PlacementRun"]
@@ -47,11 +44,8 @@ _LOOK_NS = 80 * NS_PER_S
 _SOON_US = 45_000_000
 _REST_US = 25_000_000
 _LIKE = 1.7
-# So many tares are remembered, and smaller ones matter to no number.
-_MOST_TARES, _LEAST_TARE_N = 20, 3.0
 # Free limbs and bars turn as they like between movements.
 _SEGMENTS = ("thigh", "shank", "pelvis", "trunk")
-_LEFT_PULL = "Take the load off both straps, then pull with your left leg only, for two seconds."
 
 
 class PlacementRun:
@@ -75,10 +69,10 @@ class PlacementRun:
         self._check, self._stage, self._sensors = check, stage, dict(sensors)
         columns = ((name, info.column(f"{name}.up_x")) for name in _SEGMENTS)
         self._up = {name: at for name, at in columns if at is not None}
-        sides = ((name, info.column(f"{name}.force")) for name in ("left", "right", "both"))
-        self._force = {name: at for name, at in sides if at is not None}
         self.beats: list[Beat] = []
         self._history = History()
+        self._straps = StrapPlaces(check.strap, info, self._sensors, self._history)
+        self._force = self._straps.columns
         self._next: int | None = None
         self._t = 0
         self._slips = {name: SlipWatch(check.slip) for name in self._up}
@@ -86,16 +80,14 @@ class PlacementRun:
         self._calibration = CalibrationWatch(check.axis, self._up, self._sensors)
         self._spans = check.turn_deg if self._up else {}
         self._segments = SegmentWatch(check.segment, self._spans)
-        self._zeros = {name: ZeroWatch(check.strap) for name in self._force}
-        self._zeroed: dict[str, int] = {}
-        self._tares: list[tuple[Side, int, float]] = []
-        self._sides: SidesWatch | None = None
         # set, end and length of the last counted repetition in us
         self._usual: tuple[int, int, int] | None = None
         self._uncounted = 0
         # movements without a longer rest between them
         self._bout, self._moved_us = 0, 0
-        self._counted: set[tuple[int, int]] = set()
+        # counted repetitions: when they began, and what is known of the sensors' places
+        self._counted: dict[tuple[int, int], int] = {}
+        self._flags_of: dict[tuple[int, int], dict[Flag, None]] = {}
         # sensors that saw a counted movement as those before
         self._fitted: dict[tuple[int, int], set[str]] = {}
         self._all: dict[Flag, None] = {}
@@ -128,7 +120,7 @@ class PlacementRun:
 
     def _after(self, t: int) -> int:
         """The next moment to look at things; every second while a pull is waited for."""
-        step = NS_PER_S if self._sides is not None else _TICK_NS
+        step = NS_PER_S if self._straps.is_asked else _TICK_NS
         return t // step * step + step
 
     def _part(self, rows: Block, out: list[Event]) -> None:
@@ -161,47 +153,21 @@ class PlacementRun:
 
     def tared(self, side: Side, by_n: float) -> None:
         """The zero of a strap was set anew: it reads ``by_n`` less from now on."""
-        self._tares = [*self._tares[-_MOST_TARES:], (side, self._t // 1000, abs(by_n))]
         if isinstance(self._stage, ReadsStraps):
             self._stage.tared(side, by_n)
-        if side in self._zeros:
-            self._zeros[side].renew()
-            # rows that wait for another sensor still come as they were
-            self._zeroed[side] = self._t + NS_PER_S
-        if all(not watch.done for watch in self._zeros.values()):
+        if self._straps.tared(side, by_n, self._t):
             self._all.pop(Flag.TARE_UNDER_LOAD, None)
 
     def is_loaded(self, sensor: str, level_n: float) -> bool:
         """Whether a strap that reads ``level_n`` carries load."""
-        sides = [side for side in self._zeros if self._sensors.get(side) == sensor]
-        return any(self._zeros[side].is_loaded(level_n) for side in sides)
+        return self._straps.is_loaded(sensor, level_n)
 
     def ask_sides(self, t_us: int) -> list[Event]:
         """Ask which strap answers when the left leg pulls."""
-        known: dict[str, float] = {}
-        for side in ("left", "right"):
-            level = self._level(side) if side in self._force else None
-            if level is not None:
-                known[side] = level
-        if len(known) < 2:
-            return [
-                CalibrationFailed(
-                    t_us=t_us,
-                    what="sides",
-                    reason=Flag.FORCE_MISSING,
-                    instruction="Connect a strap for the left and one for the right leg, then ask again.",
-                )
-            ]
-        self._sides = SidesWatch(self._check.strap, known)
-        if self._next is not None:
+        out = self._straps.ask(t_us, self._t)
+        if self._straps.is_asked and self._next is not None:
             self._next = self._after(self._t + 1)
-        return [CalibrationNeeded(t_us=t_us, what="sides", instruction=_LEFT_PULL)]
-
-    def _level(self, side: str) -> float | None:
-        """Mean force of the last second."""
-        _, x = self._history.rows(self._t - NS_PER_S, self._t)
-        values = sorted(v for v in x[:, self._force[side]].tolist() if v == v) if len(x) else []
-        return values[len(values) // 2] if values else None
+        return out
 
     # -- events of the counting stage -----------------------------------------------------------------
 
@@ -222,7 +188,8 @@ class PlacementRun:
                 out.append(event)
 
     def _taken_back(self, key: tuple[int, int]) -> None:
-        self._counted.discard(key)
+        self._counted.pop(key, None)
+        self._flags_of.pop(key, None)
         self._segments.drop(key)
         fitted = self._fitted.pop(key, set())
         for name, watch in self._slips.items():
@@ -231,9 +198,8 @@ class PlacementRun:
                 watch.drop(key)
 
     def _repetition(self, event: RepCompleted, out: list[Event]) -> RepCompleted:
-        rep = self._tared_inside(event.rep)
+        rep = self._straps.doubt(event.rep)
         key = (rep.set_index, rep.index)
-        self._counted.add(key)
         self._usual = (rep.set_index, rep.end_us, rep.end_us - rep.start_us)
         rested = self._go_on(rep.start_us, rep.end_us)
         frames = self._frames(rep.start_us, rep.end_us)
@@ -241,7 +207,7 @@ class PlacementRun:
         for name, frame in frames.items():
             self._agains[name].add(rep.start_us, rep.end_us, frame, rested=rested)
         t_us = max(rep.decided_us, event.t_us)
-        odd = self._slipped(key, frames, t_us, out)
+        odd = self._slipped(key, (rep.start_us, rep.end_us), frames, t_us, out)
         out += self._calibration.add(frames, t_us)
         bad = self._calibration.is_bad(frames)
         for name, places in self._segments.add(key, frames).items():
@@ -249,26 +215,9 @@ class PlacementRun:
         flags = dict.fromkeys([*self._all, *self._of_set.get(rep.set_index, {})])
         if (odd or bad) and not flags:
             flags[Flag.CALIBRATION_PROVISIONAL] = None
+        self._counted[key] = rep.start_us
+        self._flags_of[key] = flags
         return self._marked(event, rep, tuple(flags))
-
-    def _tared_inside(self, rep: Repetition) -> Repetition:
-        """Forces from before a tare, above a zero from after it, are doubtful."""
-        sides = {
-            side
-            for side, t_us, by_n in self._tares
-            if rep.start_us <= t_us <= rep.decided_us and by_n > _LEAST_TARE_N
-        }
-        if not sides:
-            return rep
-        flag = Flag.BASELINE_UNSETTLED
-        touched = tuple(f"{kind}_{side}_" for kind in ("force", "torque") for side in sides)
-        metrics = {
-            name: msgspec.structs.replace(metric, quality="flagged", reason=flag)
-            if metric.quality == "ok" and name.startswith((*touched, "tut_force"))
-            else metric
-            for name, metric in rep.metrics.items()
-        }
-        return msgspec.structs.replace(rep, metrics=metrics, flags=tuple(dict.fromkeys([*rep.flags, flag])))
 
     def _go_on(self, start_us: int, end_us: int) -> bool:
         """A movement came; whether it did after a longer rest."""
@@ -290,7 +239,8 @@ class PlacementRun:
         key = (self._usual[0], -self._uncounted)
         # one sensor sees a repetition: then it was one, and the other sensors are to be asked
         sure = any(self._slips[name].is_like(frame) for name, frame in frames.items())
-        self._slipped(key, frames, max(event.decided_us, event.t_us), out, sure=sure)
+        span = (event.start_us, event.end_us)
+        self._slipped(key, span, frames, max(event.decided_us, event.t_us), out, sure=sure)
 
     def _frames(self, start_us: int, end_us: int) -> dict[str, Frame]:
         """Frames of the sensors that were there from start to end."""
@@ -323,6 +273,7 @@ class PlacementRun:
     def _slipped(
         self,
         key: tuple[int, int],
+        span: tuple[int, int],
         frames: dict[str, Frame],
         t_us: int,
         out: list[Event],
@@ -331,7 +282,7 @@ class PlacementRun:
     ) -> bool:
         """Sensors that turned; whether this repetition alone differs much from the others."""
         found = {
-            name: self._slips[name].add(key, frame, bout=self._bout, sure=sure)
+            name: self._slips[name].add(Moved(key, *span, frame), bout=self._bout, sure=sure)
             for name, frame in frames.items()
         }
         turned = {name: one for name, one in found.items() if one is not None}
@@ -348,24 +299,32 @@ class PlacementRun:
         self._of_set.setdefault(set_index, {})[flag] = None
         self._calibration.renew(name)
         out += events
+        if one.since_us is not None:
+            self._doubt(flag, one.since_us, t_us, out)
+
+    def _doubt(self, flag: Flag, since_us: int, t_us: int, out: list[Event]) -> None:
+        """What was found holds since then: repetitions that were told already are told to be doubtful."""
+        for key, start_us in self._counted.items():
+            if start_us >= since_us and flag not in self._flags_of[key]:
+                self._flags_of[key][flag] = None
+                out.append(RepAmended(t_us=t_us, set_index=key[0], index=key[1], counted=True, flags=(flag,)))
 
     def _wrong(self, name: str, places: tuple[str, ...], t_us: int, out: list[Event]) -> None:
         self._all[Flag.WRONG_SEGMENT] = None
         out += misplaced_events(name, self._sensors.get(name), places, t_us)
+        self._doubt(Flag.WRONG_SEGMENT, 0, t_us, out)
 
     # -- at fixed moments ---------------------------------------------------------------------------
 
     def _tick(self, t: int, out: list[Event], *, last: bool = False) -> None:
         """Look at the rows before ``t``."""
-        if self._sides is not None:
-            self._look_at_sides(t, out)
+        self._look_at_sides(t, out)
         if t % _TICK_NS and not last:
             return
         self._history.drop_before(t - _KEPT_NS)
-        if self._zeros:
-            self._look_at_zeros(t, out)
+        self._look_at_zeros(t, out)
         self._look_again(t, out)
-        if not self._calibration.posed and len(x := self._coarse(t - _TICK_NS, t)):
+        if not self._calibration.posed and len(x := coarse_rows(self._history, t - _TICK_NS, t)):
             out += self._calibration.ask(t, x)
         if len(self._counted) < 2 and not self._segments.done:
             self._look_at_movements(t, out)
@@ -394,35 +353,24 @@ class PlacementRun:
             fits += any(self._agains[other].fits(frames[other]) for other in others if other in frames)
         return not others or 2 * fits >= len(seen.spans)
 
-    def _coarse(self, since: int, t: int) -> Floats:
-        """Ten rows a second from ``since`` to just before ``t``."""
-        times, x = self._history.rows(since, t - 1)
-        return x[times % COARSE_NS == 0] if len(times) else x
+    def _look_at_sides(self, t: int, out: list[Event]) -> None:
+        told, right = self._straps.look_at_sides(t)
+        out += told
+        if right is not None:
+            self._all.pop(Flag.WRONG_SIDE, None)
+        if right is False:
+            self._all[Flag.WRONG_SIDE] = None
 
     def _look_at_zeros(self, t: int, out: list[Event]) -> None:
-        first = (t - 1) // _TICK_NS * _TICK_NS
-        for side, watch in self._zeros.items():
-            x = self._coarse(max(first, self._zeroed.get(side, first)), t)
-            level = watch.add(x[:, self._force[side]]) if len(x) else None
-            if level is None:
-                continue
+        told, since_us = self._straps.look_at_zeros((t - 1) // _TICK_NS * _TICK_NS, t)
+        if since_us is not None:
             self._all[Flag.TARE_UNDER_LOAD] = None
-            sensor = self._sensors.get(side)
-            detail = f"the {side} strap reads {level:.0f} N without load: its zero was set under load"
-            out.append(QualityNoted(t_us=t // 1000, flag=Flag.TARE_UNDER_LOAD, sensor=sensor, detail=detail))
-            out.append(
-                CalibrationFailed(
-                    t_us=t // 1000,
-                    what=f"zero of the {side} strap",
-                    reason=Flag.TARE_UNDER_LOAD,
-                    instruction=f"Take the load off the {side} strap, wait two seconds, then tare again.",
-                    sensor=sensor,
-                )
-            )
+            out += told
+            self._doubt(Flag.TARE_UNDER_LOAD, since_us, t // 1000, out)
 
     def _look_at_movements(self, t: int, out: list[Event]) -> None:
         rule = self._check.segment
-        x = self._coarse(t - _LOOK_NS, t)
+        x = coarse_rows(self._history, t - _LOOK_NS, t)
         if len(x) < rule.least_cycles * RATE_HZ:
             return
         ups = {name: x[:, at : at + 3] for name, at in self._up.items()}
@@ -440,28 +388,3 @@ class PlacementRun:
         self._segments.done = bool(found)
         for name, places in found.items():
             self._wrong(name, places, t // 1000, out)
-
-    def _look_at_sides(self, t: int, out: list[Event]) -> None:
-        x = self._coarse(t - NS_PER_S, t)
-        if self._sides is None or not len(x):
-            return
-        side = self._sides.add({name: x[:, self._force[name]] for name in ("left", "right")})
-        if side is None:
-            return
-        self._sides = None
-        if side == "left":
-            self._all.pop(Flag.WRONG_SIDE, None)
-            out.append(CalibrationDone(t_us=t // 1000, what="sides"))
-            return
-        reason = Flag.WRONG_SIDE if side == "right" else Flag.UNCALIBRATED
-        instruction = {
-            "right": "The straps are on the wrong legs: change them over, then ask again.",
-            "both": "Both straps were pulled. " + _LEFT_PULL,
-            "none": "No strap was pulled. " + _LEFT_PULL,
-        }[side]
-        if side == "right":
-            self._all[Flag.WRONG_SIDE] = None
-            out.append(
-                QualityNoted(t_us=t // 1000, flag=reason, detail="the left leg pulls the strap of the right")
-            )
-        out.append(CalibrationFailed(t_us=t // 1000, what="sides", reason=reason, instruction=instruction))

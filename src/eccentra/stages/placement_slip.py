@@ -9,13 +9,14 @@ over; so it is taken the way in which it is more like those before.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
 from eccentra.stages.placement import SlipRule
 from eccentra.stages.placement_frames import Frame, backwards, change, mean_frame
 
-__all__ = ["SlipWatch", "Turned", "share_of", "turned_by"]
+__all__ = ["Moved", "SlipWatch", "Turned", "share_of", "turned_by"]
 
 Key = tuple[int, int]
 # So many movements back make the middle that a new one is compared with.
@@ -27,16 +28,40 @@ _OTHER_SIDE_DEG = 140.0
 _SURE = 2.0
 # Seen from the other end, a movement must be more alike by this factor to be taken so.
 _OTHER_WAY = 3.0
+# Two movements that share more of their time than this are one, told twice.
+_ONE_SHARE = 0.7
+# So many movements of a set say how a sensor sat when it began; so many, how it sits now.
+_FIRST, _LAST = 3, 2
+# The middle of three to six deviations is the standard deviation over this: half of all are below it.
+_MEDIAN_SD = 0.83
 # A movement that is larger or smaller by this factor is another movement, not a turned sensor.
 _SAME_SIZE = 1.4
 
 
 class Turned(msgspec.Struct, frozen=True):
-    """A sensor turned by about ``by_deg``; ``over``: it was turned over. ``between``: since the last set."""
+    """A sensor turned by about ``by_deg``; ``over``: it was turned over. ``between``: since the last set.
+
+    ``since_us`` is the start of the first movement that it may have touched.
+    """
 
     by_deg: float
     over: bool
     between: bool
+    since_us: int | None = None
+
+
+class Moved(NamedTuple):
+    """A movement of one sensor: its set and index, start and end in us, and frame."""
+
+    key: Key
+    start_us: int
+    end_us: int
+    frame: Frame
+
+    def is_again(self, other: Moved) -> bool:
+        """Whether it is the same movement as another one."""
+        shared = min(self.end_us, other.end_us) - max(self.start_us, other.start_us)
+        return shared > _ONE_SHARE * min(self.end_us - self.start_us, other.end_us - other.start_us)
 
 
 def share_of(rule: SlipRule, a: Frame, b: Frame, *, between: bool) -> float:
@@ -63,8 +88,12 @@ class SlipWatch:
 
     def __init__(self, rule: SlipRule) -> None:
         self._rule = rule
-        self._old: list[tuple[Key, Frame]] = []
-        self._new: list[tuple[Key, Frame]] = []
+        self._old: list[Moved] = []
+        self._new: list[Moved] = []
+        # how the first of the new ones came: after a longer rest, or not
+        self._between = False
+        # the first ones of this set, and of the last movements the middle
+        self._first: list[Moved] = []
         self._bout = 0
         self.odd = False
 
@@ -77,47 +106,84 @@ class SlipWatch:
         """Whether a movement is one of those known, in pose, axis and size."""
         if len(self._old) < 2 or frame.turn < self._rule.least_turn_deg:
             return False
-        reference = mean_frame([one for _, one in self._old[-_MOST:]])
+        reference = self._reference()
         large, small = max(reference.turn, frame.turn), min(reference.turn, frame.turn)
         return large < _AS_LARGE * small and self._share(reference, frame, False) < 1.0
 
-    def add(self, key: Key, frame: Frame, *, bout: int = 0, sure: bool = True) -> Turned | None:
+    def add(self, one: Moved, *, bout: int = 0, sure: bool = True) -> Turned | None:
         """Take a movement; ``odd`` then says whether it alone differs much.
 
-        ``key`` is its set and index; ``bout`` changes with every longer rest. Not ``sure``: it was
-        not counted, and may be something else.
+        ``bout`` changes with every longer rest. Not ``sure``: it was not counted, and may be something else.
         """
         self.odd = False
+        self._old = [old for old in self._old if not old.is_again(one)]
+        self._new = [new for new in self._new if not new.is_again(one)]
         if not self._old:
-            self._old.append((key, frame))
-            self._bout = bout
+            self._take(one, bout)
             return None
         between = bout != self._bout
         if between and not self._rule.across_sets:
-            self._old, self._new, self._bout = [(key, frame)], [], bout
+            self.renew()
+            self._take(one, bout)
             return None
-        reference = mean_frame([one for _, one in self._old[-_MOST:]])
+        reference = self._reference()
         least = self._rule.least_turn_deg
-        if reference.turn >= least > frame.turn:
+        if reference.turn >= least > one.frame.turn:
             return None  # a partial movement: it says little
-        frame = self._way(reference, frame)
+        one = one._replace(frame=self._way(reference, one.frame))
+        goes_on = self._goes_on(reference, one.frame)
+        if goes_on:
+            between = self._between
         own = 1.0 if between else self._own(reference)
-        share = self._share(reference, frame, between) / own
-        if not sure and not self._may_be_one(reference, frame, share):
+        share = self._share(reference, one.frame, between) / own
+        if not sure and not self._may_be_one(reference, one.frame, share):
             return None
-        if share < 1.0:
-            self._old = [*self._old[-_MOST:], (key, frame)]
-            self._bout = bout
+        if share < 1.0 and not goes_on:
             self._new.clear()
-            return None
+            self._take(one, bout)
+            return self._crept()
         self.odd = share > self._rule.odd_share and not between
-        if self._new and self._share(self._new[-1][1], frame, False) > self._rule.agree_share * own:
+        if self._new and self._share(self._new[-1].frame, one.frame, False) > self._rule.agree_share * own:
             self._new.clear()
-        self._new.append((key, frame))
-        found = self._decide(reference, between, own)
+        if not self._new:
+            self._between = between
+        self._new.append(one)
+        found = self._decide(reference, self._between, own)
         if not self._new:
             self._bout = bout
         return found
+
+    def _take(self, one: Moved, bout: int) -> None:
+        """A movement as those before."""
+        if bout != self._bout:
+            self._first = []
+        self._old = [*self._old[-_MOST:], one]
+        self._first = [*self._first, one][:_FIRST]
+        self._bout = bout
+
+    def _reference(self) -> Frame:
+        return mean_frame([old.frame for old in self._old[-_MOST:]])
+
+    def _goes_on(self, reference: Frame, frame: Frame) -> bool:
+        """Whether a movement is like the last one that did not agree, rather than like those before it."""
+        if not self._new:
+            return False
+        last = self._share(self._new[-1].frame, frame, False)
+        return last < self._rule.agree_share and 2.0 * last < self._share(reference, frame, False)
+
+    def _crept(self) -> Turned | None:
+        """A sensor that turned little by little, against the first movements of the set."""
+        if len(self._first) < _FIRST or len(self._old) < _FIRST + _LAST:
+            return None
+        first = mean_frame([one.frame for one in self._first])
+        last = self._old[-_LAST:]
+        now = mean_frame([one.frame for one in last])
+        if any(self._share(first, one.frame, False) < 1.0 for one in last):
+            return None
+        found = turned_by(self._rule, first, now, between=False)
+        since = self._old[min(_FIRST, len(self._old) - _LAST)].start_us
+        self._old, self._new, self._first = list(last), [], list(last)
+        return msgspec.structs.replace(found, since_us=since)
 
     def _way(self, reference: Frame, frame: Frame) -> Frame:
         """The movement from its start or from its far end, whichever is more like those before.
@@ -146,39 +212,46 @@ class SlipWatch:
         )
 
     def _own(self, reference: Frame) -> float:
-        """Share of the limits that holds for this person: who moves alike every time is held to less."""
-        old = [frame for _, frame in self._old[-_MOST:]]
+        """Share of the limits that holds for this person: who moves alike every time is held to less.
+
+        By the median deviation: one movement in which the sensor turned makes nobody unsteady.
+        """
+        old = self._old[-_MOST:]
         if len(old) < 3:
             return 1.0
-        squares = math.fsum(self._share(reference, frame, False) ** 2 for frame in old)
-        spread = math.sqrt(squares / (len(old) - 1))
-        return min(max(self._rule.own_sd * spread, self._rule.own_least), 1.0)
+        shares = sorted(self._share(reference, one.frame, False) for one in old)
+        middle = 0.5 * (shares[(len(shares) - 1) // 2] + shares[len(shares) // 2])
+        return min(max(self._rule.own_sd * middle / _MEDIAN_SD, self._rule.own_least), 1.0)
 
     def _decide(self, reference: Frame, between: bool, own: float) -> Turned | None:
         if len(self._new) < 2:
             return None
-        fresh = mean_frame([one for _, one in self._new])
+        fresh = mean_frame([one.frame for one in self._new])
         known = len(self._old)
         share = self._share(reference, fresh, between) / own
         # few movements say it only of a large turn
         if share < _SURE and len(self._new) < 3 and (between or known < 3):
             return None
-        self._old, self._new = self._new, []
+        # in a set, it may have turned in the last movement that still agreed
+        since = self._new[0].start_us if between else self._old[-1].start_us
+        self._old, self._new, self._first = self._new, [], self._new[:_FIRST]
         alike = max(reference.turn, fresh.turn) < _SAME_SIZE * max(
             min(reference.turn, fresh.turn), self._rule.least_turn_deg
         )
         if share < 1.0 or not alike or (known < 2 and share < _SURE):
             return None
-        return turned_by(self._rule, reference, fresh, between=between)
+        found = turned_by(self._rule, reference, fresh, between=between)
+        return msgspec.structs.replace(found, since_us=since)
 
     def drop(self, key: Key) -> None:
         """A movement was taken back."""
-        self._old = [one for one in self._old if one[0] != key]
-        self._new = [one for one in self._new if one[0] != key]
+        self._old = [one for one in self._old if one.key != key]
+        self._new = [one for one in self._new if one.key != key]
+        self._first = [one for one in self._first if one.key != key]
 
     def renew(self) -> None:
         """The next movement is the first."""
-        self._old, self._new = [], []
+        self._old, self._new, self._first = [], [], []
 
     def _share(self, a: Frame, b: Frame, between: bool) -> float:
         return share_of(self._rule, a, b, between=between)
