@@ -178,6 +178,6 @@ def test_quality() -> None:
     found = summarise("squat", events, ["thigh: a note"])
     assert found["quality"] == {
         "flags": ["no_gyroscope", "time_irregular"],
-        "gaps": [{"sensor": "thigh", "start_s": 2.0, "end_s": 3.0}],
+        "gaps": [{"sensor": "thigh", "start_s": 2.0, "end_s": 3.0, "missing": True}],
         "notes": ["thigh: a note", "thigh: slow movements only"],
     }

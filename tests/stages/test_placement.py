@@ -19,6 +19,7 @@ from eccentra.events import (
     Event,
     Flag,
     QualityNoted,
+    RepAmended,
     RepCompleted,
     Repetition,
     SetCompleted,
@@ -67,14 +68,17 @@ def movement(turn_deg: float, start_deg: float = 0.0) -> np.ndarray:
     return np.stack([-np.sin(lean), np.zeros(200), np.cos(lean)], axis=1)
 
 
+def moved(k: int, up: np.ndarray) -> Moved:
+    frame = frame_of(up)
+    assert frame is not None
+    return Moved((1, k), 4_000_000 * k, 4_000_000 * k + 3_000_000, frame)
+
+
 def watched(*ups: np.ndarray, sets: list[int] | None = None) -> list[tuple[int, float, bool]]:
     """Movement at which a turn was found, by how much, and whether it was turned over."""
     watch, out = SlipWatch(CHECK.slip), []
     for k, up in enumerate(ups):
-        frame = frame_of(up)
-        assert frame is not None
-        one = Moved((1, k), 4_000_000 * k, 4_000_000 * k + 3_000_000, frame)
-        found = watch.add(one, bout=sets[k] if sets else 0)
+        found = watch.add(moved(k, up), bout=sets[k] if sets else 0)
         if found is not None:
             out.append((k, found.by_deg, found.over))
     return out
@@ -115,6 +119,47 @@ def test_half_a_turn_is_called_turned_over_and_one_odd_movement_is_not() -> None
     assert watched(*[movement(80)] * 3, movement(80) @ over, *[movement(80)] * 3) == []
     ((at, _, turned_over),) = watched(*[movement(80)] * 3, *[movement(80) @ over] * 3)
     assert (at, turned_over) == (4, True)
+
+
+def test_a_repetition_counted_from_its_far_end_is_no_turned_sensor() -> None:
+    """The stage took the way back and the next way out for a repetition."""
+    there, back = np.split(movement(60), 2)
+    shifted = np.concatenate([back, there])
+    assert watched(*[movement(60)] * 3, *[shifted] * 4) == []
+    # and a sensor that turned is seen from there as well
+    slipped = rotation(np.array([0, 0, 1.0]), 35.0).T
+    ((at, by, over),) = watched(*[movement(60)] * 3, movement(60) @ slipped, shifted @ slipped)
+    assert (at, over) == (4, False)
+    assert by == pytest.approx(35.0, abs=2.0)
+
+
+def test_turns_little_by_little_are_found_against_the_first_movements() -> None:
+    """Three degrees a repetition, less than a person's own changes."""
+    turned = [rotation(np.array([0, 0, 1.0]), 3.0 * max(k - 2, 0)).T for k in range(14)]
+    assert len(watched(*[movement(60) @ m for m in turned])) == 1
+
+
+def test_a_movement_in_which_the_sensor_turned_makes_nobody_unsteady() -> None:
+    """A small turn: half seen in one movement, whole in the next."""
+    half, whole = (rotation(np.array([0, 0, 1.0]), by).T for by in (9.0, 18.0))
+    assert len(watched(*[movement(60)] * 3, movement(60) @ half, *[movement(60) @ whole] * 2)) == 1
+
+
+def test_what_was_seen_before_a_rest_counts_after_it() -> None:
+    turned = rotation(np.array([0, 0, 1.0]), 27.0).T
+    ups = [*[movement(70)] * 2, *[movement(70) @ turned] * 3]
+    assert [k for k, _, _ in watched(*ups, sets=[1, 1, 1, 2, 2])] == [4]
+
+
+def test_a_movement_told_twice_is_one_piece_of_evidence() -> None:
+    watch, turned = SlipWatch(CHECK.slip), rotation(np.array([0, 0, 1.0]), 60.0).T
+    for k in range(3):
+        assert watch.add(moved(k, movement(60))) is None
+    for _ in range(3):
+        assert watch.add(moved(3, movement(60) @ turned)) is None
+    found = watch.add(moved(4, movement(60) @ turned))
+    assert found is not None
+    assert found.since_us == 8_000_000  # it may have turned in the last one that agreed
 
 
 def test_the_change_between_two_frames_is_that_of_the_mounting() -> None:
@@ -285,7 +330,14 @@ def test_a_sensor_that_turns_in_the_set_is_said_with_what_to_do_and_marks_what_i
     assert touched
     assert all(rep.confidence < 0.7 for rep in touched)
     assert any(isinstance(e, SetCompleted) and Flag.STRAP_SLIPPED in e.flags for e in events)
+    amended = [e for e in events if isinstance(e, RepAmended)]
+    assert amended
+    assert all(e.counted and e.flags == (Flag.STRAP_SLIPPED,) for e in amended)
     document = summarise("squat", events)
+    after = [one for one in document["sets"][0]["reps"] if one["start_s"] >= slip.at_s]
+    assert len(after) >= 4
+    assert all("strap_slipped" in one["flags"] for one in after)
+    assert "strap_slipped" not in document["sets"][0]["reps"][0]["flags"]
     assert "strap_slipped" in document["quality"]["flags"]
     assert any(failed.instruction in note for note in document["quality"]["notes"])
 
