@@ -83,7 +83,7 @@ def test_nothing_found() -> None:
         "exercise": "squat",
         "sets": [],
         "rejected": [],
-        "quality": {"flags": [], "gaps": [], "notes": []},
+        "quality": {"flags": [], "gaps": [], "notes": [], "mounting": {}},
     }
 
 
@@ -180,4 +180,5 @@ def test_quality() -> None:
         "flags": ["no_gyroscope", "time_irregular"],
         "gaps": [{"sensor": "thigh", "start_s": 2.0, "end_s": 3.0, "missing": True}],
         "notes": ["thigh: a note", "thigh: slow movements only"],
+        "mounting": {},
     }

@@ -16,6 +16,7 @@ from eccentra.csvfile import read_force, read_imu
 from eccentra.csvinputs import Worn, session_header, session_inputs
 from eccentra.errors import InputError
 from eccentra.events import (
+    CalibrationDone,
     CalibrationFailed,
     Event,
     Flag,
@@ -157,6 +158,7 @@ def summarise(exercise: str, events: Iterable[Event], notes: Sequence[str] = ())
             "flags": list(dict.fromkeys(book.flags)),
             "gaps": book.gaps,
             "notes": [*notes, *book.notes],
+            "mounting": book.mounting,
         },
     }
 
@@ -167,6 +169,7 @@ class _Book:
     def __init__(self) -> None:
         self.flags: list[str] = []
         self.notes: list[str] = []
+        self.mounting: dict[str, dict[str, Any]] = {}
         self.gaps: list[dict[str, Any]] = []
         self.outside: list[tuple[int, int, str]] = []
         self._inside: dict[int, list[tuple[int, int, str]]] = {}
@@ -199,6 +202,13 @@ class _Book:
                 self.flags.append(event.flag.value)
                 if event.detail:
                     self.notes.append(": ".join(filter(None, [event.sensor, event.detail])))
+            case CalibrationDone():
+                axis = not event.what.endswith("pose")
+                for one in event.mounting:
+                    sits = self.mounting.setdefault(one.sensor, {})
+                    sits["turns_about" if axis else "up"] = one.axis
+                    if one.upside_down is not None:
+                        sits |= {"off_deg": one.off_deg, "upside_down": one.upside_down}
             case CalibrationFailed():
                 self.notes.append(": ".join(filter(None, [event.sensor, event.instruction])))
             case _:

@@ -44,6 +44,7 @@ __all__ = [
     "Force",
     "Marked",
     "Metric",
+    "Mounting",
     "Numbered",
     "Phase",
     "PhaseChanged",
@@ -190,11 +191,35 @@ class CalibrationNeeded(_Event, frozen=True, kw_only=True, tag="calibration.need
     instruction: str
 
 
+class Mounting(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sensor sits: any way round is calibrated away, and the numbers are right all the same.
+
+    Attributes
+    ----------
+    axis
+        The axis printed on the sensor, with its sign, that lies nearest to what was found: ``-y``.
+    off_deg
+        How far it is from it: mounted askew.
+    upside_down
+        In the start pose, that axis points down rather than up; ``None`` where it is a movement's axis.
+    """
+
+    sensor: str
+    axis: str
+    off_deg: float
+    upside_down: bool | None = None
+
+
 class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done"):
-    """The tracked angle got its zero or its axis; ``residual_deg`` says how well."""
+    """The tracked angle got its zero or its axis; ``residual_deg`` says how well.
+
+    ``mounting`` says how sensors sit: of a pose, which of their axes is upright in it; of a segment's axis,
+    which one the movement turned about (mirrored on the other side of the limb, its sign changes).
+    """
 
     what: str
     residual_deg: float | None = None
+    mounting: tuple[Mounting, ...] = ()
 
 
 class CueGiven(_Event, frozen=True, kw_only=True, tag="cue.given"):

@@ -194,6 +194,9 @@ def plain_line(event: Event) -> str | None:
             return f"{at}now: {event.instruction}"
         case CalibrationFailed():
             return f"{at}{event.reason.value}: {event.instruction}"
+        case CalibrationDone(mounting=(_, *_)) if any(one.upside_down for one in event.mounting):
+            over = ", ".join(f"{one.sensor} ({one.axis} up)" for one in event.mounting if one.upside_down)
+            return f"{at}sits upside down, which is calibrated away: {over}"
         case CalibrationDone(what="sides"):
             return f"{at}left and right straps are where they should be"
         case Tared():

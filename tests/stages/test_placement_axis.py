@@ -91,3 +91,29 @@ def test_a_still_pose_is_asked_for_once_when_the_sensors_never_rest() -> None:
     (needed,) = one.ask(40 * NS_PER_S, moving)
     assert isinstance(needed, CalibrationNeeded)
     assert one.posed
+
+
+@pytest.mark.parametrize(
+    ("up", "axis", "upside_down"),
+    [((0.0, 0.0, 1.0), "+z", False), ((0.1, -0.99, 0.0), "-y", True), ((-0.8, 0.6, 0.0), "-x", True)],
+)
+def test_a_pose_says_how_sensors_sit(up: tuple[float, float, float], axis: str, upside_down: bool) -> None:
+    history = History()
+    t = np.arange(200, dtype=np.int64) * (NS_PER_S // 100)
+    history.push(Block("aligned", t, np.tile(np.array(up) / np.linalg.norm(up), (200, 1))))
+    (sits,) = watch().done(CalibrationDone(t_us=1_500_000, what="start pose"), history).mounting
+    assert (sits.sensor, sits.axis, sits.upside_down) == ("a", axis, upside_down)
+    assert sits.off_deg == pytest.approx(np.degrees(np.arccos(max(np.abs(up)) / np.linalg.norm(up))), abs=0.1)
+
+
+def test_an_axis_says_what_a_sensor_turned_about() -> None:
+    one = watch()
+    mirrored = [
+        Frame(f.home, f.far, (-f.axis[0], -f.axis[1], -f.axis[2]), f.turn) for f in [bend(0)] if f.axis
+    ]
+    for frames, axis in (([bend(0)] * 3, "-y"), (mirrored * 3, "+y")):
+        told = [event for k, frame in enumerate(frames) for event in one.add({"thigh": frame}, k)]
+        (done,) = (event for event in told if isinstance(event, CalibrationDone))
+        (sits,) = done.mounting
+        assert (sits.axis, sits.upside_down) == (axis, None)
+        one.renew("thigh")

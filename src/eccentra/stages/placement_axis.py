@@ -13,14 +13,21 @@ from collections.abc import Iterable, Mapping
 import msgspec
 import numpy as np
 
-from eccentra.events import CalibrationDone, CalibrationFailed, CalibrationNeeded, Event, Flag
+from eccentra.events import (
+    CalibrationDone,
+    CalibrationFailed,
+    CalibrationNeeded,
+    Event,
+    Flag,
+    Mounting,
+)
 from eccentra.samples import NS_PER_S, Floats
 from eccentra.stages.history import History
-from eccentra.stages.inclination import angle_between
+from eccentra.stages.inclination import Vector, angle_between, unit
 from eccentra.stages.placement import AxisRule
 from eccentra.stages.placement_frames import Frame, mean_frame
 
-__all__ = ["AxisWatch", "CalibrationWatch", "pose_spread"]
+__all__ = ["AxisWatch", "CalibrationWatch", "mounting_of", "pose_spread"]
 
 # So many movements back make the spread.
 _MOST = 6
@@ -35,6 +42,19 @@ def pose_spread(up: Floats) -> float | None:
     size = math.sqrt(math.fsum(v * v for v in middle.tolist()))
     off = known - middle / max(size, 1e-9)
     return math.degrees(math.sqrt(float(np.add.reduce(off * off, axis=None)) / len(known)))
+
+
+def mounting_of(sensor: str, direction: Vector, *, is_up: bool) -> Mounting:
+    """How a sensor sits that sees "up", or the axis it turned about, in this direction (a unit vector)."""
+    k = max(range(3), key=lambda i: abs(direction[i]))
+    sign = "-" if direction[k] < 0.0 else "+"
+    off = math.degrees(math.acos(min(abs(direction[k]), 1.0)))
+    return Mounting(
+        sensor=sensor,
+        axis=sign + "xyz"[k],
+        off_deg=round(off, 1),
+        upside_down=sign == "-" if is_up else None,
+    )
 
 
 class AxisWatch:
@@ -55,6 +75,11 @@ class AxisWatch:
     def renew(self) -> None:
         """The next movement is the first."""
         self._frames, self.spread_deg = [], None
+
+    @property
+    def axis(self) -> Vector | None:
+        """The middle of the axes."""
+        return mean_frame(self._frames).axis if self._frames else None
 
     @property
     def is_good(self) -> bool:
@@ -106,8 +131,15 @@ class CalibrationWatch:
             if watch.is_good and not self._told.get(name, False) and watch.spread_deg is not None:
                 self._told[name] = True
                 residual = round(watch.spread_deg, 2)
-                out.append(CalibrationDone(t_us=t_us, what=f"{name} axis", residual_deg=residual))
+                axis = watch.axis
+                sits = () if axis is None else (mounting_of(self._sensor(name), axis, is_up=False),)
+                out.append(
+                    CalibrationDone(t_us=t_us, what=f"{name} axis", residual_deg=residual, mounting=sits)
+                )
         return out
+
+    def _sensor(self, name: str) -> str:
+        return self._sensors.get(name, name)
 
     def is_bad(self, names: Iterable[str]) -> bool:
         """Whether the axis of one of these sensors is not to be relied on."""
@@ -136,13 +168,26 @@ class CalibrationWatch:
         return out
 
     def done(self, event: CalibrationDone, history: History) -> CalibrationDone:
-        """A pose or axis was found; a pose gets how still the sensors were in the second before."""
+        """A pose or axis was found; a pose gets how the sensors sat, and how still, in the second before."""
         self.posed = True
         if event.residual_deg is not None or not event.what.endswith("pose"):
             return event
         _, x = history.rows(event.t_us * 1000 - NS_PER_S, event.t_us * 1000)
         known = self._spreads(x) if len(x) else []
-        return msgspec.structs.replace(event, residual_deg=round(max(known), 2)) if known else event
+        if not known:
+            return event
+        return msgspec.structs.replace(event, residual_deg=round(max(known), 2), mounting=self._mounting(x))
+
+    def _mounting(self, x: Floats) -> tuple[Mounting, ...]:
+        """How the sensors sit in a pose, from its rows, shape (n, channels)."""
+        out: list[Mounting] = []
+        for name, at in self._columns.items():
+            ups = x[:, at : at + 3]
+            a, b, c = np.add.reduce(ups[~np.isnan(ups[:, 0])], axis=0).tolist()
+            up = unit((a, b, c))
+            if up is not None:
+                out.append(mounting_of(self._sensor(name), up, is_up=True))
+        return tuple(out)
 
     def ask(self, t: int, x: Floats) -> list[Event]:
         """No still pose was seen: ask for one, once, when the last rows, shape (n, channels), move."""
