@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from contractions import contraction_session
 
 from eccentra.exercises import exercise_ids, load_exercise
 from eccentra.simulate import (
@@ -28,6 +29,8 @@ _VARIANTS: dict[str, Variant] = {
     "nordic-curl-assisted": "assisted",
     "nordic-curl-inclined": "inclined",
 }
+# Load cells alone see contractions in every other exercise alike: short ones and holds stand for all.
+_CONTRACTIONS = {"leg-curl": False, "bridge-hold": True}
 # A disturbed session still counts: what a person loses to a sensor that drops out is part of the error.
 _FAULTY_EVERY = 10
 
@@ -50,6 +53,18 @@ def all_athletes() -> dict[str, Athletes]:
 
 
 def _athletes(name: str) -> Athletes:
+    athletes = _by_stage(name)
+    long = _CONTRACTIONS.get(name)
+    if long is None:
+        return athletes
+
+    def session(seed: int, kit: str) -> Scenario:
+        return contraction_session(seed, long=long) if kit == "force" else athletes.session(seed, kit)
+
+    return Athletes(name, (*athletes.kits, "force"), session, athletes.idle)
+
+
+def _by_stage(name: str) -> Athletes:
     stage = load_exercise(name).stage["kind"]
     kits: tuple[str, ...]
 
