@@ -33,7 +33,7 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     turn_share
         A turn-around that has come back so far starts the next repetition even if it is not near.
     large_ratio
-        A stroke longer than this many usual strokes is something else.
+        A stroke, away or back, longer than this many usual strokes is something else.
     short_ratio
         A repetition shorter than this share of the usual time is something else.
     longest_s
@@ -235,7 +235,7 @@ class CycleCounter:
         small = size < rules.turn_share * self.size
         if small and self._high - self._usual_rest() < rules.partial_share * self.size:
             reason = Reason.WRONG_DIRECTION
-        elif size > rules.large_ratio * self.size:
+        elif max(size, self._high - self._turn) > rules.large_ratio * self.size:
             reason = Reason.IRREGULAR
         elif lasts < rules.short_ratio * self.period_s:
             reason = Reason.TOO_SHORT

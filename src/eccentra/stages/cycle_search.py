@@ -177,7 +177,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             return found
         lead = len(found.turns) - len(run.turns)
         x = found.axis.values(t, rows)
-        turns = from_rest(found.turns, lead, t, x, found.size, self.size_ratio, self.start)
+        turns = from_rest(found.turns, lead, t, x, found.size, found.period_s, self.size_ratio, self.start)
         return msgspec.structs.replace(found, turns=turns, sign=1 if x[turns[1]] > x[turns[0]] else -1)
 
     def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:

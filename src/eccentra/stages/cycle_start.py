@@ -28,11 +28,16 @@ class StartRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         It lasts at least so long.
     rest_deg, rest_share
         The number along the axis stays within so many degrees, or within this share of the usual stroke.
+    wait_s, wait_share
+        Who stays in a pose longer than in the repetitions after it, by so much and this share of their time,
+        waits there to begin.
     """
 
     rest_s: float
     rest_deg: float
     rest_share: float
+    wait_s: float
+    wait_share: float
 
     def resting(self, t: Floats, x: Floats, size: float) -> NDArray[np.bool_]:
         """Whether each row, and those in the ``rest_s`` before it, stay in one place; bool, shape (n,)."""
@@ -48,7 +53,14 @@ class StartRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def from_rest(
-    turns: Sequence[int], lead: int, t: Floats, x: Floats, size: float, ratio: float, rules: StartRules
+    turns: Sequence[int],
+    lead: int,
+    t: Floats,
+    x: Floats,
+    size: float,
+    period_s: float,
+    ratio: float,
+    rules: StartRules,
 ) -> tuple[int, ...]:
     """The run without what came before its start pose.
 
@@ -60,9 +72,13 @@ def from_rest(
         Only the first so many strokes may be left out: those that were taken less strictly.
     t, x
         Time in s and angle along the axis in degrees.
-    size, ratio
-        Usual stroke, and how different strokes of one movement may be.
+    size, period_s, ratio
+        Usual stroke and time, and how different strokes of one movement may be.
     """
+    waited = _waited(turns, lead, t, x, size, ratio, rules.wait_s + rules.wait_share * period_s)
+    if waited is not None:
+        whole = _whole(turns, waited, x, size, ratio)
+        return tuple(turns[whole:])
     resting = rules.resting(t[: turns[lead + 1] + 1], x[: turns[lead + 1] + 1], size)
     for k in range(lead + 1):
         # a rest near this turning point, or on the way to the next one
@@ -74,6 +90,39 @@ def from_rest(
             whole = _whole(turns, k, x, size, ratio)
             return tuple(turns[whole:]) if whole < k else (int(rests[-1]), *turns[k + 1 :])
     return tuple(turns)
+
+
+def _waited(
+    turns: Sequence[int], lead: int, t: Floats, x: Floats, size: float, ratio: float, extra_s: float
+) -> int | None:
+    """The last turning point at which the person waited to begin: longer than there in the run; if any.
+
+    A stroke of the run itself proved to be like the others, so it takes twice ``extra_s`` to leave it out.
+    A single stroke before the run turns all repetitions round: it has to be as large as the others.
+    """
+    stays = [_stay(t, x[a : c + 1], a, b - a) for a, b, c in zip(turns, turns[1:], turns[2:], strict=False)]
+    for k in range(lead + 1, 0, -1):
+        # stays at the same end during the run
+        usual = sorted(stays[k + 1 if k >= lead else k - 1 + (lead - k + 1) // 2 * 2 :: 2])
+        most = extra_s if k <= lead else 2.0 * extra_s
+        if not usual or stays[k - 1] - usual[len(usual) // 2] <= most:
+            continue
+        last = abs(float(x[turns[lead]] - x[turns[lead - 1]])) if k < lead else size
+        if (lead - k) % 2 == 0 or size <= last * ratio:
+            return k
+    return None
+
+
+def _stay(t: Floats, x: Floats, first: int, turn: int) -> float:
+    """Time in s near a turning point: from the first middle of the stroke to it to the last of that from it.
+
+    ``x`` are the values of both strokes, beginning with row ``first``; the turning point is ``x[turn]``.
+    """
+    to, after = 0.5 * (x[0] + x[turn]), 0.5 * (x[turn] + x[-1])
+    up = x[turn] > x[0]
+    arrived = np.flatnonzero((x[: turn + 1] > to) == up)
+    near = np.flatnonzero((x[turn:] > after) == up)
+    return float(t[first + turn + near[-1]] - t[first + arrived[0]])
 
 
 def _whole(turns: Sequence[int], k: int, x: Floats, size: float, ratio: float) -> int:
