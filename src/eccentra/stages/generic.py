@@ -20,6 +20,7 @@ import numpy as np
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
+from eccentra.stages.cycle_odd import OddRules
 from eccentra.stages.cycle_phases import PhaseRules
 from eccentra.stages.cycle_search import CycleSearch, Found
 from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
@@ -57,9 +58,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Longest missing time that a repetition survives.
     sway_share
         Movement in a pose, as a share of the smallest movement that the search looks at.
-    search, rules, pause, gait, phases
-        Parameters of the search, of the count, of pauses that part repetitions, of telling walking, and of
-        phase times.
+    search, rules, pause, odd, gait, phases
+        Parameters of the search, of the count, of pauses that part repetitions, of what is no repetition at
+        the ends of a set, of telling walking, and of phase times.
     trend_least_reps
         Repetitions that a variation within a set needs; ``None`` leaves means and variations of a set out.
     """
@@ -76,6 +77,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     search: CycleSearch
     rules: CycleRules
     pause: PauseRules
+    odd: OddRules
     gait: GaitRules
     phases: PhaseRules
     trend_least_reps: int | None = None
@@ -270,19 +272,26 @@ class Run:
             tracking.unlike = 0
             tracking.counter.learn(cycle)
             rep = self._make(tracking, cycle)
-            tracking.waiting.append(rep)
+            tracking.wait(rep)
             tracking.last_s = max(tracking.last_s, cycle.end_s, rep.end_us * 1e-6)
             if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
                 self._settle(tracking, out)
         if tracking.booked:
             self._publish_refused(tracking, out)
 
-    def _settle(self, tracking: Tracking, out: list[Event]) -> None:
-        """Count what is waiting, but for a repetition that stands alone between unusually long pauses.
+    def _settle(self, tracking: Tracking, out: list[Event], *, ended: bool = False) -> None:
+        """Count what is waiting, but for what is no repetition at the ends of a set.
 
-        Picking up a weight looks like one repetition, and comes after or before a pause. The last one that is
-        waiting may have a neighbour yet.
+        Picking up a weight looks like one repetition, and comes after or before a pause, or is odd beside the
+        others. The last one that is waiting may have a neighbour yet, and an odd one one that is not.
         """
+        while not tracking.goes_on and tracking.odd_first(self._stage.odd):
+            if len(tracking.waiting) <= self._stage.prove_reps:
+                if not ended:
+                    return
+                break
+            first = tracking.waiting.pop(0)
+            out += self._book.reject(first.start_us, first.end_us, self._t_us, Reason.IRREGULAR)
         groups = tracking.grouped()
         for k, group in enumerate(groups):
             joins = k == 0 and tracking.goes_on
@@ -303,11 +312,17 @@ class Run:
                 reason = None
                 self._open(tracking, out)
             for rep in group:
-                if reason is None:
+                refused = reason
+                if refused is None and tracking.odd(self._stage.odd):
+                    if len(tracking.waiting) < self._stage.prove_reps:
+                        return
+                    if not tracking.alike(self._stage.odd):
+                        refused = Reason.IRREGULAR
+                if refused is None:
                     self._count(tracking, rep, out)
                 else:
-                    out += self._book.reject(rep.start_us, rep.end_us, self._t_us, reason)
-            del tracking.waiting[: len(group)]
+                    out += self._book.reject(rep.start_us, rep.end_us, self._t_us, refused)
+                del tracking.waiting[0]
 
     def _alike(self, tracking: Tracking, cycle: Cycle) -> bool:
         begin, end = cycle.start, cycle.end + 1
@@ -366,7 +381,7 @@ class Run:
     def _end(self, tracking: Tracking, out: list[Event]) -> None:
         """The set is over: forget the axis, keep the rows since its last repetition."""
         if len(tracking.waiting) >= self._stage.least_reps or self._book.open:
-            self._settle(tracking, out)
+            self._settle(tracking, out, ended=True)
         for rep in tracking.waiting:
             out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
         self._publish_refused(tracking, out)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from itertools import pairwise
 
 import msgspec
+import numpy as np
 
-from eccentra.events import Repetition
+from eccentra.events import Flag, Repetition
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
+from eccentra.stages.cycle_odd import Looks, OddRules, looks, oddness
 from eccentra.stages.cycle_search import Found
 from eccentra.stages.stroke_shape import Likeness
 
 __all__ = ["PauseRules", "Tracking"]
+
+# Fewer repetitions do not say what is usual.
+_FEWEST = 2
 
 
 class PauseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +53,18 @@ class Tracking:
         self._pauses: list[int] = []
         self._lasting: list[int] = []
         self._last_end_us = 0
+        self._looks: dict[int, Looks] = {}
+        self._usual: list[Looks] = []
+
+    def wait(self, rep: Repetition) -> None:
+        """``rep`` may be part of the set."""
+        self.waiting.append(rep)
+        # what a gap took away, or the end of the recording, is not odd
+        if not {Flag.GAP_INSIDE, Flag.RETURN_NOT_SEEN}.intersection(rep.flags):
+            begin, end = rep.start_us * 1e-6, rep.end_us * 1e-6
+            first = max(bisect(self.times, begin) - 1, 0)
+            t, x = np.array(self.times[first:]), np.array(self.values[first:])
+            self._looks[rep.start_us] = looks(t, x, begin, end)
 
     def counted(self, rep: Repetition) -> None:
         """``rep`` is part of the set: the pause before it is a usual one."""
@@ -54,6 +72,48 @@ class Tracking:
             self._pauses = [*self._pauses, rep.start_us - self._last_end_us][-2 * self.counter.memory :]
         self._last_end_us = rep.end_us
         self._lasting = [*self._lasting, rep.end_us - rep.start_us][-self.counter.memory :]
+        seen = self._looks.pop(rep.start_us, None)
+        if seen is not None:
+            self._usual = [*self._usual, seen][-self.counter.memory :]
+
+    def odd_first(self, rules: OddRules) -> bool:
+        """Whether the first of those that wait, with which a set would begin, is not like those after it.
+
+        Who goes on from it without a pause, as from a slow or cut off first repetition, was in the set.
+        """
+        rep, then = self.waiting[0], self.waiting[1 : 1 + self.counter.memory]
+        others = [self._looks[one.start_us] for one in then if one.start_us in self._looks]
+        if rep.start_us not in self._looks or len(others) < _FEWEST:
+            return False
+        pauses = sorted(b.start_us - a.end_us for a, b in pairwise(then))
+        extra_s = (then[0].start_us - rep.end_us - pauses[len(pauses) // 2]) * 1e-6
+        return (
+            extra_s > rules.pause_s
+            and oddness(self._looks[rep.start_us], others, extra_s, rules) > rules.most
+        )
+
+    def odd(self, rules: OddRules) -> bool:
+        """Whether none of those that wait is like those that count."""
+        if len(self._usual) <= _FEWEST:
+            return False
+        pauses = sorted(self._pauses)
+        usual_us = pauses[len(pauses) // 2]
+        end_us = self._last_end_us
+        for rep in self.waiting:
+            seen = self._looks.get(rep.start_us)
+            extra_s = (rep.start_us - end_us - usual_us) * 1e-6
+            if seen is None or oddness(seen, self._usual, extra_s, rules) <= rules.most:
+                return False
+            end_us = rep.end_us
+        return True
+
+    def alike(self, rules: OddRules) -> bool:
+        """Whether those that wait are like each other: the person does it in another way now."""
+        seen = [self._looks[rep.start_us] for rep in self.waiting if rep.start_us in self._looks]
+        return all(
+            oddness(one, [other for other in seen if other is not one], 0.0, rules) <= rules.most
+            for one in seen
+        )
 
     def fits(self, group: list[Repetition], ratio: float) -> bool:
         """Whether repetitions after a long pause last about as long as those of the set."""
