@@ -146,6 +146,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         A movement at an end of a set, this pause or more away from the rest, is one of it when it is like
         the person's own repetitions: logarithms of ratios of range and of times, the stay at the far end
         in s, and the first segment's share of the angle, that together make a difference.
+    alone_s
+        So much longer than the person's longest pause it may be away; by twice that it stands alone.
     everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_stay_s, uniform_share
         Movements whose strokes take no longer than everyday ones are a set from ``quick_reps`` on, when
         they are uniform: standard deviations of the logarithms of range and of times, of the stay at the
@@ -195,6 +197,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     like_time: float
     like_stay_s: float
     like_share: float
+    alone_s: float
     everyday_stroke_s: float
     quick_reps: int
     uniform_size: float

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from eccentra.stages.joint import CountRule
 from eccentra.stages.joint_measure import Measured
@@ -82,7 +83,17 @@ def _are_strange(reading: Reading, some: list[Item], others: list[Item], rule: C
     fulls = [item for item in others if reading.is_full(item)]
     if not some or len(fulls) < max(2, len(some) + 1):
         return False
-    return all(strangeness(item, fulls, rule, full=reading.is_full(item)) > 1.0 for item in some)
+    alone = _alone(some, others, rule)
+    return all(
+        math.hypot(strangeness(item, fulls, rule, full=reading.is_full(item)), alone) > 1.0 for item in some
+    )
+
+
+def _alone(some: Sequence[Item], others: Sequence[Item], rule: CountRule) -> float:
+    """How far the pause between two parts of a set is beyond the person's longest one."""
+    gap_us = max(others[0].start_us - some[-1].end_us, some[0].start_us - others[-1].end_us)
+    own_us = max((b.start_us - a.end_us for a, b in pairwise(others)), default=0)
+    return max((gap_us - max(own_us, 0)) / 1e6 - rule.alone_s, 0.0) / rule.alone_s
 
 
 def strangeness(item: Item, usual: Sequence[Item], rule: CountRule, *, full: bool) -> float:
