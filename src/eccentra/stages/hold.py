@@ -205,7 +205,8 @@ class FarRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes
     ----------
     least_deg
-        By placement: what is nearer is no such pose but, for instance, sitting after standing.
+        By placement: what is nearer is no such pose but, for instance, sitting after standing. At places that
+        are not listed sitting is as far; there a hold is livelier than the pose before.
     most_deg
         The furthest rest pose. Where "up" moves slower than ``rise.lively_deg_s``, the floor carries it.
     """
@@ -222,8 +223,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sensors
         Placements that can see a hold, best first; the first one worn is used.
     upright
-        By placement, +1 or -1: whether the sensor turns away from upright or towards it on the way up. What
-        is upright is seen when somebody walks; before that nothing follows.
+        By placement, +1 or -1: whether the sensor turns away from upright or towards it on the way up; not
+        given where it may do both. What is upright is seen when somebody walks; before that nothing follows.
     hip
         +1 or -1: sign with which rise of the thigh adds to that of the pelvis in the hip angle; 0: not known.
     set_gap_s

@@ -11,8 +11,9 @@ from eccentra.samples import NS_PER_S, Placement, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_lift import lift_of
-from eccentra.stages.hold_measure import Measured, measure
+from eccentra.stages.hold_measure import Measured, Moments, measure
 from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
+from eccentra.stages.hold_second import Between, alike
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.nordic_grid import Columns
@@ -34,6 +35,22 @@ _SWINGS = 4
 _SWING_NS = 2 * NS_PER_S
 
 
+def _nothing(_home: Vector, _pose: Vector, _begin: int, _now: int, _out: list[Event]) -> None:
+    """Nothing waits."""
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """A hold that counts: its place in the sets, its poses, whether from far away, and its times in ns."""
+
+    set_index: int
+    index: int
+    home: Vector
+    pose: Vector
+    far: bool
+    start: int
+    end: int
+
+
 class Judge:
     """State: the sets, and movements that are still to be told as one."""
 
@@ -46,6 +63,7 @@ class Judge:
         step_ns: int,
         history: History,
         first_set: int,
+        may: Callable[[Vector, Vector, bool], bool],
     ) -> None:
         self._stage, self._info, self._columns = stage, info, columns
         self._step_ns, self._history = step_ns, history
@@ -54,12 +72,15 @@ class Judge:
         self._lifts = place in stage.rise.lifts
         self._hips = place in stage.rise.lifts[:1]
         self.counted = 0
-        self._homes: list[tuple[int, int, Vector, Vector, bool]] = []
+        self._may = may
+        self._sits = stage.far is not None and place not in stage.far.least_deg
+        self.recall: Callable[[Vector, Vector, int, int, list[Event]], None] = _nothing
+        self._homes: list[_Counted] = []
         self.gyroscope = True
         self._free_from = -(1 << 62)  # since ever: times may be negative
         self._noise: tuple[int, int, int, Reason] | None = None
         self.usual: tuple[Vector, Vector] | None = None
-        self._proven: list[Vector] = []
+        self._proven: list[tuple[Vector, Vector]] = []
 
     def decide(
         self,
@@ -107,7 +128,7 @@ class Judge:
         sure = up + down > 0 or (self._stage.far is not None and up + down < 0)
         proven = sure and livelier and back and held.rise <= self._stage.rise.proof_deg
         hasty = held.hasty and not (proven or (back and up * down > 0) or (self._proven and back))
-        if hasty or not (proven or self.fits(held.pose)):
+        if hasty or not (proven or self.fits(held.home, held.pose, far)):
             self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         witness = lifted or held.rise >= self._stage.rise.sure_deg or self._familiar(held)
@@ -122,7 +143,11 @@ class Judge:
         doubtful = not (livelier or lifted or far or self._familiar(held))
         if stay < (self._stage.end.sure_s if doubtful else self._stage.end.least_s):
             last = m.last if m.end is None else m.end
-            self.refuse(m.t0 + round(m.start * 1e9), m.t0 + round(last * 1e9), now, Reason.TOO_SHORT, out)
+            end = m.t0 + round(last * 1e9)
+            self.refuse(m.t0 + round(m.start * 1e9), end, now, Reason.TOO_SHORT, out)
+            if not doubtful:
+                # tried and let go: the set goes on
+                self.book.extend(end // 1000)
             return False
         self.tell(now, out)
         known = Circumstances(
@@ -134,43 +159,115 @@ class Judge:
             dips=len(held.dips),
             gyroscope=self.gyroscope,
         )
+        self._enter(m, known, held.home, held.pose, now, out)
+        if proven:
+            self._prove(held.home, held.pose, now, out)
+        return True
+
+    def _enter(
+        self, m: Measured, known: Circumstances, home: Vector, pose: Vector, now: int, out: list[Event]
+    ) -> None:
+        """Enter a hold into the sets, and before it those like it that waited."""
+        self.recall(home, pose, m.t0 + round(m.start * NS_PER_S), now, out)
         rep = write_repetition(m, self._stage, known, self._info, now_ns=now)
         index, events = self.book.count(rep.start_us, rep.end_us)
         out += events
         out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
         self._free_from = rep.end_us * 1000
         self.counted += 1
-        self._homes.append((self.book.set_index, index, held.home, held.pose, far))
-        if not far:
-            self.usual = (held.home, held.pose)
-        if proven:
-            self._prove(held.pose, now, out)
-        return True
+        span = (rep.start_us * 1000, rep.end_us * 1000)
+        self._homes.append(_Counted(self.book.set_index, index, home, pose, known.far, *span))
+        if not known.far:
+            self.usual = (home, pose)
 
-    def fits(self, pose: Vector) -> bool:
-        """Whether a pose is like those of holds that were lifted into and lowered from; true before one was.
+    # -- the second look ------------------------------------------------------------------------------
 
-        Standing, sitting and kneeling are far from the raised poses of all holds.
+    def measured(self, moments: Moments, now: int) -> Measured | None:
+        """Take a hold apart."""
+        return self._take_apart(moments, now)
+
+    def is_counted(self, what: Between) -> bool:
+        """Whether it was counted already, or something since then was."""
+        return what.settled < self._free_from
+
+    def may_be(self, what: Between) -> bool:
+        """Whether nothing that is known speaks against it: upright poses, heights, holds beyond doubt."""
+        if not self.fits(what.before, what.pose, False) or not self._may(what.before, what.pose, False):
+            return False
+        up, down = self._heights(what)
+        return not (self._lifts and (up < 0 or down < 0))
+
+    def _heights(self, what: Between) -> tuple[int, int]:
+        """Whether the way up went up, and the way down down, for certain."""
+        return self.lift(what.start, what.settled), -self.lift(what.left, what.end)
+
+    def like(self, what: Between) -> bool:
+        """Whether its poses are those of a hold that counts."""
+        known = [*self._proven] if self.usual is None else [self.usual, *self._proven]
+        return any(alike(what, *poses) for poses in known)
+
+    def count_late(self, what: Between, m: Measured, now: int, out: list[Event]) -> None:
+        """Count what was missed."""
+        known = Circumstances(
+            ended=True,
+            steady=True,
+            lost=False,
+            far=False,
+            witness=True,
+            dips=0,
+            gyroscope=self.gyroscope,
+        )
+        self.tell(now, out)
+        self._enter(m, known, what.before, what.pose, now, out)
+
+    def prove(self, what: Between, now: int, out: list[Event]) -> None:
+        """It is a hold beyond doubt: what is nothing like it was none."""
+        self._prove(what.before, what.pose, now, out)
+
+    def was_rest(self, what: Between, now: int, out: list[Event]) -> bool:
+        """It was the rest pose: take it back if it was counted; whether it was."""
+        for one in self._homes:
+            middle = (one.start + one.end) // 2
+            if what.settled < middle < what.left and angle_between(one.pose, what.pose) < angle_between(
+                one.home, what.pose
+            ):
+                self._forget(one, now, out)
+                self._free_from = max((other.end for other in self._homes), default=-(1 << 62))
+                return True
+        return False
+
+    def fits(self, home: Vector, pose: Vector, far: bool) -> bool:
+        """Whether poses are like those of holds beyond doubt; true before there was one.
+
+        Standing, sitting and kneeling are far from the raised poses of all holds, and where all begin lying,
+        from their rest poses.
         """
         most = self._stage.rise.like_deg
-        return not self._proven or any(angle_between(pose, one) <= most for one in self._proven)
+        many = self._stage.far is not None or far
+        return not self._proven or any(
+            angle_between(pose, up) <= most and (many or angle_between(home, rest) <= most)
+            for rest, up in self._proven
+        )
 
-    def _prove(self, pose: Vector, now: int, out: list[Event]) -> None:
+    def _prove(self, home: Vector, pose: Vector, now: int, out: list[Event]) -> None:
         """A hold beyond doubt: take back what was counted before and is nothing like it."""
-        known = bool(self._proven) and self.fits(pose)
-        self._proven = [*self._proven, pose][-_PROOFS:]
+        known = bool(self._proven) and self.fits(home, pose, False)
+        self._proven = [*self._proven, (home, pose)][-_PROOFS:]
         if not known:
-            self._take_back(lambda _home, other, _far: self.fits(other), now, out)
+            self._take_back(self.fits, now, out)
 
     def _take_back(self, may: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
         """Take back what was counted and may not have been a hold."""
         for one in list(self._homes):
-            set_index, index, home, pose, far = one
-            if not may(home, pose, far):
-                self._homes.remove(one)
-                self.counted -= 1
-                out += self.book.amend(set_index, index, now // 1000, Reason.SETUP)
-                self.usual = None
+            if not may(one.home, one.pose, one.far):
+                self._forget(one, now, out)
+
+    def _forget(self, one: _Counted, now: int, out: list[Event]) -> None:
+        """Take one back."""
+        self._homes.remove(one)
+        self.counted -= 1
+        out += self.book.amend(one.set_index, one.index, now // 1000, Reason.SETUP)
+        self.usual = None
 
     def _livelier(self, held: Held) -> bool:
         """Whether it moves more in the raised pose than in the rest pose: muscles hold it, not the floor."""
@@ -226,7 +323,10 @@ class Judge:
         """
         until = now if left is None else left
         short = until - held.settled < self._stage.end.least_s * NS_PER_S
-        if short or held.lively < self._lively or not self._lowers(held, left, now, near):
+        carried = self._lively <= held.lively <= self._stage.walk.speed_deg_s
+        # what sitting down looks like as well: it is calmer than standing, a hold is not
+        sits = self._sits and not self._livelier(held)
+        if short or sits or not carried or not self._lowers(held, left, now, near):
             self.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left
@@ -258,12 +358,15 @@ class Judge:
         return up, 0 if leave is None or end is None else -self.lift(leave, end)
 
     def _measure(self, held: Held, now: int) -> Measured | None:
-        begin = max(held.since - BEFORE_NS, self._free_from)
+        return self._take_apart(held.moments, now)
+
+    def _take_apart(self, moments: Moments, now: int) -> Measured | None:
+        begin = max(moments.since - BEFORE_NS, self._free_from)
         t, x = self._history.rows(begin, now)
         return measure(
             t,
             x,
-            held.moments,
+            moments,
             self._columns,
             hip=self._stage.hip,
             step_ns=self._step_ns,

@@ -17,6 +17,7 @@ from eccentra.stages.hold import Stage
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
 from eccentra.stages.hold_rows import columns_of
+from eccentra.stages.hold_second import SecondLook
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.live import Beat, LiveState
@@ -27,6 +28,8 @@ _GAP_NS = 4 * TICK_NS
 # Share of a way that goes up: more than half of it.
 _SURE = 0.5
 _EVER = -(1 << 62)  # times may be negative
+# Rows of longer holds than this are kept only while they are known to be holds.
+_LONGEST_NS = 120 * NS_PER_S
 # So many seconds say how still the rest pose is.
 _REST_S = 10
 # After so long in the raised pose it is looked at whether the way to it went up.
@@ -58,8 +61,17 @@ class HoldRun:
         self._gait = Gait(stage.walk)
         self._recent = Recent(stage.pose.quiet_s, stage.pose.quiet_deg, stage.rise.settle_s)
         self._judge = Judge(
-            stage, info, self._place, self._columns, round(NS_PER_S / info.rate_hz), self._history, first_set
+            stage,
+            info,
+            self._place,
+            self._columns,
+            round(NS_PER_S / info.rate_hz),
+            self._history,
+            first_set,
+            self._may_be,
         )
+        self._second = SecondLook(stage, stage.rise.lively_deg_s.get(self._place, 0.0), self._judge)
+        self._judge.recall = self._second.recall
         self._home: Vector | None = None
         self._near = self._quiet_from = 0
         self._home_from = _EVER
@@ -138,12 +150,16 @@ class HoldRun:
         before, self._t = self._t, t
         if self._seen and t - before > _GAP_NS:
             self._recent.clear()
+            self._second.clear()
             self._after_gap(before, t, u, out)
         self._seen = True
         step = self._recent.push(t, u)
         force = self._force(row)
         knew = self._gait.upright is not None
         self._gait.push(u, force, step)
+        if self._gait.walking:
+            self._far = None
+            self._second.clear()
         if not knew and self._gait.upright is not None:
             self._judge.learned(self._may_be, t, out)
         if self._held is not None:
@@ -156,6 +172,10 @@ class HoldRun:
             self._rest(self._home, t, u, step, out)
         if self._far is not None and self._held is None and self._rise is None:
             self._far.live_on(step)
+        rest = self._second.push(t, u, step, self._recent, out)
+        if rest is not None:
+            self._far = None
+            self._leave(t, None, out, then=rest)
         if not t % NS_PER_S:
             self._each_second(t, out)
 
@@ -166,6 +186,9 @@ class HoldRun:
             going.append(rise.since)
         if not going:
             out += self._judge.book.tick(t // 1000)
+        kept = self._second.keeps_from
+        if kept is not None:
+            going.append(max(kept, t - _LONGEST_NS))
         self._history.drop_before(min([t, *going]) - 2 * BEFORE_NS)
 
     def _after_gap(self, before: int, t: int, u: Vector, out: list[Event]) -> None:
@@ -272,11 +295,13 @@ class HoldRun:
     def _upwards(self, home: Vector, u: Vector, away: float) -> float | None:
         """How much of the way from ``home`` goes up, -1 to 1; ``None`` when that is not known."""
         sign, upright = self._stage.upright.get(self._place), self._gait.upright
-        if sign is None or upright is None:
+        if upright is None:
             return None
         lying = self._stage.rise.lying_deg
         if angle_between(upright, u) < lying:
             return -1.0
+        if sign is None:
+            return None
         if angle_between(upright, home) < lying:
             # only what may start from kneeling leads from upright to level
             return -1.0 if self._stage.far is None else 1.0

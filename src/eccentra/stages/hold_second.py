@@ -1,0 +1,214 @@
+"""A second look at holds and rests, with the poses before and after: which of two poses is the raised one.
+
+While it happens a first hold often looks like nothing: nobody knows yet how still the person rests. A moment
+after it has ended one knows. A pose that is livelier than those before and after it, which are one pose, is
+carried by muscles, and they by the floor; when it is calmer than both, it was the rest. What was missed is
+counted late, with its true times; what was counted and was the rest is taken back. A movement that cannot be
+told alone waits until a hold like it is beyond doubt.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import msgspec
+
+from eccentra.events import Event
+from eccentra.samples import NS_PER_S
+from eccentra.stages.hold import Stage
+from eccentra.stages.hold_dwell import Dwell, Dwells
+from eccentra.stages.hold_measure import Measured, Moments
+from eccentra.stages.hold_pose import Recent
+from eccentra.stages.inclination import Vector, angle_between
+
+__all__ = ["Between", "Court", "SecondLook", "alike"]
+
+# How still a pose is shows after two calm seconds; the end of a slow way, and shifting about, take some more.
+_LOOKS_S = (2.2, 4.2, 7.2)
+# Poses before and after are one when they differ by less than this share of the rise: one never lies down
+# on exactly the same spot.
+_BACK_SHARE = 0.5
+# What waits is forgotten after so long, or when so much else waits.
+_WAIT_NS = 180 * NS_PER_S
+_WAITING = 6
+
+
+class Between(msgspec.Struct, frozen=True):
+    """A pose with its neighbours: what may be a hold.
+
+    Attributes
+    ----------
+    before, pose, after
+        "Up" in the sensor's frame.
+    start, settled, left, end
+        When the way up began, the pose was reached and left, and the next one was reached, in ns.
+    """
+
+    before: Vector
+    pose: Vector
+    after: Vector
+    start: int
+    settled: int
+    left: int
+    end: int
+
+
+class Court(Protocol):
+    """Decides what counts (:class:`~eccentra.stages.hold_judge.Judge`)."""
+
+    def measured(self, moments: Moments, now: int) -> Measured | None:
+        """Take the hold apart."""
+        ...
+
+    def is_counted(self, what: Between) -> bool:
+        """Whether it was counted already."""
+        ...
+
+    def may_be(self, what: Between) -> bool:
+        """Whether nothing that is known speaks against it."""
+        ...
+
+    def like(self, what: Between) -> bool:
+        """Whether its poses are those of a hold that counts."""
+        ...
+
+    def count_late(self, what: Between, m: Measured, now: int, out: list[Event]) -> None:
+        """Count what was missed."""
+        ...
+
+    def prove(self, what: Between, now: int, out: list[Event]) -> None:
+        """It is a hold beyond doubt: what is nothing like it was none."""
+        ...
+
+    def was_rest(self, what: Between, now: int, out: list[Event]) -> bool:
+        """It was the rest pose: take it back if it was counted; whether it was."""
+        ...
+
+
+class SecondLook:
+    """State: poses, and what waits for a hold like it.
+
+    Parameters
+    ----------
+    stage
+        Parameters of the exercise.
+    lively_deg_s
+        What is slower than this is carried by the floor.
+    court
+        Who counts.
+    """
+
+    def __init__(self, stage: Stage, lively_deg_s: float, court: Court) -> None:
+        self._stage, self._lively, self._court = stage, lively_deg_s, court
+        self._dwells = Dwells(stage.pose.quiet_s, 0.5 * stage.rise.least_deg)
+        self._looks = 0
+        self._waiting: deque[tuple[Between, Measured]] = deque(maxlen=_WAITING)
+
+    @property
+    def keeps_from(self) -> int | None:
+        """Rows from here on may still be needed, ns."""
+        past = self._dwells.past
+        return past[-2].end if len(past) > 1 else past[-1].end if past else None
+
+    def clear(self) -> None:
+        """Rows were missing."""
+        self._dwells.clear()
+        self._looks = 0
+
+    def push(self, t: int, u: Vector, step: float, recent: Recent, out: list[Event]) -> Vector | None:
+        """Take one moment; the rest pose one is in when something was decided, else ``None``."""
+        if self._dwells.push(t, u, step, recent):
+            self._looks = 0
+        now, past, k = self._dwells.now, self._dwells.past, self._looks
+        if now is None or k >= len(_LOOKS_S) or now.seconds < _LOOKS_S[k] or len(past) < 2:
+            return None
+        self._looks += 1
+        return self._look(past[-2], past[-1], now, t, out)
+
+    def _look(self, a: Dwell, b: Dwell, c: Dwell, t: int, out: list[Event]) -> Vector | None:
+        """Judge the pose ``b`` between ``a`` and ``c``, perhaps again."""
+        if self._waiting and self._waiting[-1][0].settled == b.start:
+            self._waiting.pop()
+        rule = self._stage.rise
+        up, down = angle_between(a.pose, b.pose), angle_between(b.pose, c.pose)
+        ways = (b.start - a.end, c.start - b.end)
+        if (
+            not rule.least_deg <= max(up, down) <= rule.most_deg
+            or min(up, down) < rule.least_deg * 0.7
+            or max(ways) > rule.longest_s * NS_PER_S
+            or angle_between(a.pose, c.pose) > _BACK_SHARE * max(up, down)
+            or b.seconds < self._stage.end.least_s
+        ):
+            return None
+        what = Between(
+            before=a.pose, pose=b.pose, after=c.pose, start=a.end, settled=b.start, left=b.end, end=c.start
+        )
+        role = _role(a, b, c, rule.lively_ratio, self._lively)
+        if role < -1:
+            return b.pose if self._court.was_rest(what, t, out) else None
+        if not self._court.may_be(what):
+            return None
+        calm = min(a.lively or 99.0, c.lively or 99.0) <= self._lively
+        sure = role > 0 and calm and max(up, down) <= rule.proof_deg
+        if self._court.is_counted(what):
+            if sure:
+                self._court.prove(what, t, out)
+            return None
+        m = self._court.measured(moments_of(what), t)
+        if m is None:
+            return None
+        if role > 0 or (role == 0 and self._court.like(what)):
+            self._court.count_late(what, m, t, out)
+            if sure:
+                self._court.prove(what, t, out)
+            return c.pose
+        self._waiting.append((what, m))
+        return None
+
+    def recall(self, home: Vector, pose: Vector, begin: int, now: int, out: list[Event]) -> None:
+        """A hold that began at ``begin`` is to be counted: count before it what waited and is like it."""
+        waiting, self._waiting = self._waiting, deque(maxlen=_WAITING)
+        for what, m in waiting:
+            if now - what.end > _WAIT_NS or self._court.is_counted(what):
+                continue
+            if what.left <= begin and alike(what, home, pose) and self._court.may_be(what):
+                self._court.count_late(what, m, now, out)
+
+
+def moments_of(what: Between) -> Moments:
+    """What measuring has to know."""
+    return Moments(
+        since=what.start,
+        settled=what.settled,
+        left=what.settled,
+        drop=what.left,
+        rise=angle_between(what.before, what.pose),
+        home=what.before,
+        dips=(),
+    )
+
+
+def alike(one: Between, home: Vector, pose: Vector) -> bool:
+    """Whether rest and raised poses are the same, rather than exchanged or others."""
+    near = 0.4 * angle_between(home, pose)
+    back = min(angle_between(one.before, home), angle_between(one.after, home))
+    return angle_between(one.pose, pose) < near and back < near
+
+
+def _role(a: Dwell, b: Dwell, c: Dwell, ratio: float, least: float) -> int:
+    """Above 0 when ``b`` is held by muscles and its neighbours lie on the floor, below 0 the other way.
+
+    So many of the neighbours say so, and none the opposite; 0: not known.
+    """
+    found = [_livelier(b, other, ratio, least) for other in (a, c)]
+    return sum(found) if min(found) * max(found) >= 0 else 0
+
+
+def _livelier(b: Dwell, other: Dwell, ratio: float, least: float) -> int:
+    mine, its = b.lively, other.lively
+    if mine is None or its is None:
+        return 0
+    if mine > max(ratio * its, least):
+        return 1
+    return -1 if its > max(ratio * mine, least) else 0

@@ -1,0 +1,69 @@
+"""The second look at holds: poses one after the other, and which of two is the raised one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from eccentra.stages.hold_dwell import Dwells
+from eccentra.stages.hold_pose import TICK_NS, Recent
+from eccentra.stages.hold_second import Between, alike
+from eccentra.stages.inclination import Vector, angle_between
+
+
+def up_at(degrees: float) -> Vector:
+    a = math.radians(degrees)
+    return (0.0, math.sin(a), math.cos(a))
+
+
+def poses(course: Sequence[tuple[float, float, float]], way_s: float = 1.0) -> Dwells:
+    """Poses (degrees, seconds, sway in degrees) with straight ways between them."""
+    rng = np.random.default_rng(1)
+    angles: list[float] = []
+    for degrees, seconds, sway in course:
+        if angles:
+            angles += np.linspace(angles[-1], degrees, round(way_s * 20)).tolist()
+        angles += (degrees + sway * rng.standard_normal(round(seconds * 20))).tolist()
+    dwells, recent = Dwells(0.7, 2.5, keep=20), Recent(0.7, 1.5, 0.8)
+    for k, angle in enumerate(angles):
+        u = up_at(angle)
+        dwells.push(k * TICK_NS, u, recent.push(k * TICK_NS, u), recent)
+    return dwells
+
+
+def test_dwells_are_the_poses_with_their_times_and_liveliness() -> None:
+    dwells = poses([(0.0, 5.0, 0.02), (12.0, 10.0, 0.2), (0.0, 6.0, 0.02)])
+    assert dwells.now is not None
+    rest, held, back = (*dwells.past, dwells.now)
+    assert abs(angle_between(rest.pose, held.pose) - 12.0) < 0.5
+    assert angle_between(rest.pose, back.pose) < 0.5
+    assert abs(held.seconds - 10.0) < 0.7
+    assert rest.lively is not None
+    assert held.lively is not None
+    assert back.lively is not None
+    assert held.lively > 4.0 * max(rest.lively, back.lively)
+
+
+def test_a_sag_stays_in_the_same_dwell() -> None:
+    course = [(0.0, 4.0, 0.02)] + [(12.0 - 0.1 * k, 0.5, 0.1) for k in range(30)]
+    dwells = poses(course, way_s=0.5)
+    assert dwells.now is not None
+    assert len(dwells.past) == 1
+    assert dwells.now.seconds > 25.0
+
+
+def test_after_lost_rows_no_pose_is_a_neighbour() -> None:
+    dwells = poses([(0.0, 4.0, 0.02), (12.0, 5.0, 0.2), (0.0, 4.0, 0.02)])
+    dwells.clear()
+    assert dwells.now is None
+    assert not dwells.past
+
+
+def test_exchanged_poses_are_not_alike() -> None:
+    low, high = up_at(0.0), up_at(12.0)
+    hold = Between(low, high, low, 0, 1, 2, 3)
+    rest = Between(high, low, high, 0, 1, 2, 3)
+    assert alike(hold, up_at(1.0), up_at(11.0))
+    assert not alike(rest, up_at(1.0), up_at(11.0))
