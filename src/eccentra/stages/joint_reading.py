@@ -171,6 +171,9 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     score += 0.5 * min(max(rises[len(rises) // 2], -4.0), 4.0)
     if any(item.counted is not None for item in members):
         score += 0.3
+    if before is not None and same_way(before, seed, known):
+        # the set before began in the same pose
+        score += rule.first_odds
     if again:
         score += rule.again_odds
     return Reading(seed=seed, members=members, rom=rom, score=score, share=rule.full_share)
