@@ -151,6 +151,18 @@ def test_what_was_seen_before_a_rest_counts_after_it() -> None:
     assert [k for k, _, _ in watched(*ups, sets=[1, 1, 1, 2, 2])] == [4]
 
 
+def test_a_strap_that_turns_on_is_found_and_something_else_is_not() -> None:
+    far, near = (rotation(np.array([0, 0, 1.0]), by).T for by in (75.0, 55.0))
+    known = [movement(60)] * 3
+    assert len(watched(*known, movement(60) @ far, movement(60) @ near)) == 1
+    # getting up goes twice as far
+    assert watched(*known, movement(130) @ far, movement(130) @ far) == []
+    # what is not valid may be done in another pose, and is no beginning either
+    watch = SlipWatch(CHECK.slip)
+    assert watch.add(moved(0, movement(60) @ far), sure=False) is None
+    assert [watch.add(moved(k, movement(60))) for k in range(1, 5)] == [None] * 4
+
+
 def test_a_movement_told_twice_is_one_piece_of_evidence() -> None:
     watch, turned = SlipWatch(CHECK.slip), rotation(np.array([0, 0, 1.0]), 60.0).T
     for k in range(3):

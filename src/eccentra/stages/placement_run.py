@@ -207,7 +207,8 @@ class PlacementRun:
         for name, frame in frames.items():
             self._agains[name].add(rep.start_us, rep.end_us, frame, rested=rested)
         t_us = max(rep.decided_us, event.t_us)
-        odd = self._slipped(key, (rep.start_us, rep.end_us), frames, t_us, out)
+        # one that is not valid may be something else, done in another pose
+        odd = self._slipped(key, (rep.start_us, rep.end_us), frames, t_us, out, sure=rep.valid)
         out += self._calibration.add(frames, t_us)
         bad = self._calibration.is_bad(frames)
         for name, places in self._segments.add(key, frames).items():

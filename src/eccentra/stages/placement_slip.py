@@ -30,6 +30,8 @@ _SURE = 2.0
 _OTHER_WAY = 3.0
 # Two movements that share more of their time than this are one, told twice.
 _ONE_SHARE = 0.7
+# Repetitions that are turned so far agree when they differ by less than this share of it.
+_LOOSE = 0.6
 # So many movements of a set say how a sensor sat when it began; so many, how it sits now.
 _FIRST, _LAST = 3, 2
 # The middle of three to six deviations is the standard deviation over this: half of all are below it.
@@ -51,12 +53,13 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class Moved(NamedTuple):
-    """A movement of one sensor: its set and index, start and end in us, and frame."""
+    """A movement of one sensor: its set and index, start and end in us, frame, and whether it counts."""
 
     key: Key
     start_us: int
     end_us: int
     frame: Frame
+    sure: bool = True
 
     def is_again(self, other: Moved) -> bool:
         """Whether it is the same movement as another one."""
@@ -81,6 +84,11 @@ def turned_by(rule: SlipRule, a: Frame, b: Frame, *, between: bool) -> Turned:
     """How far a sensor turned from one movement to another."""
     found = change(a, b, rule.least_turn_deg)
     return Turned(found.whole, max(found.whole, found.pose) > rule.over_deg, between)
+
+
+def _is_as_large(a: Frame, b: Frame, factor: float, least: float) -> bool:
+    """Whether two movements are of one size; what hardly turns is."""
+    return max(a.turn, b.turn) < factor * max(min(a.turn, b.turn), least)
 
 
 class SlipWatch:
@@ -119,7 +127,8 @@ class SlipWatch:
         self._old = [old for old in self._old if not old.is_again(one)]
         self._new = [new for new in self._new if not new.is_again(one)]
         if not self._old:
-            self._take(one, bout)
+            if sure:
+                self._take(one, bout)
             return None
         between = bout != self._bout
         if between and not self._rule.across_sets:
@@ -130,7 +139,7 @@ class SlipWatch:
         least = self._rule.least_turn_deg
         if reference.turn >= least > one.frame.turn:
             return None  # a partial movement: it says little
-        one = one._replace(frame=self._way(reference, one.frame))
+        one = one._replace(frame=self._way(reference, one.frame), sure=sure)
         goes_on = self._goes_on(reference, one.frame)
         if goes_on:
             between = self._between
@@ -142,8 +151,10 @@ class SlipWatch:
             self._new.clear()
             self._take(one, bout)
             return self._crept()
+        if not _is_as_large(reference, one.frame, _SAME_SIZE, least):
+            return None  # something else: getting up, picking up
         self.odd = share > self._rule.odd_share and not between
-        if self._new and self._share(self._new[-1].frame, one.frame, False) > self._rule.agree_share * own:
+        if self._new and not self._agree(reference, one, own):
             self._new.clear()
         if not self._new:
             self._between = between
@@ -170,6 +181,14 @@ class SlipWatch:
             return False
         last = self._share(self._new[-1].frame, frame, False)
         return last < self._rule.agree_share and 2.0 * last < self._share(reference, frame, False)
+
+    def _agree(self, reference: Frame, one: Moved, own: float) -> bool:
+        """Whether a movement is turned like the last one; a repetition, about as far: loose straps turn on."""
+        last = self._new[-1]
+        apart = self._share(last.frame, one.frame, False)
+        off = min(self._share(reference, other.frame, False) for other in (last, one))
+        loose = _LOOSE * off if off > _SURE and last.sure and one.sure else 0.0
+        return apart <= max(self._rule.agree_share * own, loose)
 
     def _crept(self) -> Turned | None:
         """A sensor that turned little by little, against the first movements of the set."""
@@ -235,9 +254,7 @@ class SlipWatch:
         # in a set, it may have turned in the last movement that still agreed
         since = self._new[0].start_us if between else self._old[-1].start_us
         self._old, self._new, self._first = self._new, [], self._new[:_FIRST]
-        alike = max(reference.turn, fresh.turn) < _SAME_SIZE * max(
-            min(reference.turn, fresh.turn), self._rule.least_turn_deg
-        )
+        alike = _is_as_large(reference, fresh, _SAME_SIZE, self._rule.least_turn_deg)
         if share < 1.0 or not alike or (known < 2 and share < _SURE):
             return None
         found = turned_by(self._rule, reference, fresh, between=between)
