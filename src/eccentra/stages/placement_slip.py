@@ -183,7 +183,7 @@ class SlipWatch:
         return last < self._rule.agree_share and 2.0 * last < self._share(reference, frame, False)
 
     def _agree(self, reference: Frame, one: Moved, own: float) -> bool:
-        """Whether a movement is turned like the last one; a repetition, about as far: loose straps turn on."""
+        """Whether a movement is turned like the last one, or about as far: loose straps turn on."""
         last = self._new[-1]
         apart = self._share(last.frame, one.frame, False)
         off = min(self._share(reference, other.frame, False) for other in (last, one))
