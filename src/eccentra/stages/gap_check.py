@@ -1,11 +1,11 @@
 """No number over a gap goes unsaid: whatever a stage knows of gaps, this looks at all worn sensors.
 
 A stage judges by the sensors and moments that its numbers come from. Whoever reads a repetition cannot see
-which those were, so each number that a gap may have touched says so, unless its uncertainty is stated (the
-stage has then judged it). Where a repetition begins or ends at the edge of a hole, that edge may be the
-hole's and not the movement's: then no number is sure. Neither is one soon after a motion sensor came back:
-its estimate of where up is began anew there, from few samples. A set's totals are over all that happened in
-it, rests included.
+which those were, so each number that a gap may have touched says so, unless the gap was interpolated and its
+uncertainty is stated (the stage has then judged it). Where a repetition begins or ends at the edge of a hole,
+that edge may be the hole's and not the movement's: then no number is sure. Neither is one soon after a motion
+sensor came back: its estimate of where up is began anew there, from few samples. A set's totals are over all
+that happened in it, rests included.
 """
 
 from __future__ import annotations
@@ -109,10 +109,11 @@ class GapCheck:
             before = now
 
     def look(self, rep: Repetition) -> Repetition:
-        """The repetition; when a gap touches it, it and its numbers without uncertainty say so.
+        """The repetition; when a gap touches it, it and its numbers say so.
 
-        All its numbers say so when it begins or ends at a hole, or comes soon after one: while orientation
-        settles, or, when it is not valid, so soon that it may have begun in the hole.
+        Where rows were only interpolated, those with a stated uncertainty do not. A hole also touches it
+        at its edges or soon before it: while orientation settles, or, when it is not valid, so soon that it
+        may have begun in the hole.
         """
         end_us = min(rep.end_us, rep.decided_us)
         before_us = _EDGE_US if rep.valid else _BEFORE_US
@@ -127,8 +128,9 @@ class GapCheck:
         flag = Flag.GAP_INSIDE if beside else self._inside(*span)
         if flag is None:
             return rep
+        lost = flag is Flag.GAP_INSIDE
         metrics = {
-            name: metric if metric.uncertainty is not None and not beside else doubted(metric, flag)
+            name: doubted(metric, flag) if lost or metric.uncertainty is None else metric
             for name, metric in rep.metrics.items()
         }
         flags = tuple(dict.fromkeys((*rep.flags, flag)))
