@@ -12,6 +12,7 @@ from eccentra.events import (
     Event,
     ExerciseChanged,
     Flag,
+    RepAmended,
     RepCompleted,
     Reported,
     SensorGap,
@@ -99,6 +100,12 @@ def test_a_sensor_that_was_away_or_slipped_makes_confidence_low(store: Store) ->
     slipped = [*EVENTS[:1], *(flagged(k) for k in (1, 2, 3)), *EVENTS[6:]]
     fill(store, slipped, "s2")
     assert document(store, TEN + US_PER_DAY)["sessions"][1]["confidence"] == "low"
+
+
+def test_what_is_found_later_counts_for_repetitions_told_before(store: Store) -> None:
+    late = RepAmended(t_us=50_000_000, set_index=1, index=1, counted=True, flags=(Flag.STRAP_SLIPPED,))
+    fill(store, [*EVENTS[:3], late, *EVENTS[3:]])
+    assert document(store, TEN + US_PER_DAY)["sessions"][0]["confidence"] == "low"
 
 
 def flagged(index: int) -> RepCompleted:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from eccentra.events import (
     Event,
     ExerciseChanged,
+    RepAmended,
     RepCompleted,
     SensorConnected,
     SensorGap,
@@ -97,7 +98,9 @@ def _session(connection: Connection, row: Any, person: str, exercise: str) -> Se
     repetitions = tuple(msgspec.json.decode(one.body, type=RepCompleted).rep for one in reps)
     completed = [msgspec.json.decode(one.body, type=SetCompleted) for one in own]
     flags: dict[Flag, None] = {}
-    for given in (*(one.flags for one in completed), *(one.flags for one in repetitions)):
+    amended = [one for _, one in _events(connection, row.id, ("rep.amended",)) if isinstance(one, RepAmended)]
+    late = (one.flags for one in amended if one.counted and one.set_index in indexes)
+    for given in (*(one.flags for one in completed), *(one.flags for one in repetitions), *late):
         flags |= dict.fromkeys(given)
     began = row.began_us if row.began_us is not None else row.ended_us
     held = in_force(connection, person, exercise, began)
