@@ -141,6 +141,8 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         What comes after the last week, in words.
     supervised
         Sessions a week in presence of a professional, as published; ``None`` when not said.
+    warm_up
+        What comes before the first set, in words.
     sources
         Where the numbers come from, each with its mark.
     """
@@ -160,6 +162,7 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rpe_above_target: Annotated[float, msgspec.Meta(ge=0.0, le=5.0)] | None = None
     pain: PainBand | None = None
     supervised: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] | None = None
+    warm_up: str = ""
 
     def course_of(self, exercise: str) -> Course | None:
         """What it says of an exercise; ``None`` when it does not know it."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from eccentra.datafolder import explain_invalid, find_data_file
 from eccentra.errors import PlanError
 
-__all__ = ["PainBand", "Profile", "Thresholds", "thresholds"]
+__all__ = ["PainBand", "Profile", "ThresholdTable", "Thresholds", "read_thresholds", "thresholds"]
 
 Profile = Literal["acute_strain", "tendinopathy", "prevention"]
 
@@ -21,11 +21,14 @@ Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
 Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class ThresholdTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: nothing may be missing, nothing unknown."""
 
 
-class PainBand(_Table, frozen=True):
+class PainBand(ThresholdTable, frozen=True):
     """Pain up to ``low`` is safe, up to ``stop`` acceptable, above it the exercise stops (NRS 0 to 10)."""
 
     low: Score
@@ -36,7 +39,7 @@ class PainBand(_Table, frozen=True):
             raise ValueError(f"low {self.low:g} is above stop {self.stop:g}")
 
 
-class Pain(_Table, frozen=True):
+class Pain(ThresholdTable, frozen=True):
     """Pain during, the next morning, and week by week."""
 
     refer_above: Score
@@ -47,14 +50,14 @@ class Pain(_Table, frozen=True):
     profiles: dict[Profile, PainBand]
 
 
-class Soreness(_Table, frozen=True):
+class Soreness(ThresholdTable, frozen=True):
     """Muscle soreness before the session."""
 
     hold: Score
     regress: Score
 
 
-class GapDays(_Table, frozen=True):
+class GapDays(ThresholdTable, frozen=True):
     """Days without a session."""
 
     hold_days: Positive
@@ -63,13 +66,13 @@ class GapDays(_Table, frozen=True):
     two_steps_after_days: Positive
 
 
-class Confidence(_Table, frozen=True):
+class Confidence(ThresholdTable, frozen=True):
     """What a session needs to be judged."""
 
     least_valid_reps: Annotated[int, msgspec.Meta(ge=1)]
 
 
-class DoseLimits(_Table, frozen=True):
+class DoseLimits(ThresholdTable, frozen=True):
     """Repetitions and time under tension done by prescribed."""
 
     too_little: Positive
@@ -78,7 +81,7 @@ class DoseLimits(_Table, frozen=True):
     good_most: Positive
 
 
-class Effort(_Table, frozen=True):
+class Effort(ThresholdTable, frozen=True):
     """Rating of perceived exertion."""
 
     rpe_too_much: Score
@@ -86,7 +89,7 @@ class Effort(_Table, frozen=True):
     too_easy_below_target: Score
 
 
-class Form(_Table, frozen=True):
+class Form(ThresholdTable, frozen=True):
     """Range of motion by target, quality score, share of repetitions with a severe fault."""
 
     rom_least: Positive
@@ -96,33 +99,33 @@ class Form(_Table, frozen=True):
     quality_good: Percent
 
 
-class Asymmetry(_Table, frozen=True):
+class Asymmetry(ThresholdTable, frozen=True):
     """Side difference in %."""
 
     hold: Percent
     approve: Percent
 
 
-class Fatigue(_Table, frozen=True):
+class Fatigue(ThresholdTable, frozen=True):
     """Loss of force within a set."""
 
     force_loss: Share
 
 
-class Least(_Table, frozen=True):
+class Least(ThresholdTable, frozen=True):
     """The least share that is enough."""
 
     least: Share
 
 
-class Sequence(_Table, frozen=True):
+class Sequence(ThresholdTable, frozen=True):
     """What "in a row" and "next morning" mean."""
 
     most_days_between: Annotated[int, msgspec.Meta(ge=1)]
     next_morning_hours: Positive
 
 
-class LimitSizes(_Table, frozen=True):
+class LimitSizes(ThresholdTable, frozen=True):
     """Sizes of the hard limits."""
 
     load_step_pct: Positive
@@ -142,7 +145,7 @@ class LimitSizes(_Table, frozen=True):
     reps_step_pct: Positive
 
 
-class Thresholds(_Table, frozen=True):
+class Thresholds(ThresholdTable, frozen=True):
     """All of them; ``version`` is cited by every decision."""
 
     version: str
@@ -170,15 +173,26 @@ def thresholds() -> Thresholds:
     PlanError
         When the file is missing or not valid; names the key.
     """
-    path = find_data_file("pipelines/shared", "progression")
+    return read_thresholds("progression", Thresholds)
+
+
+def read_thresholds(name: str, kind: type[T]) -> T:
+    """A file of ``pipelines/shared``, the user's own first.
+
+    Raises
+    ------
+    PlanError
+        When it is missing or not valid; names the key.
+    """
+    path = find_data_file("pipelines/shared", name)
     if path is None:
-        raise PlanError("pipelines/shared/progression.toml", "is missing; reinstall Eccentra")
+        raise PlanError(f"pipelines/shared/{name}.toml", "is missing; reinstall Eccentra")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(path, f"cannot be used: {error}") from None
     try:
-        return msgspec.convert(raw, Thresholds)
+        return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        problem, where = explain_invalid(error, raw, Thresholds)
+        problem, where = explain_invalid(error, raw, kind)
         raise PlanError(path, problem, where=where) from None
