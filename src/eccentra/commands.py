@@ -7,6 +7,7 @@ it again. Everything in a request is untrusted: sizes, characters and ranges are
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from eccentra.datafolder import explain_invalid
 from eccentra.errors import EccentraError, InputError
 from eccentra.ids import RedFlag
 
-__all__ = ["VERBS", "Answer", "CommandError", "Request", "Verb", "parse_arguments", "parse_line"]
+__all__ = ["VERBS", "Answer", "Asked", "CommandError", "Request", "Verb", "parse_arguments", "parse_line"]
 
 # "$" alone would let a line break at the end pass
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}(?!\n)$")]
@@ -23,11 +24,11 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Scale = Annotated[float, msgspec.Meta(ge=0, le=10)]
 
 
-class _Verb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="verb"):
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="verb"):
     """Base: what is asked for."""
 
 
-class Start(_Verb, frozen=True, kw_only=True, tag="start"):
+class Start(Asked, frozen=True, kw_only=True, tag="start"):
     """Begin a session; what is absent is as it was set before."""
 
     athlete: Id | None = None
@@ -36,11 +37,11 @@ class Start(_Verb, frozen=True, kw_only=True, tag="start"):
     body_mass_kg: Annotated[float, msgspec.Meta(ge=20, le=300)] | None = None
 
 
-class Stop(_Verb, frozen=True, kw_only=True, tag="stop"):
+class Stop(Asked, frozen=True, kw_only=True, tag="stop"):
     """End the session."""
 
 
-class Set(_Verb, frozen=True, kw_only=True, tag="set"):
+class Set(Asked, frozen=True, kw_only=True, tag="set"):
     """Set athlete and exercise. Another athlete ends the running session: a session is of one person."""
 
     athlete: Id | None = None
@@ -51,13 +52,13 @@ class Set(_Verb, frozen=True, kw_only=True, tag="set"):
             raise ValueError("set takes athlete, exercise or both")
 
 
-class Tare(_Verb, frozen=True, kw_only=True, tag="tare"):
+class Tare(Asked, frozen=True, kw_only=True, tag="tare"):
     """Set the zero of one force sensor, or of all."""
 
     sensor: Id | None = None
 
 
-class Calibrate(_Verb, frozen=True, kw_only=True, tag="calibrate"):
+class Calibrate(Asked, frozen=True, kw_only=True, tag="calibrate"):
     """Forget zero pose and axis and find them anew; an open set is closed.
 
     With ``what`` ``sides``: ask for a pull with the left leg, and check which strap answers.
@@ -66,17 +67,17 @@ class Calibrate(_Verb, frozen=True, kw_only=True, tag="calibrate"):
     what: Literal["pose", "sides"] = "pose"
 
 
-class Mark(_Verb, frozen=True, kw_only=True, tag="mark"):
+class Mark(Asked, frozen=True, kw_only=True, tag="mark"):
     """Mark this moment."""
 
     text: Text = "mark"
 
 
-class Undo(_Verb, frozen=True, kw_only=True, tag="undo"):
+class Undo(Asked, frozen=True, kw_only=True, tag="undo"):
     """Take the last counted repetition back."""
 
 
-class Report(_Verb, frozen=True, kw_only=True, tag="report"):
+class Report(Asked, frozen=True, kw_only=True, tag="report"):
     """What the person says: pain, effort (RPE), soreness, each 0 to 10, a red flag, or a note."""
 
     pain: Scale | None = None
@@ -92,7 +93,7 @@ class Report(_Verb, frozen=True, kw_only=True, tag="report"):
             raise ValueError("report takes pain, rpe, soreness, red_flag or note")
 
 
-class Resend(_Verb, frozen=True, kw_only=True, tag="resend"):
+class Resend(Asked, frozen=True, kw_only=True, tag="resend"):
     """Send the events of a recorded session again, from one number on."""
 
     session: Id
@@ -101,7 +102,7 @@ class Resend(_Verb, frozen=True, kw_only=True, tag="resend"):
 
 Verb = Start | Stop | Set | Tare | Calibrate | Mark | Undo | Report | Resend
 
-VERBS: dict[str, type[Verb]] = {
+VERBS: dict[str, type[Asked]] = {
     str(verb.__struct_config__.tag): verb
     for verb in (Start, Stop, Set, Tare, Calibrate, Mark, Undo, Report, Resend)
 }
@@ -122,7 +123,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    do: Verb
+    do: Asked
     reply_to: str | None = None
 
     @property
@@ -167,19 +168,19 @@ class CommandError(EccentraError):
         super().__init__(message)
 
 
-def parse_arguments(verb: str, arguments: dict[str, Any]) -> Verb:
-    """Check the arguments of a verb.
+def parse_arguments(verb: str, arguments: dict[str, Any], verbs: Mapping[str, type[Asked]] = VERBS) -> Asked:
+    """Check the arguments of a verb; ``verbs`` are those that can be asked for.
 
     Raises
     ------
     CommandError
         ``unknown_verb`` or ``bad_arguments``; the message names the key, what was found and what is allowed.
     """
-    wanted = VERBS.get(verb)
+    wanted = verbs.get(verb)
     if wanted is None:
-        raise CommandError("unknown_verb", f"{verb[:40]!r} is no command; known are {', '.join(VERBS)}")
+        raise CommandError("unknown_verb", f"{verb[:40]!r} is no command; known are {', '.join(verbs)}")
     try:
-        made: Verb = msgspec.convert({**arguments, "verb": verb}, wanted)
+        made: Asked = msgspec.convert({**arguments, "verb": verb}, wanted)
     except msgspec.ValidationError as error:
         problem, where = explain_invalid(error, arguments, wanted)
         raise CommandError("bad_arguments", f"{verb}: {where + ': ' if where else ''}{problem}") from None
@@ -193,7 +194,7 @@ _BARE = {"mark": "text", "tare": "sensor", "calibrate": "what", "start": "exerci
 _NUMBERS = {"pain", "rpe", "soreness", "set_index", "from_seq", "body_mass_kg"}
 
 
-def parse_line(line: str) -> Verb:
+def parse_line(line: str) -> Asked:
     """Read a typed command such as ``report pain=3 rpe=7 note="stiff at first"``.
 
     Raises

@@ -26,6 +26,7 @@ from eccentra.events import (
 )
 from eccentra.mqtt import contract
 from eccentra.mqtt.asyncapi import asyncapi_document
+from eccentra.mqtt.hubverbs import HUB_VERBS
 from eccentra.mqtt.schemas import schemas
 from eccentra.mqtt.view import StationView
 from eccentra.stages.live import LiveState
@@ -119,6 +120,7 @@ def test_all_schemas_are_valid_2020_12_and_cover_every_event_type() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
     assert {f"event/{kind}" for kind in json_schemas()} < names
     assert {f"command/{verb}" for verb in VERBS} < names
+    assert {f"hub_command/{verb}" for verb in HUB_VERBS} < names
     kinds = {event_kind(numbered.event) for numbered in story()}
     assert kinds | {contract.STATION_KIND} == set(contract.EVENT_KINDS)
 
@@ -223,7 +225,7 @@ def test_asyncapi_says_the_same_as_the_tables_and_has_no_loose_ends() -> None:
         assert described["address"] == channel.address
         assert set(described["parameters"]) == set(channel.parameters)
         operation = document["operations"][f"{channel.action}_{name}"]
-        assert operation["action"] == ("receive" if name == "command" else "send")
+        assert operation["action"] == ("receive" if name.endswith("command") else "send")
         binding = operation["bindings"]["mqtt"]
         assert (binding["qos"], binding["retain"]) == (channel.qos, channel.retain)
     text = msgspec.json.encode(document).decode()
@@ -235,7 +237,9 @@ def test_asyncapi_says_the_same_as_the_tables_and_has_no_loose_ends() -> None:
     events = {f"event.{kind}" for kind in json_schemas()} | {"event.station.noted"}
     assert set(document["channels"]["event"]["messages"]) == events
     assert set(document["channels"]["command"]["messages"]) == {f"command.{verb}" for verb in VERBS}
-    assert document["operations"]["receive_command"]["reply"]["channel"]["$ref"] == "#/channels/reply"
+    assert set(document["channels"]["hub_command"]["messages"]) == {f"hub_command.{v}" for v in HUB_VERBS}
+    for name in ("command", "hub_command"):
+        assert document["operations"][f"receive_{name}"]["reply"]["channel"]["$ref"] == "#/channels/reply"
 
 
 def test_equal_names_in_the_document_are_equal_schemas() -> None:

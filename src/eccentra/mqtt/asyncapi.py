@@ -10,6 +10,7 @@ from typing import Any
 
 from eccentra.commands import VERBS
 from eccentra.mqtt.contract import CHANNELS, EVENT_KINDS, VERSION, Channel
+from eccentra.mqtt.hubverbs import HUB_VERBS
 from eccentra.mqtt.schemas import schemas
 
 __all__ = ["asyncapi_document"]
@@ -21,7 +22,8 @@ _PARAMETERS = {
     "station": "One place to exercise: an opaque id.",
     "sensor": "A sensor: an opaque id, never its address.",
     "kind": "First part of the event's type.",
-    "verb": "What the station is asked to do.",
+    "verb": "What the station or hub is asked to do.",
+    "athlete": "A person: a random pseudonym.",
     "to": "Who asked: an opaque id; the station's when the command does not say.",
 }
 
@@ -71,7 +73,7 @@ def _server_binding() -> dict[str, Any]:
 
 def _messages(channel: Channel, named: dict[str, Any]) -> list[str]:
     (only,) = channel.messages
-    if only in ("event", "command"):
+    if only in ("event", "command", "hub_command"):
         return [name for name in named if name.startswith(f"{only}/")]
     return list(channel.messages)
 
@@ -81,7 +83,7 @@ def _channel(channel: Channel, named: dict[str, Any]) -> dict[str, Any]:
     if "kind" in parameters:
         parameters["kind"]["enum"] = list(EVENT_KINDS)
     if "verb" in parameters:
-        parameters["verb"]["enum"] = list(VERBS)
+        parameters["verb"]["enum"] = list(HUB_VERBS if channel.name == "hub_command" else VERBS)
     return {
         "address": channel.address,
         "summary": channel.summary,
@@ -94,7 +96,7 @@ def _channel(channel: Channel, named: dict[str, Any]) -> dict[str, Any]:
 
 def _operation(channel: Channel) -> dict[str, Any]:
     operation = _bare_operation(channel)
-    if channel.name == "command":
+    if channel.action == "receive":
         operation["reply"] = {
             "address": {
                 "location": "$message.payload#/reply_to",
@@ -118,7 +120,7 @@ def _message(name: str) -> dict[str, Any]:
     content = "application/json"
     if name == "text":
         content = "text/plain"
-    elif name.startswith("event/"):
+    elif name.startswith("event/") or name == "proposal":
         content = "application/cloudevents+json"
     return {
         "name": name,

@@ -10,12 +10,13 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import msgspec
 
-from eccentra.commands import CommandError, Request, parse_arguments
+from eccentra.commands import VERBS, Asked, CommandError, Request, parse_arguments
 from eccentra.mqtt import contract
 
 __all__ = ["LATEST_S", "MOST_BYTES", "REASONS", "REPLY_TO", "REQUEST_ID", "Refusal", "parse_command"]
@@ -60,7 +61,15 @@ class _Refused(Exception):  # noqa: N818 - it never leaves this file
         super().__init__(message)
 
 
-def parse_command(verb: str, payload: bytes, *, retained: bool, now_ns: int, site: str) -> Request | Refusal:
+def parse_command(
+    verb: str,
+    payload: bytes,
+    *,
+    retained: bool,
+    now_ns: int,
+    site: str,
+    verbs: Mapping[str, type[Asked]] = VERBS,
+) -> Request | Refusal:
     """Check a command.
 
     Parameters
@@ -73,10 +82,12 @@ def parse_command(verb: str, payload: bytes, *, retained: bool, now_ns: int, sit
         Wall clock, ns since 1970.
     site
         Id of the site: answers stay inside it.
+    verbs
+        What can be asked for.
     """
     known = _Known()
     try:
-        request = _request(verb, payload, known, now_ns, site)
+        request = _request(verb, payload, known, now_ns, site, verbs)
         if not retained:
             return request
         reason = message = ""
@@ -97,7 +108,9 @@ class _Known(msgspec.Struct):
     reply_to: str | None = None
 
 
-def _request(verb: str, payload: bytes, known: _Known, now_ns: int, site: str) -> Request:
+def _request(
+    verb: str, payload: bytes, known: _Known, now_ns: int, site: str, verbs: Mapping[str, type[Asked]]
+) -> Request:
     fields = _fields(payload)
     known.request_id = request_id = _request_id(fields)
     known.reply_to = _reply_to(fields, site)
@@ -105,7 +118,7 @@ def _request(verb: str, payload: bytes, known: _Known, now_ns: int, site: str) -
     if "verb" in fields:
         _refuse("bad_arguments", "the command is the last level of the topic; leave `verb` out")
     arguments = {key: value for key, value in fields.items() if key not in _ENVELOPE}
-    return Request(id=request_id, do=parse_arguments(verb, arguments), reply_to=known.reply_to)
+    return Request(id=request_id, do=parse_arguments(verb, arguments, verbs), reply_to=known.reply_to)
 
 
 def _refuse(reason: str, message: str) -> NoReturn:

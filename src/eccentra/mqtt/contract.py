@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from eccentra.errors import InputError
 from eccentra.events import Numbered, StationNoted, event_kind, event_type
+from eccentra.plan.prescription import Prescription
 from eccentra.stages.live import LiveState
 
 __all__ = [
@@ -34,12 +35,16 @@ __all__ = [
     "EVENT_KINDS",
     "OFFLINE",
     "ONLINE",
+    "PLAN_PROPOSED",
     "STATION_KIND",
     "STATION_NOTED",
     "VERSION",
     "Channel",
     "Live",
     "NodeInfo",
+    "PlanItem",
+    "PlanProposed",
+    "PlanState",
     "Reply",
     "SensorHealth",
     "StationState",
@@ -49,6 +54,7 @@ __all__ = [
     "event_id_source",
     "event_message",
     "live_message",
+    "proposal_message",
     "station_message",
     "time_at",
     "topic",
@@ -61,6 +67,7 @@ ONLINE, OFFLINE = b"online", b"offline"
 EVENT_KINDS = ("session", "set", "rep", "phase", "sensor", "quality", "reported", "cue", "station")
 STATION_KIND = "station"
 STATION_NOTED = "station.noted"
+PLAN_PROPOSED: Final = "plan.proposed"
 
 # One alphabet for all ids: brokers' access rules, Home Assistant's discovery ids and file names share it.
 _ID = re.compile(r"[a-z0-9_-]{1,64}")
@@ -149,6 +156,26 @@ CHANNELS: dict[str, Channel] = {
             1,
             False,
             "What became of a command: here, {to} the station, unless the command names another topic.",
+        ),
+        _channel(
+            "hub_event", "hub/event/plan", ("proposal",), 1, False, "A decision that waits for an answer."
+        ),
+        _channel(
+            "hub_command",
+            "hub/cmd/{verb}",
+            ("hub_command",),
+            1,
+            False,
+            "What the hub is asked to do; refused when retained or older than 10 s.",
+            action="receive",
+        ),
+        _channel(
+            "plan",
+            "athlete/{athlete}/plan",
+            ("plan",),
+            1,
+            True,
+            "What is prescribed to a person, and why; empty when the person was erased.",
         ),
     )
 }
@@ -246,6 +273,23 @@ def station_message(
             "dataschema": data_schema_id(STATION_NOTED),
             "time": time,
             "data": {**msgspec.to_builtins(noted), "station": station},
+        }
+    )
+
+
+def proposal_message(proposed: PlanProposed, *, site: str, node: str, time: str) -> bytes:
+    """CloudEvents envelope of a decision that waits for an answer; its id is the decision's."""
+    return encode(
+        {
+            "specversion": "1.0",
+            "id": proposed.decision,
+            "source": f"/eccentra/{check_id(site, 'site')}/{check_id(node, 'node')}/hub",
+            "subject": proposed.athlete,
+            "type": f"org.eccentra.{PLAN_PROPOSED}.v{VERSION}",
+            "datacontenttype": "application/json",
+            "dataschema": data_schema_id(PLAN_PROPOSED),
+            "time": time,
+            "data": proposed,
         }
     )
 
@@ -362,6 +406,70 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     force_right_n: float | None
     quality: Quality
     flags: tuple[str, ...]
+
+
+class PlanProposed(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision about the next session that waits for an answer.
+
+    Attributes
+    ----------
+    decision
+        Its id: name it in ``accept``, ``edit``, ``refuse`` or ``unlock``.
+    session
+        The session after which it was made.
+    supersedes
+        The open decision in whose place it comes.
+    document
+        ``eccentra.decision/1``: row, action, next prescription, reason, what would change it.
+    """
+
+    event_type: Literal["plan.proposed"] = PLAN_PROPOSED
+    decision: str
+    athlete: str
+    exercise: str
+    session: str | None
+    supersedes: str | None
+    document: dict[str, Any]
+
+
+class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One exercise of a plan.
+
+    Attributes
+    ----------
+    level
+        Steps of the plan so far.
+    since
+        From when it holds.
+    decision, reason
+        Where it came from, and why in words; ``null`` when a person prescribed it without one.
+    """
+
+    exercise: str
+    level: int
+    since: str
+    decision: str | None
+    reason: str | None
+    prescription: Prescription
+
+
+class PlanState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is prescribed to a person.
+
+    Attributes
+    ----------
+    time
+        Of the newest change; ``null`` while nothing is prescribed.
+    locked, message
+        A locked plan is not trained: the message says what to do.
+    """
+
+    schema: str = f"eccentra.plan/{VERSION}"
+    time: str | None
+    athlete: str
+    locked: bool
+    message: str | None
+    items: tuple[PlanItem, ...]
 
 
 def live_message(state: LiveState, *, session: str | None, time: str | None) -> Live:

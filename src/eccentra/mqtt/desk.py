@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from eccentra.commands import Answer, Request
+from eccentra.commands import VERBS, Answer, Asked, Request
 from eccentra.mqtt import contract
 from eccentra.mqtt.commands import Refusal, parse_command
+from eccentra.mqtt.hubverbs import HUB_VERBS
 
-__all__ = ["CommandDesks"]
+__all__ = ["HUB", "CommandDesks"]
+
+HUB = "hub"
+"""Last level of the topic on which a hub answers when the command does not say where."""
 
 _PENDING = 32
 # More than can come in the ten seconds for which a command is valid: older ones are refused as late.
@@ -39,10 +43,12 @@ class _Pending(msgspec.Struct):
 
 
 class _Desk(msgspec.Struct):
-    """One station's commands."""
+    """The commands of one station, or of the hub; ``way`` is their topic without the verb."""
 
     station: str
     handler: Callable[[Request], None]
+    way: str
+    verbs: Mapping[str, type[Asked]]
     pending: dict[str, _Pending] = {}
     answered: OrderedDict[str, Answer] = msgspec.field(default_factory=OrderedDict)
 
@@ -71,25 +77,36 @@ class CommandDesks:
     def open(self, station: str, handler: Callable[[Request], None]) -> str:
         """Take commands for a station; gives the topic to subscribe to."""
         with self._lock:
-            self._desks[station] = _Desk(station=station, handler=handler)
-        return self._topic(station)
+            way = contract.topic("command", site=self._site, node=self._node, station=station, verb="any")
+            return self._open(station, handler, way, VERBS)
+
+    def open_hub(self, handler: Callable[[Request], None]) -> str:
+        """Take the commands of a hub, which answers as ``hub``; gives the topic to subscribe to."""
+        with self._lock:
+            way = contract.topic("hub_command", site=self._site, node=self._node, verb="any")
+            return self._open(HUB, handler, way, HUB_VERBS)
+
+    def _open(
+        self, name: str, handler: Callable[[Request], None], any_verb: str, verbs: Mapping[str, type[Asked]]
+    ) -> str:
+        way = any_verb.rpartition("/")[0]
+        self._desks[name] = _Desk(station=name, handler=handler, way=way, verbs=verbs)
+        return f"{way}/+"
 
     def topics(self) -> list[str]:
         """All topics to subscribe to."""
-        return [self._topic(station) for station in list(self._desks)]
-
-    def _topic(self, station: str) -> str:
-        any_verb = contract.topic("command", site=self._site, node=self._node, station=station, verb="any")
-        return f"{any_verb.removesuffix('any')}+"
+        return [f"{desk.way}/+" for desk in list(self._desks.values())]
 
     def arrived(self, topic: str, payload: bytes, retained: bool) -> Replies:
         """Take a message; gives the answers that can be given at once."""
         way, _, verb = topic.rpartition("/")
-        desk = next((one for name, one in self._desks.items() if self._topic(name) == f"{way}/+"), None)
+        desk = next((one for one in list(self._desks.values()) if one.way == way), None)
         if desk is None:
             refusal = Refusal(reason="wrong_topic", message="this node takes no commands on that topic")
             return [self._refusal(self._node, refusal)]
-        parsed = parse_command(verb, payload, retained=retained, now_ns=self._wall(), site=self._site)
+        parsed = parse_command(
+            verb, payload, retained=retained, now_ns=self._wall(), site=self._site, verbs=desk.verbs
+        )
         if isinstance(parsed, Refusal):
             return [self._refusal(desk.station, parsed)]
         return self._take(desk, parsed)

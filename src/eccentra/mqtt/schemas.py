@@ -2,7 +2,7 @@
 
 Names: ``text``, ``info``, ``health``, ``state``, ``live``, ``last_set``, ``reply``; for each event type
 ``event/<type>`` such as ``event/rep.completed``; for each command ``command/<verb>`` such as
-``command/tare``.
+``command/tare``. Of a hub: ``plan``, ``proposal`` and ``hub_command/<verb>``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from eccentra import events
 from eccentra.commands import VERBS
 from eccentra.mqtt.commands import MOST_BYTES, REPLY_TO, REQUEST_ID
 from eccentra.mqtt.contract import (
+    PLAN_PROPOSED,
     STATION_NOTED,
     VERSION,
     Channel,
     Live,
     NodeInfo,
+    PlanProposed,
+    PlanState,
     Reply,
     SensorHealth,
     StationState,
     data_schema_id,
 )
+from eccentra.mqtt.hubverbs import HUB_VERBS
 from eccentra.mqtt.view import LAST_SET_METRICS
 
 __all__ = ["DIALECT", "schema_name", "schemas"]
@@ -44,6 +48,7 @@ _FLATS: tuple[tuple[str, type], ...] = (
     ("state", StationState),
     ("live", Live),
     ("reply", Reply),
+    ("plan", PlanState),
 )
 
 
@@ -56,6 +61,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         **{f"event/{kind}": _event(kind, schema) for kind, schema in events.json_schemas().items()},
         f"event/{STATION_NOTED}": _station_event(),
         **{f"command/{verb}": _command(struct) for verb, struct in VERBS.items()},
+        "proposal": _proposal(),
+        **{f"hub_command/{verb}": _command(struct) for verb, struct in HUB_VERBS.items()},
     }
     return {
         name: {
@@ -73,8 +80,8 @@ def schema_name(channel: Channel, payload: Any, topic: str = "") -> str:
     ``payload`` is its decoded JSON, text as it is; ``topic`` tells commands apart.
     """
     (name,) = channel.messages
-    if name == "command":
-        return f"command/{topic.rsplit('/', 1)[1]}"
+    if name in ("command", "hub_command"):
+        return f"{name}/{topic.rsplit('/', 1)[1]}"
     return f"event/{payload['data']['event_type']}" if name == "event" else name
 
 
@@ -165,6 +172,21 @@ def _station_event() -> dict[str, Any]:
         {
             "id": {"type": "string", "format": "uuid"},
             "source": {"type": "string", "pattern": "^/eccentra/[a-z0-9_-]+/[a-z0-9_-]+$"},
+            "subject": _ID,
+        },
+    ) | {"required": [*_ENVELOPE, "subject", "time"]}
+
+
+def _proposal() -> dict[str, Any]:
+    """CloudEvents envelope around a decision that waits for an answer."""
+    (ref,), parts = msgspec.json.schema_components([PlanProposed], ref_template="#/$defs/{name}")
+    return _envelope(
+        PLAN_PROPOSED,
+        {"$ref": ref["$ref"], "$defs": parts},
+        {"event_type": {"const": PLAN_PROPOSED}},
+        {
+            "id": _ID,
+            "source": {"type": "string", "pattern": "^/eccentra/[a-z0-9_-]+/[a-z0-9_-]+/hub$"},
             "subject": _ID,
         },
     ) | {"required": [*_ENVELOPE, "subject", "time"]}

@@ -10,6 +10,7 @@ files; here lie events and what follows from them.
 ``reading``        what a person did, as the plan wants it
 ``people``         people, programmes, reported values
 ``decisions``      prescriptions, decisions, approvals, reviews, and who did what
+``announcing``     what has still to be published
 ``forgetting``     erase a person
 =================  ====================================================================
 """

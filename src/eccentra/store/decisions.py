@@ -10,12 +10,14 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from eccentra.plan.prescription import Prescription
 from eccentra.store import tables
+from eccentra.store.announcing import plan_changed
 from eccentra.store.upsert import insert_once
 
 __all__ = [
     "Answered",
     "InForce",
     "Kept",
+    "all_in_force",
     "answer",
     "audit",
     "decision",
@@ -30,13 +32,14 @@ _STATUS: dict[str, str] = {"accept": "accepted", "edit": "edited", "refuse": "re
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """A prescription that holds: ``level`` counts the steps of the plan so far."""
+    """A prescription that holds: ``level`` counts the plan's steps, ``decision`` is where it came from."""
 
     id: str
     exercise: str
     level: int
     from_us: int
     prescription: Prescription
+    decision: str | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +123,10 @@ def prescribe(
     }
     if insert_once(connection, table, row, ("id",)):
         audit(connection, at_us, who, "prescribe", name)
-    return InForce(id=name, exercise=one.exercise, level=level, from_us=at_us, prescription=one)
+        plan_changed(connection, person)
+    return InForce(
+        id=name, exercise=one.exercise, level=level, from_us=at_us, prescription=one, decision=decision
+    )
 
 
 def in_force(connection: Connection, person: str, exercise: str, at_us: int | None = None) -> InForce | None:
@@ -133,10 +139,30 @@ def in_force(connection: Connection, person: str, exercise: str, at_us: int | No
         .where(table.c.person == person, table.c.exercise == exercise, held)
         .order_by(table.c.from_us.desc())
     ).first()
-    if row is None:
-        return None
+    return None if row is None else _in_force(row)
+
+
+def all_in_force(connection: Connection, person: str) -> list[InForce]:
+    """All prescriptions of a person that hold now, by exercise."""
+    table = tables.prescription
+    rows = connection.execute(
+        select(table)
+        .where(table.c.person == person, table.c.until_us.is_(None))
+        .order_by(table.c.exercise, table.c.from_us)
+    )
+    return list({row.exercise: _in_force(row) for row in rows}.values())
+
+
+def _in_force(row: Any) -> InForce:
     body = msgspec.json.decode(row.body, type=Prescription)
-    return InForce(id=row.id, exercise=row.exercise, level=row.level, from_us=row.from_us, prescription=body)
+    return InForce(
+        id=row.id,
+        exercise=row.exercise,
+        level=row.level,
+        from_us=row.from_us,
+        prescription=body,
+        decision=row.decision,
+    )
 
 
 # -- decisions ----------------------------------------------------------------------------------------------
@@ -162,7 +188,7 @@ def keep_decision(
     text = msgspec.json.encode(output, order="deterministic").decode()
     name = _short_hash(person, exercise, session or "", given, text)
     before = connection.execute(
-        select(table.c.id)
+        select(table.c.id, table.c.locked)
         .where(table.c.person == person, table.c.exercise == exercise, table.c.status == "open")
         .order_by(table.c.at_us.desc())
     ).first()
@@ -195,6 +221,8 @@ def keep_decision(
         )
         .values(status="superseded")
     )
+    if output["locked"] or (before is not None and before.locked):
+        plan_changed(connection, person)
     return decision(connection, name)
 
 
@@ -260,6 +288,7 @@ def answer(
     }
     connection.execute(insert(tables.approval), row)
     audit(connection, at_us, who, verdict, name)
+    plan_changed(connection, kept.person)
     return Answered(result="done", decision=decision(connection, name))
 
 

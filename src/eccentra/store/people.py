@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from sqlalchemy import Connection, select, update
 
+from eccentra.plan.said import Said, SaidWhen
 from eccentra.plan.thresholds import Profile
 from eccentra.store import tables
 from eccentra.store.upsert import insert_once, put
@@ -16,6 +17,7 @@ __all__ = [
     "Person",
     "ProgrammeRun",
     "Said",
+    "SaidWhen",
     "current_programme",
     "person",
     "put_person",
@@ -23,9 +25,6 @@ __all__ = [
     "reports_of",
     "take_report",
 ]
-
-Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
-SaidWhen = Literal["before", "during", "after", "next_morning", "session", "prom", "note"]
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,42 +50,6 @@ class ProgrammeRun(msgspec.Struct, frozen=True, kw_only=True):
     ended: dt.date | None = None
     end_reason: str | None = None
     details: dict[str, Any] = {}
-
-
-class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something a person said.
-
-    Attributes
-    ----------
-    pain
-        NRS 0 to 10, at the time of ``kind``: before, worst during, after, the next morning.
-    rpe, rir
-        Effort, or repetitions left.
-    analgesic
-        A painkiller within 24 h.
-    confidence
-        0 to 10.
-    prom, version, scores
-        A questionnaire by name and version with its subscales' scores; no item texts.
-    """
-
-    pain: Score | None = None
-    soreness: Score | None = None
-    rpe: Score | None = None
-    rir: Score | None = None
-    confidence: Score | None = None
-    analgesic: bool | None = None
-    red_flag: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
-    note: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)] | None = None
-    prom: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
-    version: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    scores: dict[str, float] | None = None
-
-    def __post_init__(self) -> None:
-        if all(getattr(self, name) is None for name in self.__struct_fields__):
-            raise ValueError("nothing was said: expected pain, soreness, rpe, rir, red_flag, note ...")
-        if (self.prom is None) != (self.scores is None):
-            raise ValueError("prom and scores go together")
 
 
 def put_person(connection: Connection, one: Person) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "event",
     "metadata",
     "person",
+    "plan_state",
     "prescription",
     "programme",
     "repetition",
@@ -101,6 +102,15 @@ prescription = Table(
     Index(None, "person", "exercise", "from_us"),
 )
 """Accepted prescriptions; the one in force has no ``until_us``. ``level`` counts the steps of the plan."""
+
+plan_state = Table(
+    "plan_state",
+    metadata,
+    Column("person", _ID, ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("published", Integer, nullable=False, server_default="0"),
+)
+"""Whose plan changed how often, and which of it the broker has acknowledged."""
 
 session = Table(
     "session",

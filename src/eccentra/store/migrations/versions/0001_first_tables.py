@@ -222,6 +222,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_approval_decision"), ["decision"], unique=False)
 
     op.create_table(
+        "plan_state",
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("published", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person"], ["person.id"], name=op.f("fk_plan_state_person_person"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person", name=op.f("pk_plan_state")),
+    )
+    op.create_table(
         "prescription",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("person", sa.String(length=64), nullable=False),
@@ -263,6 +273,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_prescription_person_exercise_from_us"))
 
     op.drop_table("prescription")
+    op.drop_table("plan_state")
     with op.batch_alter_table("approval", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_approval_decision"))
 

@@ -1,0 +1,48 @@
+"""What a person can say about how it was."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+__all__ = ["Said", "SaidWhen"]
+
+Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
+SaidWhen = Literal["before", "during", "after", "next_morning", "session", "prom", "note"]
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something a person said.
+
+    Attributes
+    ----------
+    pain
+        NRS 0 to 10, at the time of ``kind``: before, worst during, after, the next morning.
+    rpe, rir
+        Effort, or repetitions left.
+    analgesic
+        A painkiller within 24 h.
+    confidence
+        0 to 10.
+    prom, version, scores
+        A questionnaire by name and version with its subscales' scores; no item texts.
+    """
+
+    pain: Score | None = None
+    soreness: Score | None = None
+    rpe: Score | None = None
+    rir: Score | None = None
+    confidence: Score | None = None
+    analgesic: bool | None = None
+    red_flag: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    note: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)] | None = None
+    prom: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
+    version: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    scores: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        if all(getattr(self, name) is None for name in Said.__struct_fields__):
+            raise ValueError("nothing was said: expected pain, soreness, rpe, rir, red_flag, note ...")
+        if (self.prom is None) != (self.scores is None):
+            raise ValueError("prom and scores go together")

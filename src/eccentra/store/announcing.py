@@ -1,0 +1,108 @@
+"""What has still to be published: plans that changed, decisions that wait for an answer.
+
+It is written in the transaction of the change itself and struck off when the broker has acknowledged it, so
+that nothing is lost between the two.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, literal, or_, select, update
+
+from eccentra.store import tables
+from eccentra.store.upsert import insert_for, put
+
+__all__ = [
+    "SUGGESTIONS",
+    "Due",
+    "plan_changed",
+    "plan_published",
+    "plans_due",
+    "proposal_published",
+    "proposals_due",
+    "set_suggestions",
+    "suggestions_on",
+]
+
+SUGGESTIONS = "suggestions"
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A person whose plan has to be published, and the revision that it is now."""
+
+    person: str
+    revision: int
+
+
+def plan_changed(connection: Connection, person: str) -> None:
+    """Note that what is prescribed to a person, or whether it may be trained, is another now."""
+    table = tables.plan_state
+    insert = insert_for(connection, table).values(person=person, revision=1, published=0)
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=("person",), set_={"revision": table.c.revision + 1})
+    )
+
+
+def plans_due(connection: Connection, limit: int) -> list[Due]:
+    """Plans whose newest revision the broker does not have."""
+    table = tables.plan_state
+    rows = connection.execute(
+        select(table.c.person, table.c.revision)
+        .where(table.c.published < table.c.revision)
+        .order_by(table.c.person)
+        .limit(limit)
+    )
+    return [Due(row.person, row.revision) for row in rows]
+
+
+def plan_published(connection: Connection, due: Due) -> None:
+    """Note that the broker has a revision; a newer one is still due."""
+    table = tables.plan_state
+    connection.execute(
+        update(table)
+        .where(table.c.person == due.person, table.c.published < due.revision)
+        .values(published=due.revision)
+    )
+
+
+def proposals_due(connection: Connection, limit: int) -> list[str]:
+    """Ids of open decisions to publish, oldest first.
+
+    Of people in a clinic only while a therapist has set ``suggestions`` on. One that was superseded or
+    answered before it could be published is not published any more.
+    """
+    decision, person = tables.decision, tables.person
+    on = literal(suggestions_on(connection))
+    rows = connection.execute(
+        select(decision.c.id)
+        .join(person, person.c.id == decision.c.person)
+        .where(
+            decision.c.status == "open",
+            decision.c.published_us.is_(None),
+            or_(person.c.mode == "prevention", on),
+        )
+        .order_by(decision.c.at_us, decision.c.id)
+        .limit(limit)
+    )
+    return [row.id for row in rows]
+
+
+def proposal_published(connection: Connection, decision: str, at_us: int) -> None:
+    """Note that the broker has a proposal."""
+    table = tables.decision
+    connection.execute(
+        update(table).where(table.c.id == decision, table.c.published_us.is_(None)).values(published_us=at_us)
+    )
+
+
+def suggestions_on(connection: Connection) -> bool:
+    """Whether decisions about people in a clinic are published."""
+    table = tables.setting
+    value = connection.execute(select(table.c.value).where(table.c.key == SUGGESTIONS)).scalar()
+    return value == "on"
+
+
+def set_suggestions(connection: Connection, on: bool, *, who: str, at_us: int) -> None:
+    """Publish decisions about people in a clinic, or stop it; ``who`` answers for it."""
+    row = {"key": SUGGESTIONS, "value": "on" if on else "off", "who": who, "at_us": at_us}
+    put(connection, tables.setting, row, ("key",))
