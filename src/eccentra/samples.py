@@ -38,6 +38,9 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
         Nominal sample rate.
     placement, side
         Where it is worn; ``None`` when unknown or not applicable.
+    sampled_hz
+        Of rows that were resampled: the rate at which the sensor sampled; of aligned rows, that of the
+        slowest force sensor.
     loss_observable
         False when the sensor has neither time stamps nor a counter, so that lost samples leave no trace.
     """
@@ -50,6 +53,7 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
     placement: Placement | None = None
     side: Side | None = None
     loss_observable: bool = True
+    sampled_hz: float | None = None
 
     def column(self, name: str) -> int | None:
         """Index of the channel ``name``, or ``None`` when the stream does not have it."""

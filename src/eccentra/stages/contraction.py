@@ -96,7 +96,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def start(self, info: StreamInfo, first_set: int = 1) -> Run:
         """Begin a run on aligned rows."""
-        return Run(self, info, first_set)
+        strap = msgspec.structs.replace(self.strap, sampled_hz=info.sampled_hz)
+        return Run(msgspec.structs.replace(self, strap=strap), info, first_set)
 
 
 class _Plateau(NamedTuple):

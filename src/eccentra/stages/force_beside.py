@@ -51,6 +51,7 @@ class ForceBeside:
         columns = {side: info.column(f"{side}.force") for side in _SIDES}
         self._columns: dict[Side, int] = {s: c for s, c in columns.items() if c is not None}
         self._rule = rule
+        self._strap = msgspec.structs.replace(rule.strap, sampled_hz=info.sampled_hz)
         self._phase = phase
         self._person = person
         self._step_ns = round(NS_PER_S / info.rate_hz)
@@ -123,7 +124,7 @@ class ForceBeside:
             forces,
             places,
             places[-1][1],
-            rule=self._rule.strap,
+            rule=self._strap,
             person=self._person,
             flag=flag,
             phase=self._phase,

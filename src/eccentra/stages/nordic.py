@@ -249,7 +249,9 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Quiet start pose before a repetition that onset and force time need; the full ``quiet_s`` of straps is
         not flagged.
     rfd_s, rfd_least_hz
-        Rate of force development over so long, from this sample rate on.
+        Rate of force development over so long, for straps sampled at least so often.
+    sampled_hz
+        How often the straps of this run are sampled.
     lever_error_m
         Standard error of a measured lever arm.
     trend_least_reps, loss_least_reps
@@ -275,6 +277,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     loss_least_reps: int
     quality_least: float
     quality: tuple[QualityPart, ...] = ()
+    sampled_hz: float | None = None
 
     def strap(self, force: ForceRule) -> StrapRule:
         """How straps are read."""
@@ -289,6 +292,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             rfd_s=self.rfd_s,
             rfd_least_hz=self.rfd_least_hz,
             lever_error_m=self.lever_error_m,
+            sampled_hz=self.sampled_hz,
         )
 
 
@@ -346,6 +350,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         from eccentra.stages.nordic_force import ForceRun
         from eccentra.stages.nordic_motion import MotionRun
 
+        stage = self
+        if self.metrics is not None and info.sampled_hz is not None:
+            metrics = msgspec.structs.replace(self.metrics, sampled_hz=info.sampled_hz)
+            stage = msgspec.structs.replace(self, metrics=metrics)
         if info.column("thigh.up_x") is not None:
-            return MotionRun(self, info, first_set)
-        return ForceRun(self, info, first_set)
+            return MotionRun(stage, info, first_set)
+        return ForceRun(stage, info, first_set)

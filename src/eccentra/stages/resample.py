@@ -50,7 +50,11 @@ class ResampleRun:
 
     def __init__(self, stage: Resample, info: StreamInfo) -> None:
         self.info = msgspec.structs.replace(
-            info, channels=(*info.channels, "gap"), units=(*info.units, "1"), rate_hz=stage.grid_hz
+            info,
+            channels=(*info.channels, "gap"),
+            units=(*info.units, "1"),
+            rate_hz=stage.grid_hz,
+            sampled_hz=info.rate_hz,
         )
         self.gaps: list[Gap] = []
         self._step = round(NS_PER_S / stage.grid_hz)

@@ -43,7 +43,9 @@ class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     least_quiet_s
         When the start pose was never quiet for so long, this will do, and the numbers are flagged.
     rfd_s, rfd_least_hz
-        Rate of force development over so long after the onset, from this sample rate on.
+        Rate of force development over so long after the onset, for straps sampled at least so often.
+    sampled_hz
+        How often they were sampled, before they were put on rows; ``None`` is the rate of the rows.
     lever_error_m
         Standard error of a measured lever arm.
     """
@@ -58,6 +60,7 @@ class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rfd_s: Positive
     rfd_least_hz: Positive
     lever_error_m: NotNegative
+    sampled_hz: float | None = None
 
 
 class Quiet(msgspec.Struct, frozen=True):
@@ -120,6 +123,15 @@ def rise_rate(net: Floats, at: float, rate_hz: float, over_s: float) -> float | 
     place = np.arange(len(net))
     first, last = float(np.interp(at, place, net)), float(np.interp(end, place, net))
     return (last - first) / over_s
+
+
+def _rise_error(net: Floats, at: float, hz: float, over_s: float, onset_error: float, noise: float) -> float:
+    """Standard error of the rate: noise at both ends, and an onset that may be off while force bends."""
+    place = np.arange(len(net))
+    ends = np.array([at, at + over_s * hz])
+    slopes = (np.interp(ends + 1.0, place, net) - np.interp(ends - 1.0, place, net)) * (0.5 * hz)
+    bend = abs(float(slopes[1] - slopes[0])) * onset_error / over_s
+    return math.hypot(math.sqrt(2.0) * noise / over_s, bend)
 
 
 class _Side:
@@ -259,8 +271,8 @@ def _times(
     side: Side, one: _Side | None, t: Floats, start: float, hz: float, rule: StrapRule, flag: Flag | None
 ) -> dict[str, Metric]:
     """Times: onset against the start of the descent, onset to peak; and the rate of force development."""
-    at = to_peak = error = rfd = None
-    step = 1.0 / hz
+    at = to_peak = error = rfd = rough = None
+    step, sampled = 1.0 / hz, rule.sampled_hz or hz
     if one is None:
         flag = Flag.FORCE_MISSING
     elif not one.settled:
@@ -269,13 +281,15 @@ def _times(
         at, error = float(t[0]) + one.onset * step - start, one.onset_error(hz)
         if one.peak_row is not None and one.peak_row >= one.onset:
             to_peak = (one.peak_row - one.onset) * step
-        if hz >= rule.rfd_least_hz:
+        if sampled >= rule.rfd_least_hz:
             rfd = rise_rate(one.net, one.onset, hz, rule.rfd_s)
-    slow = Flag.RATE_TOO_LOW if hz < rule.rfd_least_hz and one is not None else flag
+            if rfd is not None and error is not None and one.quiet is not None:
+                rough = _rise_error(one.net, one.onset, hz, rule.rfd_s, error, one.quiet.noise)
+    slow = Flag.RATE_TOO_LOW if sampled < rule.rfd_least_hz and one is not None else flag
     return {
         f"force_{side}_onset_s": metric_of(at, "s", "onset_sd_held", flag, error),
         f"force_{side}_time_to_peak_s": metric_of(to_peak, "s", "onset_to_peak_20hz", flag),
-        f"force_{side}_rfd_n_s": metric_of(rfd, "N/s", "rfd_from_onset", slow),
+        f"force_{side}_rfd_n_s": metric_of(rfd, "N/s", "rfd_from_onset", slow, rough),
     }
 
 
