@@ -259,6 +259,7 @@ class _Book:
         known = [tut for tut in tuts if tut is not None]
         asymmetry = metrics.get("asymmetry_pct")
         return {
+            "index": index,
             "start_s": _s(min(rep.start_us for rep in reps)),
             "end_s": _s(max(rep.end_us for rep in reps)),
             "reps": [_rep(number, rep) for number, rep in enumerate(reps, 1)],

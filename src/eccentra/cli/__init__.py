@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from eccentra import __version__
-from eccentra.cli import analyze, demo, doctor, emulate, plan, replay, scan, station
+from eccentra.cli import analyze, demo, doctor, emulate, export, plan, replay, scan, station
 from eccentra.cli.common import INTENDED_USE, guarded
 
 __all__ = ["app", "main"]
@@ -49,6 +49,7 @@ for _command in (
     station.station,
     analyze.analyze,
     replay.replay,
+    export.export,
     emulate.emulate,
     doctor.doctor,
 ):
