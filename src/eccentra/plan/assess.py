@@ -21,7 +21,7 @@ from eccentra.plan.prescription import Prescription
 from eccentra.plan.thresholds import Profile, thresholds
 from eccentra.repetition import Metric, Repetition
 
-__all__ = ["Known", "Report", "SessionDone", "decision_document", "session_document"]
+__all__ = ["Known", "Report", "SessionDone", "decision_document", "session_document", "side_difference"]
 
 US_PER_HOUR = 3_600_000_000
 US_PER_DAY = 24 * US_PER_HOUR
@@ -153,7 +153,7 @@ def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> d
     valid = [rep for rep in one.reps if rep.valid]
     prescribed = None if one.prescription is None else _prescribed(one.prescription)
     severe = sum(any(fault.severity == "severe" for fault in rep.faults) for rep in one.reps)
-    side, share = _asymmetry(one.sets)
+    side, share = side_difference(one.sets)
     return {
         "date": _day(one.ended_us).isoformat(),
         "level": one.level,
@@ -206,7 +206,7 @@ def _rom_ratio(one: SessionDone, valid: Sequence[Repetition]) -> float | None:
     return min(median(reached) / target, 2.0) if target > 0.0 else None
 
 
-def _asymmetry(sets: Sequence[dict[str, Metric]]) -> tuple[str | None, float | None]:
+def side_difference(sets: Sequence[dict[str, Metric]]) -> tuple[str | None, float | None]:
     """Weaker side and difference in %, the mean of the sets that know it; positive is right above left."""
     values = [m.value for one in sets if (m := one.get("asymmetry_signed_pct")) and m.value is not None]
     if not values:
