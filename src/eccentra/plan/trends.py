@@ -2,7 +2,8 @@
 
 The mean of the last two sessions is compared with that of the first two. A difference is one when it is
 larger than the smallest real change between single sessions (MDC95, Weir 2005, J Strength Cond Res 19:231).
-The means of two err less: fewer than 2 % of looks at a person who does not change see one. Values of different methods, and flagged ones, are never on one trend.
+The means of two err less: fewer than 2 % of looks at a person who does not change see one. Values of
+different methods, and flagged ones, are never on one trend.
 """
 
 from __future__ import annotations
