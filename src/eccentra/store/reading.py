@@ -153,7 +153,7 @@ def _lost_share(connection: Connection, session: str, sets: list[SetCompleted]) 
     whole = sum(end - start for start, end in spans)
     lost: defaultdict[str, int] = defaultdict(int)
     for _, one in _events(connection, session, _SENSOR_TYPES):
-        if isinstance(one, SensorGap):
+        if isinstance(one, SensorGap) and one.missing:
             lost[one.sensor] += sum(
                 max(0, min(end, one.end_us) - max(start, one.start_us)) for start, end in spans
             )
