@@ -165,3 +165,15 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, options: list[str], say
     assert done.exit_code == 2
     assert says in done.output
     assert done.output.count("\n") == 1
+
+
+def test_a_health_record_and_an_activity_for_each_session(tmp_path: Path) -> None:
+    url = filled(tmp_path / "results.sqlite")
+    for to, names in (("fhir", ["s1.fhir.json"]), ("fit", ["s1.fit"])):
+        out = tmp_path / to
+        done = eccentra("export", "--athlete", "p1", "--to", to, "--out", out, "--store", url)
+        assert done.exit_code == 0, done.output
+        assert [path.name for path in out.iterdir()] == names
+    made = msgspec.json.decode((tmp_path / "fhir" / "s1.fhir.json").read_bytes())
+    said = [one["resource"].get("code", {}).get("text") for one in made["entry"]]
+    assert "Pain 0 to 10, the next morning" in said

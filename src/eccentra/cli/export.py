@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eccentra.cli.common import say
+from eccentra.cli.common import INTENDED_USE, say
 from eccentra.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
-_READY = ("csv",)
-_LATER = ("fhir", "fit", "parquet", "mat", "mcap", "bids")
+_READY = ("csv", "fhir", "fit")
+_LATER = ("parquet", "mat", "mcap", "bids")
 
 
 def export(
@@ -34,7 +34,7 @@ def export(
         str | None, typer.Option(metavar="URL", help="Results database. Default: the user's own.")
     ] = None,
 ) -> None:
-    """Write results as tables (csv).
+    """Write results as tables (csv), health records (fhir, R4) or a sports activity (fit).
 
     What is measured is written as it was measured; what is unknown stays empty. Nothing leaves this computer.
     """
@@ -45,9 +45,20 @@ def export(
     if (file is None) == (athlete is None):
         raise InputError("export", "give a session file, or --athlete ID")
     sessions, reports, decisions = _of_file(file) if file is not None else _of_athlete(str(athlete), store)
-    from eccentra.export.csvtables import csv_files
+    if to == "csv":
+        from eccentra.export.csvtables import csv_files
 
-    _write(out, csv_files(sessions, reports, decisions))
+        files = csv_files(sessions, reports, decisions)
+    elif to == "fhir":
+        from eccentra.export.fhir import fhir_files
+
+        files = fhir_files(sessions, reports, intended_use=INTENDED_USE)
+    else:
+        from eccentra.export.fit import fit_files
+
+        # an activity is made of sets: a session without any is none
+        files = fit_files([one for one in sessions if one.sets] if athlete else sessions)
+    _write(out, files)
 
 
 _All = tuple["list[SessionRecord]", "list[tuple[str | None, Report]]", "list[tuple[str, DecisionRecord]]"]
