@@ -291,6 +291,25 @@ def test_accelerometer_alone() -> None:
     events = run(*as_live(x))
     assert counts(events) == [6]
     assert all(Flag.NO_GYROSCOPE in rep.flags for rep in reps(events))
+    totals = [e.metrics for e in events if isinstance(e, SetCompleted)]
+    for metrics in (*(rep.metrics for rep in reps(events)), *totals):
+        assert all(metric.quality != "ok" for metric in metrics.values())
+        assert metrics["tut_s"].value
+        assert metrics["tut_s"].reason is Flag.NO_GYROSCOPE
+
+
+@pytest.mark.parametrize("upright_deg", [0, 30, 60, 80])
+def test_range_of_motion_about_an_axis_that_stands_up(upright_deg: int) -> None:
+    """Gravity sees less and less of the movement; the gyroscope does not care."""
+    angle, _ = cycles(6, deg=44.0)
+    up = math.radians(upright_deg)
+    axis = (math.cos(up), 0.0, math.sin(up))
+    events = run(*as_live(rows(np.concatenate([still(3), angle, still(3)]), axis, (0, 0, 1))))
+    assert counts(events) == [6]
+    for k, rep in enumerate(reps(events)):
+        true = 44.0 * (1.0 + 0.05 * math.sin(2.1 * k))
+        assert rep.metrics["rom_deg"].quality == "ok"
+        assert rep.value("rom_deg") == pytest.approx(true, rel=0.03)
 
 
 def test_a_sensor_that_moves_without_turning() -> None:

@@ -359,6 +359,7 @@ class Run:
             cycle,
             t,
             tracking.found.sign * tracking.found.axis.values(t, x),
+            x,
             usual=tracking.counter.size,
             marked=marked,
             lost_s=lost if lost > 1.5 * self._step_s else 0.0,

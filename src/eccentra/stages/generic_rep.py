@@ -12,7 +12,8 @@ from eccentra.samples import Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle
 from eccentra.stages.cycle_phases import CyclePhases, PhaseRules, cycle_phases
 from eccentra.stages.cycle_search import Found
-from eccentra.stages.metric import metric_of
+from eccentra.stages.cycle_turn import turned_deg
+from eccentra.stages.metric import doubted, metric_of
 from eccentra.stages.movement_axis import GRAVITY
 from eccentra.stages.set_numbers import eccentric_share, mean_of, span, variation_of
 from eccentra.stages.sets import total
@@ -52,6 +53,8 @@ def set_totals(trend_least_reps: int | None) -> Callable[[Sequence[Repetition]],
             out["eccentric_cv"] = variation_of(valid, "eccentric_s", trend_least_reps)
             out["concentric_cv"] = variation_of(valid, "concentric_s", trend_least_reps)
             out["rom_cv"] = variation_of(valid, "rom_deg", trend_least_reps)
+        if any(Flag.NO_GYROSCOPE in rep.flags for rep in reps):
+            out = {name: doubted(metric, Flag.NO_GYROSCOPE) for name, metric in out.items()}
         return out
 
     return totals
@@ -114,6 +117,8 @@ class RepMaker:
         self._phases = phases
         lossy = () if info.loss_observable else (Flag.LOSS_UNOBSERVABLE,)
         self._flags = (Flag.DIRECTION_ASSUMED, *lossy, *flags)
+        # while a body part moves, an accelerometer does not tell its pushes from its turning
+        self._doubt = Flag.NO_GYROSCOPE if Flag.NO_GYROSCOPE in flags else None
         self._last_end_us = -(1 << 62)  # never yet: times may be negative
 
     def make(
@@ -121,6 +126,7 @@ class RepMaker:
         cycle: Cycle,
         t: Floats,
         x: Floats,
+        rows: Floats,
         *,
         usual: float,
         marked: bool,
@@ -131,8 +137,8 @@ class RepMaker:
 
         Parameters
         ----------
-        t, x
-            Time in s and number along the axis, with what is known before and after.
+        t, x, rows
+            Time in s, number along the axis and rows (n, 9), with what is known before and after.
         usual
             Usual stroke.
         marked, lost_s
@@ -149,6 +155,9 @@ class RepMaker:
         partial = cycle.size < self._full_share * usual
         open_end = cycle.back < (1.0 - self._return_share) * cycle.size
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.UNFINISHED,) if cycle.last else ())
+        span = slice(int(t.searchsorted(start * 1e-6)), int(t.searchsorted(end * 1e-6, side="right")))
+        turned = turned_deg(t[span], rows[span], closed=not open_end)
+        rom = when.rom if turned is None else turned
         flags = self._flags + gap + ((Flag.RETURN_NOT_SEEN,) if open_end and cycle.last else ())
         return Repetition(
             set_index=0,
@@ -159,7 +168,7 @@ class RepMaker:
             valid=not reasons,
             reasons=reasons,
             phases=phases,
-            metrics=self._metrics(phases, when.rom, gap[0] if gap else None),
+            metrics=self._metrics(phases, rom, gap[0] if gap else self._doubt),
             confidence=self._confidence(cycle, usual, bool(gap), open_end),
             flags=flags,
         )
