@@ -21,7 +21,16 @@ from eccentra.plan.prescription import Prescription
 from eccentra.plan.thresholds import Profile, thresholds
 from eccentra.repetition import Metric, Repetition
 
-__all__ = ["Known", "Report", "SessionDone", "decision_document", "session_document", "side_difference"]
+__all__ = [
+    "Known",
+    "Report",
+    "SessionDone",
+    "day_of",
+    "decision_document",
+    "midnight_us",
+    "session_document",
+    "side_difference",
+]
 
 US_PER_HOUR = 3_600_000_000
 US_PER_DAY = 24 * US_PER_HOUR
@@ -124,7 +133,7 @@ def decision_document(
         flags = {one.red_flag for one in said if one.red_flag and one.at_us > open_since}
         rows[-1]["red_flags"] = sorted({*rows[-1]["red_flags"], *flags})
     days = (now_us - done[-1].ended_us) / US_PER_DAY if done else 0.0
-    programme_week = max(0, (_day(now_us) - known.since).days) // 7 + 1
+    programme_week = max(0, (day_of(now_us) - known.since).days) // 7 + 1
     return {
         "schema": SCHEMA,
         "mode": known.mode,
@@ -155,7 +164,7 @@ def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> d
     severe = sum(any(fault.severity == "severe" for fault in rep.faults) for rep in one.reps)
     side, share = side_difference(one.sets)
     return {
-        "date": _day(one.ended_us).isoformat(),
+        "date": day_of(one.ended_us).isoformat(),
         "level": one.level,
         "ecc_reps": len(one.reps),
         "pain_during": _worst(own, "pain", ("during", "session")),
@@ -320,14 +329,14 @@ def _week_done(known: Known, done: Sequence[SessionDone]) -> bool | None:
     if known.template is None or known.week_from_us is None:
         return None
     since = known.week_from_us
-    days = {_day(one.ended_us) for one in done if one.ended_us > since}
+    days = {day_of(one.ended_us) for one in done if one.ended_us > since}
     planned = known.prescription.frequency_per_week
     return len(days) >= math.floor(min(planned, 7.0) + 1e-9) if planned >= 1.0 else bool(days)
 
 
 def _adherence(known: Known, done: Sequence[SessionDone], now_us: int) -> float | None:
     """Dose done in the last two weeks by dose planned, from the first day on; ``None`` in the first week."""
-    days = min(14.0, (now_us - _midnight_us(known.since)) / US_PER_DAY)
+    days = min(14.0, (now_us - midnight_us(known.since)) / US_PER_DAY)
     if days < 7.0:
         return None
     since = now_us - round(days * US_PER_DAY)
@@ -339,9 +348,11 @@ def _adherence(known: Known, done: Sequence[SessionDone], now_us: int) -> float 
     return min(math.fsum(times) / planned, 2.0) if planned > 0.0 else None
 
 
-def _day(at_us: int) -> dt.date:
+def day_of(at_us: int) -> dt.date:
+    """Day in UTC."""
     return dt.datetime.fromtimestamp(at_us / 1e6, dt.UTC).date()
 
 
-def _midnight_us(day: dt.date) -> int:
+def midnight_us(day: dt.date) -> int:
+    """First moment of a day in UTC, µs since 1970."""
     return round(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1e6)
