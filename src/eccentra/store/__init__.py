@@ -9,7 +9,9 @@ files; here lie events and what follows from them.
 ``taking``         events in any order, each once
 ``reading``        what a person did, as the plan wants it
 ``people``         people, programmes, reported values
-``decisions``      prescriptions, decisions, approvals, reviews, and who did what
+``decisions``      prescriptions, decisions, approvals, and who did what
+``reviews``        checks of the calendar, the list of the return, the end of a programme
+``notes``          what a therapist notes beside sets and repetitions
 ``announcing``     what has still to be published
 ``forgetting``     erase a person
 =================  ====================================================================

@@ -24,8 +24,10 @@ from eccentra.events import (
 )
 from eccentra.ids import Flag
 from eccentra.plan.assess import Report, SessionDone
+from eccentra.repetition import Repetition
 from eccentra.store import tables
 from eccentra.store.decisions import in_force
+from eccentra.store.notes import Amendment, Amendments, amendments_of
 from eccentra.store.people import reports_of
 
 __all__ = ["exercises_of_session", "reports_for_plan", "sessions_for_plan"]
@@ -44,7 +46,8 @@ def sessions_for_plan(
         .where(table.c.person == person, table.c.ended_us.is_not(None), table.c.ended_us > since_us)
         .order_by(table.c.ended_us, table.c.id)
     )
-    found = (_session(connection, row, person, exercise) for row in rows.all())
+    amended = amendments_of(connection, person)
+    found = (_session(connection, row, person, exercise, amended.get(row.id, {})) for row in rows.all())
     return [one for one in found if one is not None]
 
 
@@ -75,7 +78,9 @@ def reports_for_plan(connection: Connection, person: str, since_us: int = 0) -> 
     return out
 
 
-def _session(connection: Connection, row: Any, person: str, exercise: str) -> SessionDone | None:
+def _session(
+    connection: Connection, row: Any, person: str, exercise: str, amendments: Amendments
+) -> SessionDone | None:
     changes = _exercise_changes(connection, row.id)
     sets = connection.execute(
         select(tables.set_result).where(tables.set_result.c.session == row.id).order_by("set_index")
@@ -86,17 +91,18 @@ def _session(connection: Connection, row: Any, person: str, exercise: str) -> Se
     indexes = [one.set_index for one in own]
     table = tables.repetition
     reps = connection.execute(
-        select(table.c.body)
+        select(table.c.body, table.c.set_index, table.c.rep_index, table.c.counted)
         .where(
             table.c.session == row.id,
             table.c.set_index.in_(indexes),
-            table.c.counted.is_(True),
             table.c.body.is_not(None),
         )
         .order_by(table.c.set_index, table.c.rep_index)
     ).all()
-    repetitions = tuple(msgspec.json.decode(one.body, type=RepCompleted).rep for one in reps)
+    read = (_repetition(one, amendments.get((one.set_index, one.rep_index))) for one in reps)
+    repetitions = tuple(one for one in read if one is not None)
     completed = [msgspec.json.decode(one.body, type=SetCompleted) for one in own]
+    touched = {set_index for set_index, _ in amendments}
     flags: dict[Flag, None] = {}
     amended = [one for _, one in _events(connection, row.id, ("rep.amended",)) if isinstance(one, RepAmended)]
     late = (one.flags for one in amended if one.counted and one.set_index in indexes)
@@ -110,12 +116,24 @@ def _session(connection: Connection, row: Any, person: str, exercise: str) -> Se
         began_us=began,
         ended_us=row.ended_us,
         reps=repetitions,
-        sets=tuple(one.metrics for one in completed),
+        # totals of a set in which a repetition was amended are those of other repetitions: not known
+        sets=tuple({} if one.set_index in touched else one.metrics for one in completed),
         flags=tuple(flags),
         lost_share=_lost_share(connection, row.id, completed),
         prescription=None if held is None else held.prescription,
         level=None if held is None else held.level,
     )
+
+
+def _repetition(row: Any, amended: Amendment | None) -> Repetition | None:
+    """A counted repetition as a therapist left it; ``None`` when it does not count."""
+    counted = row.counted if amended is None or amended.counted is None else amended.counted
+    if not counted:
+        return None
+    rep = msgspec.json.decode(row.body, type=RepCompleted).rep
+    if amended is None or amended.valid is None:
+        return rep
+    return msgspec.structs.replace(rep, valid=amended.valid)
 
 
 def _events(connection: Connection, session: str, types: Iterable[str]) -> list[tuple[int, Event]]:
