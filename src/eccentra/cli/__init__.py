@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from eccentra import __version__
-from eccentra.cli import analyze, demo, doctor, emulate, export, plan, replay, scan, station
+from eccentra.cli import analyze, demo, doctor, emulate, export, forget, plan, replay, scan, station
 from eccentra.cli.common import INTENDED_USE, guarded
 
 __all__ = ["app", "main"]
@@ -50,6 +50,7 @@ for _command in (
     analyze.analyze,
     replay.replay,
     export.export,
+    forget.forget,
     emulate.emulate,
     doctor.doctor,
 ):

@@ -14,6 +14,7 @@
 ``refill``              events that found the outbox full, fetched from the session file
 ``desk``                commands taken and answered, each once
 ``pump``, ``queue``     the thread that publishes, and its book
+``forgetting``          erase a person from outboxes and retained topics
 ``connection``          one connection to the broker (paho-mqtt)
 ``broker``              a broker inside this process, for this computer only (amqtt)
 ======================  ==========================================================================

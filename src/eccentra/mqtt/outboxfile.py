@@ -245,6 +245,30 @@ class OutboxFile:
         self.save([], [], [], [], [session])
         self._query("DELETE FROM session WHERE session=?", (session,))
 
+    def erase(self, sessions: Sequence[str], words: Sequence[bytes]) -> int:
+        """Delete all of some sessions and every message that holds one of some words; gives how many.
+
+        Nothing of it is left in the file or its log.
+        """
+        db = self._db
+        if db is None:
+            raise sqlite3.OperationalError("the file is not open")
+        db.execute("PRAGMA secure_delete=ON")
+        db.execute("BEGIN IMMEDIATE")
+        erased = 0
+        for table in ("message", "taken", "session"):
+            for session in sessions:
+                done = db.execute(f"DELETE FROM {table} WHERE session=?", (session,)).rowcount
+                erased += done if table == "message" else 0
+        for word in words:
+            erased += db.execute(
+                "DELETE FROM message WHERE instr(payload, ?) OR instr(CAST(topic AS BLOB), ?)", (word, word)
+            ).rowcount
+        db.execute("COMMIT")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return erased
+
     def tidy(self) -> None:
         """Work the log into the file, on a connection of its own: whoever writes meanwhile does not wait."""
         with closing(sqlite3.connect(self.path, timeout=0.1)) as db:
