@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from eccentra import __version__
-from eccentra.cli import analyze, demo, doctor, emulate, export, forget, plan, replay, scan, station
+from eccentra.cli import (
+    analyze,
+    demo,
+    doctor,
+    emulate,
+    export,
+    forget,
+    hub,
+    plan,
+    replay,
+    scan,
+    station,
+)
 from eccentra.cli.common import INTENDED_USE, guarded
 
 __all__ = ["app", "main"]
@@ -47,6 +59,7 @@ for _command in (
     demo.demo,
     scan.scan,
     station.station,
+    hub.hub,
     analyze.analyze,
     replay.replay,
     export.export,

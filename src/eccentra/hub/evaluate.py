@@ -7,6 +7,7 @@ the newest session or report, never the clock's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,14 +15,14 @@ from sqlalchemy import Connection, select
 
 from eccentra import __version__
 from eccentra.errors import PlanError
-from eccentra.plan.assess import Known, decision_document
+from eccentra.plan.assess import Known, Report, SessionDone, decision_document
 from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import RED_FLAG_FIRST, parse_decision_input
 from eccentra.plan.thresholds import thresholds
 from eccentra.store import tables
 from eccentra.store.decisions import InForce, Kept, in_force, keep_decision
 from eccentra.store.people import Person, ProgrammeRun, current_programme, person
-from eccentra.store.reading import reports_for_plan, sessions_for_plan
+from eccentra.store.reading import incomplete_sessions, reports_for_plan, sessions_for_plan
 
 __all__ = ["evaluate", "known_of", "moment_of"]
 
@@ -35,31 +36,49 @@ def evaluate(
     name: str,
     exercise: str,
     *,
-    now_us: int,
+    now_us: int | None = None,
     session: str | None = None,
     requested: dict[str, Any] | None = None,
+    until_us: int | None = None,
 ) -> Kept | None:
-    """Decide and keep; ``None`` when nothing is prescribed, or exactly this decision is kept already.
+    """Decide and keep; ``None`` when nothing is prescribed or done, or exactly this decision is kept already.
 
     Parameters
     ----------
     name
         The person.
     now_us
-        Moment of the decision, µs since 1970: what was said and done until then counts.
+        Moment of the decision, µs since 1970: what was said and done until then counts. That of the newest
+        session or report when not given.
     session
-        The session after which it is decided.
+        The session after which it is decided; the newest one when neither is given.
     requested
         A wish, as in the decision's input.
+    until_us
+        What happened after it, by a clock that is wrong, waits until its time has come.
     """
     who = person(connection, name)
     held = in_force(connection, name, exercise)
     if who is None or held is None:
         return None
+    sessions = _whole(connection, sessions_for_plan(connection, name, exercise))
+    reports = reports_for_plan(connection, name)
+    if until_us is not None:
+        sessions = [one for one in sessions if one.ended_us <= until_us]
+        reports = [one for one in reports if one.at_us <= until_us]
+    if now_us is None:
+        now_us = _moment(sessions, reports, exercise, _unlocked(connection, name))
+        if now_us is None:
+            return None
+        session = session or max(sessions, key=lambda one: (one.ended_us, one.id)).id if sessions else session
+    since = now_us - _LOOK_BACK_US
     known = known_of(connection, who, held, now_us, requested)
-    sessions = sessions_for_plan(connection, name, exercise, now_us - _LOOK_BACK_US)
-    reports = reports_for_plan(connection, name, now_us - _LOOK_BACK_US)
-    document = decision_document(known, sessions, reports, now_us)
+    document = decision_document(
+        known,
+        [one for one in sessions if one.ended_us > since],
+        [one for one in reports if one.at_us > since],
+        now_us,
+    )
     text = msgspec.json.encode(document, order="deterministic").decode()
     return keep_decision(
         connection,
@@ -71,6 +90,12 @@ def evaluate(
         session=session,
         version=f"{thresholds().version} eccentra {__version__}",
     )
+
+
+def _whole(connection: Connection, sessions: list[SessionDone]) -> list[SessionDone]:
+    """Without sessions some of whose events have not come: half a session is no ground for a decision."""
+    missing = incomplete_sessions(connection, [one.id for one in sessions]) if sessions else {}
+    return [one for one in sessions if one.id not in missing]
 
 
 def decided(document: dict[str, Any]) -> dict[str, Any]:
@@ -171,11 +196,19 @@ def _unlocked(connection: Connection, name: str) -> int | None:
 
 def moment_of(connection: Connection, name: str, exercise: str) -> int | None:
     """The newest moment at which something was done or said that this exercise's decision looks at."""
-    sessions = sessions_for_plan(connection, name, exercise)
-    if not sessions:
-        return None
-    ended = max(one.ended_us for one in sessions)
-    about = (
-        one.at_us for one in reports_for_plan(connection, name, ended) if one.exercise in (None, exercise)
-    )
-    return max(ended, *about, ended)
+    sessions = _whole(connection, sessions_for_plan(connection, name, exercise))
+    return _moment(sessions, reports_for_plan(connection, name), exercise, _unlocked(connection, name))
+
+
+def _moment(
+    sessions: Sequence[SessionDone], reports: Sequence[Report], exercise: str, unlocked_us: int | None
+) -> int | None:
+    """A red flag counts whatever it was told with, and before the first session too."""
+    ended = max((one.ended_us for one in sessions), default=None)
+    about = [
+        one.at_us
+        for one in reports
+        if (one.red_flag and one.at_us > (unlocked_us or 0))
+        or (ended is not None and one.at_us >= ended and one.exercise in (None, exercise))
+    ]
+    return max((*about, *(() if ended is None else (ended,))), default=None)

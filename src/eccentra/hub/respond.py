@@ -15,7 +15,7 @@ from eccentra.plan.prescription import Prescription, parse_prescription
 from eccentra.store.decisions import Answered, InForce, Kept, answer, decision, in_force, prescribe
 from eccentra.store.people import person
 
-__all__ = ["Response", "respond"]
+__all__ = ["Response", "Verdict", "respond"]
 
 Verdict = Literal["accept", "edit", "refuse", "unlock"]
 Role = Literal["therapist", "athlete"]
@@ -56,7 +56,7 @@ def respond(
     if kept is None:
         return _refused("unknown_decision", f"no decision {name[:64]!r}; ask for the open ones")
     output = msgspec.json.decode(kept.output)
-    problem = _may(connection, kept, output, verdict, role)
+    problem = _may(connection, kept, output, verdict, role, who)
     if problem is not None:
         return _refused(*problem, kept)
     change: Prescription | None = None
@@ -101,20 +101,22 @@ def _not_taken(taken: Answered, kept: Kept) -> Response:
 
 
 def _may(
-    connection: Connection, kept: Kept, output: dict[str, Any], verdict: Verdict, role: Role
+    connection: Connection, kept: Kept, output: dict[str, Any], verdict: Verdict, role: Role, who: str
 ) -> tuple[str, str] | None:
     """Why this person may not give this answer; ``None`` when they may."""
     if verdict == "unlock":
         if role != "therapist":
             return "not_allowed", "only a therapist unlocks a plan"
         return None if output["locked"] else ("not_locked", "the plan is not locked: accept, edit or refuse")
-    if output["locked"] and verdict != "refuse":
+    if output["locked"]:
         return "locked", "the plan is locked: stop and contact your clinician; a therapist unlocks it"
     if role == "therapist":
         return None
     one = person(connection, kept.person)
     if one is None or one.mode != "prevention":
         return "not_allowed", "in a clinic a therapist answers"
+    if who != one.id:
+        return "not_allowed", "athletes answer for themselves only"
     if verdict == "edit":
         return "not_allowed", "a change of the prescription needs a therapist"
     if output["needs_approval"] and verdict == "accept":

@@ -267,6 +267,4 @@ class Connection:
         self, client: paho.Client, userdata: Any, mid: int, reasons: Any, properties: Any
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            self.listener.trouble(
-                "the broker refused the subscription to commands; check the user's access rules"
-            )
+            self.listener.trouble("the broker refused a subscription; check the user's access rules")

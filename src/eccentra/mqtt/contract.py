@@ -309,7 +309,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     capabilities
         ``events``, ``state``, ``live``; ``commands`` when they are taken, ``outbox`` when events survive the
-        process.
+        process; ``plan`` for a hub.
     outbox_depth, outbox_age_s
         Events that wait for the broker's acknowledgement, and the age of the oldest, as far as is known at
         ``time``; ``null`` without an outbox on disk.
@@ -317,6 +317,8 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
         Sessions some of whose events still have to be fetched from their files.
     commands_accepted, commands_repeated, commands_refused
         Since ``started``; the refused ones also by reason.
+    counts
+        What a hub counted since then: events new, known, refused, from the future, decisions ...
     """
 
     schema: str = f"eccentra.info/{VERSION}"
@@ -333,6 +335,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     commands_repeated: int = 0
     commands_refused: int = 0
     commands_refused_by_reason: dict[str, int] = {}
+    counts: dict[str, int] = {}
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

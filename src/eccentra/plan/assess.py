@@ -42,6 +42,14 @@ _WEEKS_OF_PAIN = 4
 _BEFORE_H, _MORNING_H = 12.0, 36.0
 # With these, numbers of a session are no ground for more load.
 _UNSOUND = {Flag.UNCALIBRATED, Flag.WRONG_SEGMENT, Flag.STRAP_SLIPPED, Flag.UPSIDE_DOWN, Flag.TARE_UNDER_LOAD}
+# Stands where nothing was done, so that a red flag has its place.
+_NO_SESSION: dict[str, Any] = {
+    "level": None,
+    "early_break_drift": False,
+    "confidence": "low",
+    "valid_reps": 0,
+    "analgesic_24h": False,
+}
 
 
 class SessionDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,11 +136,16 @@ def decision_document(
     said = sorted((one for one in reports if one.at_us <= now_us), key=lambda one: one.at_us)
     open_since = known.unlocked_us or 0
     rows = [session_document(one, said, now_us) for one in done if one.ended_us > open_since]
-    if rows:
-        # a red flag is about the person, whatever exercise it was told with
-        flags = {one.red_flag for one in said if one.red_flag and one.at_us > open_since}
-        rows[-1]["red_flags"] = sorted({*rows[-1]["red_flags"], *flags})
     days = (now_us - done[-1].ended_us) / US_PER_DAY if done else 0.0
+    # a red flag is about the person, whatever exercise it was told with
+    flags = {one.red_flag for one in said if one.red_flag and one.at_us > open_since}
+    if flags and not rows:
+        # told before the first session, or before the first since the plan was unlocked
+        rows = [
+            {**_NO_SESSION, "date": day_of(now_us).isoformat(), "hours_since": 24.0 * days, "red_flags": []}
+        ]
+    if rows:
+        rows[-1]["red_flags"] = sorted({*rows[-1]["red_flags"], *flags})
     programme_week = max(0, (day_of(now_us) - known.since).days) // 7 + 1
     return {
         "schema": SCHEMA,

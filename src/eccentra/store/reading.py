@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from eccentra.events import (
     Event,
@@ -30,7 +30,13 @@ from eccentra.store.decisions import in_force
 from eccentra.store.notes import Amendment, Amendments, amendments_of
 from eccentra.store.people import reports_of
 
-__all__ = ["exercises_of_session", "reports_for_plan", "sessions_for_plan"]
+__all__ = [
+    "exercises_of_session",
+    "incomplete_sessions",
+    "reports_for_plan",
+    "session_person",
+    "sessions_for_plan",
+]
 
 _EXERCISE_TYPES = ("session.started", "session.exercise_changed")
 _SENSOR_TYPES = ("sensor.gap", "sensor.connected")
@@ -49,6 +55,30 @@ def sessions_for_plan(
     amended = amendments_of(connection, person)
     found = (_session(connection, row, person, exercise, amended.get(row.id, {})) for row in rows.all())
     return [one for one in found if one is not None]
+
+
+def session_person(connection: Connection, session: str) -> str | None:
+    """Whose session it is, as far as is known."""
+    table = tables.session
+    found: str | None = connection.execute(select(table.c.person).where(table.c.id == session)).scalar()
+    return found
+
+
+def incomplete_sessions(connection: Connection, sessions: Iterable[str] | None = None) -> dict[str, int]:
+    """Ended sessions with events that have not come, and how many are missing; of all or of these."""
+    session, event = tables.session, tables.event
+    there = (
+        select(func.count())
+        .select_from(event)
+        .where(event.c.session == session.c.id, event.c.seq <= session.c.last_seq)
+        .scalar_subquery()
+    )
+    wanted = select(session.c.id, (session.c.last_seq - there).label("missing")).where(
+        session.c.last_seq.is_not(None), there < session.c.last_seq
+    )
+    if sessions is not None:
+        wanted = wanted.where(session.c.id.in_(list(sessions)))
+    return {row.id: row.missing for row in connection.execute(wanted)}
 
 
 def exercises_of_session(connection: Connection, session: str) -> list[str]:

@@ -1,0 +1,467 @@
+"""The hub as a node of the broker: takes events and commands, publishes proposals and plans.
+
+One thread works; paho's network thread only notes what came. A message is acknowledged when the transaction
+that took it has ended, so that a worker may be killed anywhere: the broker, which keeps the session of a
+client that is away, delivers it again. What is published comes from the database and is struck off there when
+the broker has acknowledged it. While the database cannot be used, messages wait.
+
+Several workers on PostgreSQL share the load by shared subscriptions, each with a name of its own; one of them
+publishes, another takes over when it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+from sqlalchemy import Connection as Database
+from sqlalchemy.exc import DBAPIError
+
+from eccentra import __version__
+from eccentra.commands import Answer, Request
+from eccentra.errors import SinkError
+from eccentra.hub.announce import Announcement, due, published
+from eccentra.hub.carry_out import carry_out
+from eccentra.hub.catching_up import CatchingUp
+from eccentra.hub.inbound import InboundConnection, Inbox
+from eccentra.hub.locks import lead
+from eccentra.hub.take import sweep, take
+from eccentra.mqtt import contract
+from eccentra.mqtt.address import parse_url
+from eccentra.mqtt.connection import guarded
+from eccentra.mqtt.desk import HUB, CommandDesks, Replies
+from eccentra.store.database import Store
+
+if TYPE_CHECKING:
+    from eccentra.mqtt.broker import EmbeddedBroker
+
+__all__ = ["COUNTS", "Hub"]
+
+COUNTS = (
+    "new",
+    "known",
+    "different",
+    "not_understood",
+    "future",
+    "unknown_athlete",
+    "refused",
+    "decisions",
+    "undecided",
+    "published",
+)
+"""What is counted: events by what became of them, decisions, messages published."""
+
+_SECOND_NS = 1_000_000_000
+_MOST = 500
+_WINDOW = 100
+_WAIT_S = 0.2
+# Pause before the next connection, or before the database is tried again.
+_PAUSE_NS = (_SECOND_NS // 4, 5 * _SECOND_NS)
+_POLL_NS, _CHORES_NS, _INFO_NS = _SECOND_NS // 2, 30 * _SECOND_NS, 10 * _SECOND_NS
+
+log = logging.getLogger("eccentra.hub")
+
+
+class Hub:
+    """One worker of a hub.
+
+    Parameters
+    ----------
+    url
+        Of the broker, see :mod:`eccentra.mqtt.address`.
+    store
+        Results; it stays open.
+    site, node
+        Ids in the topics; all workers of a hub have the same.
+    share
+        Name of this worker among several; ``None`` for the only one.
+    therapists
+        Who may act as therapist in commands.
+    monotonic_ns, wall_ns
+        Clocks.
+
+    Raises
+    ------
+    SinkError
+        The URL is wrong, or several workers on a database that cannot take them.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        store: Store,
+        *,
+        site: str,
+        node: str = "hub",
+        share: str | None = None,
+        therapists: Collection[str] = (),
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.site, self.node = contract.check_id(site, "site"), contract.check_id(node, "node")
+        self.address = parse_url(url)
+        self._own = node if share is None else contract.check_id(f"{node}-{share}", "node")
+        self._share = "" if share is None else f"$share/{node}/"
+        if share is not None and self.address.embedded:
+            raise SinkError(url, "the embedded broker knows no shared subscriptions: use Mosquitto")
+        if share is not None and store.dialect != "postgresql":
+            raise SinkError(url, "several workers need a PostgreSQL database: give --store postgresql://...")
+        self._store = store
+        self._therapists = frozenset(therapists)
+        self._now, self._wall = monotonic_ns, wall_ns
+        self.counts: Counter[str] = Counter({name: 0 for name in COUNTS})
+        self.ready = False
+        self.last_error: str | None = None
+        self._changed = threading.Condition()
+        self._inbox = Inbox(self._changed)
+        self._desks = CommandDesks(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
+        self._desks.open_hub(self._carry_out)
+        self._catching_up = CatchingUp(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
+        self._connection: InboundConnection | None = None
+        self._number = 0
+        self._announced: int | None = None
+        self._lost: str | None = None
+        self._next_try_ns = self._database_ns = 0
+        self._pause_ns = _PAUSE_NS[0]
+        self._acks: deque[int] = deque()
+        self._in_flight: dict[int, Announcement] = {}
+        self._replies: Replies = []
+        self._leader: Database | None = None
+        self._poll_ns = self._chores_ns = self._info_ns = 0
+        self._said: contract.NodeInfo | None = None
+        self._started = contract.utc(wall_ns())
+        self._stopped = False
+        self._broker: EmbeddedBroker | None = None
+        self._thread = threading.Thread(target=self._run, name="eccentra-hub", daemon=True)
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Begin to connect and to work, in the background."""
+        if self.address.embedded:
+            from eccentra.mqtt.broker import EmbeddedBroker
+
+            self._broker = EmbeddedBroker(self.address.port)
+            self.address = parse_url(self._broker.start())
+        if self.address.tls:
+            self.address.tls_context()
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Finish the batch in hand, say ``offline`` and disconnect."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if self.ready:
+                self._status(connection, contract.OFFLINE)
+            connection.close()
+        self.ready = False
+        self._resign()
+        if self._broker is not None:
+            self._broker.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def wait_connected(self, timeout_s: float) -> bool:
+        """Wait until the broker took the connection; false when it did not in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.ready, timeout_s)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing that came waits, and nothing that was published is unacknowledged."""
+        return not len(self._inbox) and not self._in_flight
+
+    # --- the thread ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._turn()
+            with self._changed:
+                self._changed.wait_for(self._has_work, _WAIT_S)
+
+    def _has_work(self) -> bool:
+        for_database = (len(self._inbox) or self._acks) and self._now() >= self._database_ns
+        for_connection = self._lost is not None or self._announced is not None
+        return self._stopped or for_connection or bool(for_database)
+
+    @guarded
+    def _turn(self) -> None:
+        self._watch()
+        self._greet()
+        if self._now() < self._database_ns:
+            return
+        try:
+            changed = self._work()
+            self._settle()
+            self._lead_on(changed)
+        except DBAPIError as error:
+            self._database_ns = self._now() + _SECOND_NS
+            self._resign()
+            self._problem(f"the database cannot be used, messages wait: {error.orig or error}")
+        self._say()
+
+    def mistake(self, where: str, error: Exception) -> None:
+        """Something of ours is wrong: said, and everything goes on after a pause."""
+        self._problem(f"{where}: {error!r}")
+        self._database_ns = self._now() + _SECOND_NS
+
+    def _problem(self, problem: str) -> None:
+        said, self.last_error = problem == self.last_error, problem
+        if not said:
+            log.warning("%s: %s", self.address, problem)
+
+    # --- the connection ------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        connection = self._connection
+        if connection is None:
+            if self._now() >= self._next_try_ns:
+                self._connect()
+            return
+        problem = self._lost or connection.silent()
+        if problem is None:
+            return
+        connection.drop()
+        with self._changed:
+            self._connection = self._lost = self._announced = None
+            self.ready = False
+            self._acks.clear()
+        self._in_flight.clear()
+        self._next_try_ns = self._now() + self._pause_ns
+        self._pause_ns = min(2 * self._pause_ns, _PAUSE_NS[1])
+        self._problem(problem)
+
+    def _connect(self) -> None:
+        with self._changed:
+            self._number += 1
+            self._lost = self._announced = None
+        self._next_try_ns = self._now() + _SECOND_NS
+        self._connection = InboundConnection(
+            self._number,
+            self.address,
+            client_id=f"eccentra-{self.site}-{self._own}",
+            status_topic=contract.topic("status", site=self.site, node=self._own),
+            subscriptions=self._topics,
+            listener=self,
+            deliver=self._inbox.put,
+            monotonic_ns=self._now,
+        )
+        self._connection.open()
+
+    def _topics(self) -> list[str]:
+        stations = f"eccentra/v{contract.VERSION}/{self.site}/+/station/+"
+        shared = [f"{stations}/event/+", *self._desks.topics()]
+        return [*(f"{self._share}{topic}" for topic in shared), f"{stations}/state"]
+
+    def _greet(self) -> None:
+        with self._changed:
+            announced, self._announced = self._announced, None
+        connection = self._connection
+        if connection is None or announced != connection.number:
+            return
+        self._status(connection, contract.ONLINE)
+        self._said, self._pause_ns, self._poll_ns = None, _PAUSE_NS[0], 0
+        with self._changed:
+            self.ready = True
+            self._changed.notify_all()
+
+    def _status(self, connection: InboundConnection, payload: bytes) -> None:
+        how = contract.CHANNELS["status"]
+        topic = contract.topic("status", site=self.site, node=self._own)
+        connection.publish(topic, payload, how.qos, how.retain)
+
+    # --- what came -----------------------------------------------------------------------------------------
+
+    def _work(self) -> bool:
+        """Take a batch; says whether something may have to be published now."""
+        batch = self._inbox.take(_MOST)
+        if not batch:
+            return False
+        events = [one for one in batch if _is_event(one.topic)]
+        changed = False
+        try:
+            if events:
+                outcome = take(self._store, [one.payload for one in events], now_us=self._wall() // 1000)
+                self._count(outcome.counts)
+                changed = bool(outcome.decisions)
+        except DBAPIError:
+            self._inbox.give_back(batch)
+            raise
+        for one in batch:
+            if "/hub/cmd/" in one.topic:
+                changed = True
+                self._replies += self._desks.arrived(one.topic, one.payload, one.retain)
+            elif one.topic.endswith("/state"):
+                self._catching_up.state(one.topic, one.payload)
+        connection = self._connection
+        if connection is not None:
+            for one in batch:
+                connection.acknowledge(one)
+        return changed
+
+    def _count(self, more: Counter[str]) -> None:
+        for name, number in more.items():
+            self.counts[name] += number
+
+    def _carry_out(self, request: Request) -> None:
+        try:
+            answer = carry_out(self._store, request, now_us=self._wall() // 1000, therapists=self._therapists)
+        except DBAPIError as error:
+            self._problem(f"the database cannot be used: {error.orig or error}")
+            answer = Answer(
+                request=request.id,
+                status="failed",
+                reason="database",
+                message="the database cannot be used now; send the command again, with a new request_id",
+            )
+        self._replies += self._desks.answer(HUB, request, answer)
+
+    # --- what is published ---------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Strike off what the broker acknowledged."""
+        with self._changed:
+            mids = [self._acks.popleft() for _ in range(len(self._acks))]
+        done = [self._in_flight[mid] for mid in mids if mid in self._in_flight]
+        if done:
+            published(self._store, done, now_us=self._wall() // 1000)
+            self.counts["published"] += len(done)
+        for mid in mids:
+            self._in_flight.pop(mid, None)
+        if done:
+            self._poll_ns = 0
+
+    def _lead_on(self, changed: bool) -> None:
+        """Publish what is due, look after what is late: one worker does it for all."""
+        now = self._now()
+        if not (changed or now >= self._poll_ns):
+            return
+        self._poll_ns = now + _POLL_NS
+        if not self._leads():
+            return
+        if now >= self._chores_ns:
+            self._chores_ns = now + _CHORES_NS
+            self._count(sweep(self._store, now_us=self._wall() // 1000).counts)
+            self._catching_up.look(self._store)
+        self._announce()
+        self._publish_all(self._catching_up.requests(self._store) if self.ready else [])
+
+    def _leads(self) -> bool:
+        if self._store.dialect != "postgresql":
+            return True
+        if self._leader is None:
+            self._leader = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # Asked each time: it counts, and it fails when the connection has ended.
+        return lead(self._leader, f"{self.site}/{self.node}")
+
+    def _resign(self) -> None:
+        leader, self._leader = self._leader, None
+        if leader is not None:
+            # With the connection ends the lock; it must not go back into the pool.
+            leader.invalidate()
+            leader.close()
+
+    def _announce(self) -> None:
+        connection = self._connection
+        room = _WINDOW - len(self._in_flight)
+        if connection is None or not self.ready or room <= 0:
+            return
+        under_way = {one.key for one in self._in_flight.values()}
+        for one in due(self._store, self.site, self.node, _WINDOW):
+            if one.key in under_way or len(self._in_flight) >= _WINDOW:
+                continue
+            mid = connection.publish(one.topic, one.payload, 1, one.retain)
+            if mid is None:
+                return
+            self._in_flight[mid] = one
+
+    def _publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        for topic, payload in messages:
+            connection.publish(topic, payload, 1, False)
+
+    def _say(self) -> None:
+        """Answers to commands, and now and then what was counted."""
+        replies, self._replies = [*self._replies, *self._desks.expired()], []
+        if not self.ready:
+            return
+        self._publish_all(replies)
+        now = self._now()
+        if self._said is not None and now < self._info_ns:
+            return
+        self._info_ns = now + _INFO_NS
+        refused = dict(self._desks.refused)
+        info = contract.NodeInfo(
+            time=None,
+            started=self._started,
+            software=f"eccentra {__version__}",
+            stations=(),
+            capabilities=("plan", "commands"),
+            commands_accepted=self._desks.accepted,
+            commands_repeated=self._desks.repeated,
+            commands_refused=sum(refused.values()),
+            commands_refused_by_reason=refused,
+            counts={**{name: self.counts[name] for name in COUNTS}, "behind": self._catching_up.waiting},
+        )
+        if info != self._said:
+            self._said = info
+            payload = contract.encode(msgspec.structs.replace(info, time=contract.utc(self._wall())))
+            connection = self._connection
+            if connection is not None:
+                topic = contract.topic("info", site=self.site, node=self._own)
+                connection.publish(topic, payload, 1, contract.CHANNELS["info"].retain)
+
+    # --- what a connection reports, in paho's thread -------------------------------------------------------
+
+    def connected(self, number: int) -> None:
+        """The broker accepted the connection: it is greeted next."""
+        with self._changed:
+            if number == self._number:
+                self._announced = number
+                self._changed.notify_all()
+
+    def lost(self, number: int, problem: str) -> None:
+        """The connection is over."""
+        with self._changed:
+            if number == self._number:
+                self._lost = problem
+                self._changed.notify_all()
+
+    def acknowledged(self, number: int, mid: int) -> None:
+        """The broker took a message."""
+        with self._changed:
+            if number == self._number:
+                self._acks.append(mid)
+                self._changed.notify_all()
+
+    def arrived(self, number: int, topic: str, payload: bytes, retain: bool) -> None:
+        """Not called: messages are delivered to the inbox, with what they are acknowledged by."""
+
+    def trouble(self, problem: str) -> None:
+        """Something is wrong that does not end the connection."""
+        self._problem(problem)
+
+
+def _is_event(topic: str) -> bool:
+    """A station's numbered event; what a station says about itself has no number and decides nothing."""
+    return "/event/" in topic and not topic.endswith(f"/{contract.STATION_KIND}")
