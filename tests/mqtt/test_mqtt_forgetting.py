@@ -5,10 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import paho.mqtt.client as paho
 import pytest
 from mqtt_parts import Subscriber, free_port
+from typer.testing import CliRunner
 
+from eccentra.cli import app
 from eccentra.errors import SinkError
 from eccentra.mqtt.forgetting import Cleared, clear_retained, erase_outboxes
 from eccentra.mqtt.outbox import Outbox
@@ -16,6 +19,11 @@ from eccentra.mqtt.store import NewEvent
 
 WHO, OTHER = "q7f3a9c2e5d8b1k4", "z1m8n2c6v4x0l9p3"
 ROOT = "eccentra/v1/home"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eccentra.mqtt.forgetting._QUIET_S", 0.3)
 
 
 def put(port: int, messages: dict[str, bytes]) -> None:
@@ -92,3 +100,16 @@ def test_an_outbox_in_use_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="another process uses this outbox"):
         erase_outboxes(tmp_path, WHO, ["a-1"])
     outbox.close()
+
+
+def test_the_command_clears_the_broker_too(
+    broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECCENTRA_HOME", str(tmp_path))
+    put(broker.port, {f"{ROOT}/hub/athlete/{WHO}/plan": b"{}", f"{ROOT}/hub/athlete/{OTHER}/plan": b"{}"})
+    receipt = tmp_path / "r.json"
+    command = ["forget", WHO, "--yes", "--mqtt", f"mqtt://127.0.0.1:{broker.port}", "--receipt", str(receipt)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "retained topics: 1" in done.output
+    assert msgspec.json.decode(receipt.read_bytes())["retained_topics"] == 1

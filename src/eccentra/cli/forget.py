@@ -105,10 +105,13 @@ def _erase(home: Path, athlete: str, mqtt: str | None, url: str | None, who: str
     results = open_store(url)
     try:
         sessions = {*sessions_of(results, athlete), *recorded_sessions(home / "sessions", athlete)}
-        cleared = None if mqtt is None else clear_retained(mqtt, athlete, sessions)
+        topics = None if mqtt is None else clear_retained(mqtt, athlete, sessions).topics
         waiting = erase_outboxes(home, athlete, sessions)
         lines = {name: erase_mentions(home / name, athlete) for name in _TOML}
         erased = forget_person(results, athlete, at_us=_now_us(), who=who, sessions=sorted(sessions))
+        if mqtt is not None and topics is not None:
+            # again, should somebody have published meanwhile what is erased by now
+            topics += clear_retained(mqtt, athlete, sessions).topics
         # last: until here a second run finds all sessions again
         files = erase_sessions(home / "sessions", athlete, sessions)
     finally:
@@ -121,7 +124,7 @@ def _erase(home: Path, athlete: str, mqtt: str | None, url: str | None, who: str
         "files_to_look_at": list(still_named(home, athlete)),
         "waiting_messages": waiting,
         "settings_lines": sum(lines.values()),
-        "retained_topics": None if cleared is None else cleared.topics,
+        "retained_topics": topics,
     }
 
 

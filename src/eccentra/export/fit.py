@@ -2,8 +2,8 @@
 
 Sports watches and portals read repetitions and times; what the format has no field for (time under tension,
 break-point angle, peak forces) stands in developer fields with names and units. The profile knows no Nordic
-curl: the category is the nearest one, the true name stands in an ``exercise_title`` message. The load is left
-out: it is known in words only.
+curl: the category is the nearest one, the true name stands in an ``exercise_title`` message. What is not sure
+is left out, as there is no place for a doubt; so is the load, which is known in words only.
 
 Needs the library fit-tool (``pip install 'eccentra[fit]'``).
 """
@@ -285,17 +285,23 @@ def _times(message: Any, number: int, start: int, end: int) -> None:
 
 
 def _value(each: SetRecord, name: str) -> float | None:
-    """A number of a set; none where it is not known."""
+    """A number of a set; none where it is not known, or not sure."""
+    if name == "reps_valid":
+        return float(each.result[name])
     if name.startswith("force."):
-        side = name.removeprefix("force.")
-        sides = [(rep["force"] or {}).get(side) or {} for rep in each.result["reps"]]
+        wanted = f"force_{name.removeprefix('force.')}_peak_n"
+        peaks = [_sure(rep["metrics"].get(wanted)) for rep in each.result["reps"]]
+        known = [peak for peak in peaks if peak is not None]
         # the largest of all repetitions, which is only known when every one was measured
-        return max(one["peak_n"] for one in sides) if all(sides) else None
-    if name in ("tut_s", "reps_valid"):
-        plain: float | None = each.result[name]
-        return plain
-    value: float | None = each.result["metrics"].get(name, {}).get("value")
-    return value
+        return max(known) if len(known) == len(peaks) else None
+    sure = _sure(each.result["metrics"].get(name))
+    # over the repetitions that stand, also when a correction came late
+    return each.result["tut_s"] if name == "tut_s" and sure is not None else sure
+
+
+def _sure(metric: dict[str, Any] | None) -> float | None:
+    """Value of a metric without a doubt: an activity has no place for one."""
+    return metric["value"] if metric is not None and metric["quality"] == "ok" else None
 
 
 def _category(exercise: str) -> tuple[int, int | None]:
