@@ -77,7 +77,7 @@ def test_a_decision_changes_the_part_that_it_reads() -> None:
         "reps": 6,
         "frequency_per_week": 2.0,
         "tempo_s": [3.0, 0.0, 0.0, 0.0],
-        "rpe": 8.0,
+        "rpe": 6.0,  # the ceiling of the first two weeks
         "rom_target_deg": 90.0,
         "pain_limits": {"low": 2.0, "stop": 4.0, "reason": None},
     }

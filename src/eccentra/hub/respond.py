@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from eccentra.errors import PlanError
+from eccentra.plan.accept import accepted, level_change
 from eccentra.plan.prescription import Prescription, parse_prescription
 from eccentra.store.decisions import Answered, InForce, Kept, answer, decision, in_force, prescribe
 from eccentra.store.people import person
@@ -81,7 +82,7 @@ def respond(
             who=who,
             replaces=kept.exercise,
             decision=name,
-            step=_step(output, held),
+            step=0 if held is None else level_change(output, held.level),
         )
     return Response(
         status="done", reason="done", message=f"{verdict} noted", decision=taken.decision, prescription=now
@@ -143,21 +144,7 @@ def _wanted(
         if edited is None:
             raise PlanError("edit", "expected a whole prescription")
         return parse_prescription({"approved_by": who, "author": who, **edited}, "edit")
-    if output["action"] == "HOLD":
-        return None
     held = in_force(connection, kept.person, kept.exercise)
-    part = output["next_prescription"]
-    if held is None or part is None:
-        raise PlanError("accept", "the decision names no prescription: edit it with a whole one")
-    return held.prescription.changed(part, author="plan", approved_by=who)
-
-
-def _step(output: dict[str, Any], held: InForce | None) -> int:
-    """Steps of the plan's level: up, down, or back to the first week."""
-    steps = int(output["steps"])
-    if output["action"] == "PROGRESS":
-        return steps
-    if output["action"] not in ("REGRESS", "STOP") or held is None:
-        return 0
-    back = held.level if output["inputs_used"]["template"] is not None and steps >= 2 else steps
-    return -min(back, held.level)
+    if held is None:
+        raise PlanError("accept", "nothing is prescribed: edit it with a whole prescription")
+    return accepted(output, held.prescription, approved_by=who)

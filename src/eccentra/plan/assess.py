@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from statistics import median
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from eccentra.ids import Flag
 from eccentra.plan.decision_input import SCHEMA
 from eccentra.plan.history import total_reps
 from eccentra.plan.prescription import Prescription
-from eccentra.plan.thresholds import Profile, thresholds
+from eccentra.plan.thresholds import Profile, Thresholds, thresholds
 from eccentra.repetition import Metric, Repetition
 
 __all__ = [
@@ -129,16 +130,32 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decision_document(
-    known: Known, sessions: Sequence[SessionDone], reports: Sequence[Report], now_us: int
+    known: Known,
+    sessions: Sequence[SessionDone],
+    reports: Sequence[Report],
+    now_us: int,
+    *,
+    rules: Thresholds | None = None,
+    measured: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """``eccentra.decision-input/1`` at a moment; sessions and reports of one exercise, any order."""
+    """``eccentra.decision-input/1`` at a moment; sessions and reports of one exercise, any order.
+
+    Parameters
+    ----------
+    rules
+        Those of the file when not given.
+    measured
+        Memory for who asks again and again about sessions that do not change: what was measured in each, by
+        its id. It is read and added to.
+    """
+    measured = {} if measured is None else measured
     done = sorted((one for one in sessions if one.ended_us <= now_us), key=lambda one: (one.ended_us, one.id))
-    said = sorted((one for one in reports if one.at_us <= now_us), key=lambda one: one.at_us)
+    said = _Said(sorted((one for one in reports if one.at_us <= now_us), key=lambda one: one.at_us))
     open_since = known.unlocked_us or 0
-    rows = [session_document(one, said, now_us) for one in done if one.ended_us > open_since]
+    rows = [_session_row(one, said, now_us, measured) for one in done if one.ended_us > open_since]
     days = (now_us - done[-1].ended_us) / US_PER_DAY if done else 0.0
     # a red flag is about the person, whatever exercise it was told with
-    flags = {one.red_flag for one in said if one.red_flag and one.at_us > open_since}
+    flags = {one.red_flag for one in said.all if one.red_flag and one.at_us > open_since}
     if flags and not rows:
         # told before the first session, or before the first since the plan was unlocked
         rows = [
@@ -155,12 +172,12 @@ def decision_document(
         "exercise": known.exercise,
         "template": known.template,
         "template_week": known.template_week,
-        "template_week_done": _week_done(known, done),
+        "template_week_done": _week_done(known, done, programme_week),
         "programme_week": programme_week,
         "days_since_last": days,
         "adherence_2w": _adherence(known, done, now_us),
         "prescription": known.prescription.for_decision(),
-        "target": {"rpe": _target_rpe(known, programme_week)},
+        "target": {"rpe": _target_rpe(known, programme_week, rules or thresholds())},
         "requested": known.requested,
         "load_steps_7d": sum(now_us - 7 * US_PER_DAY < at <= now_us for at in known.load_steps_us),
         "plate_step_kg": known.plate_step_kg,
@@ -171,7 +188,52 @@ def decision_document(
 
 def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> dict[str, Any]:
     """One session of the input; ``said`` in order of time."""
-    own = [report for report in said if _belongs(report, one)]
+    return _session_row(one, _Said(said), now_us, {})
+
+
+def _session_row(
+    one: SessionDone, said: _Said, now_us: int, measured: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    own = said.about(one)
+    if one.id not in measured:
+        measured[one.id] = _measured(one)
+    return {
+        **measured[one.id],
+        "hours_since": (now_us - one.ended_us) / US_PER_HOUR,
+        "pain_during": _worst(own, "pain", ("during", "session")),
+        "pain_24h_change": _next_morning(one, said),
+        "soreness": _worst(own, "soreness", ("before", "session")),
+        "rpe": _last(own, "rpe"),
+        "red_flags": sorted({report.red_flag for report in own if report.red_flag}),
+        "analgesic_24h": any(report.analgesic for report in own),
+    }
+
+
+class _Said:
+    """What a person said in order of time, found by session."""
+
+    def __init__(self, said: Sequence[Report]) -> None:
+        self.all = said
+        self.named: dict[str, list[Report]] = {}
+        self.loose: list[Report] = []
+        self.before: list[tuple[int, float]] = []
+        for one in said:
+            if one.session is None:
+                self.loose.append(one)
+            else:
+                self.named.setdefault(one.session, []).append(one)
+            if one.kind == "before" and one.pain is not None:
+                self.before.append((one.at_us, one.pain))
+
+    def about(self, one: SessionDone) -> list[Report]:
+        """What was said of a session, in order of time."""
+        own = self.named.get(one.id, [])
+        loose = [report for report in self.loose if _belongs(report, one)]
+        return sorted((*own, *loose), key=lambda each: each.at_us) if loose else own
+
+
+def _measured(one: SessionDone) -> dict[str, Any]:
+    """The part of a session's document that nobody said."""
     valid = [rep for rep in one.reps if rep.valid]
     prescribed = None if one.prescription is None else _prescribed(one.prescription)
     severe = sum(any(fault.severity == "severe" for fault in rep.faults) for rep in one.reps)
@@ -180,25 +242,18 @@ def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> d
         "date": day_of(one.ended_us).isoformat(),
         "level": one.level,
         "ecc_reps": len(one.reps),
-        "pain_during": _worst(own, "pain", ("during", "session")),
-        "pain_24h_change": _next_morning(one, said),
-        "hours_since": (now_us - one.ended_us) / US_PER_HOUR,
-        "soreness": _worst(own, "soreness", ("before", "session")),
         "reps_ratio": None if prescribed is None else min(len(valid) / prescribed[0], 5.0),
         "dose_ratio": None if prescribed is None else _dose_ratio(valid, prescribed[1]),
         "quality": _mean([rep.value("quality_score") for rep in valid]),
         "rom_ratio": _rom_ratio(one, valid),
         "asymmetry_pct": share,
         "asymmetry_side": side,
-        "rpe": _last(own, "rpe"),
         "force_loss": _clamped(_worst_of_sets(one.sets, "force_loss"), -1.0, 1.0),
         "early_break_drift": _drift(one.reps),
         "tempo_adherence": _clamped(_mean([rep.value("tempo_adherence") for rep in valid]), 0.0, 1.0),
         "confidence": _confidence(one),
         "valid_reps": len(valid),
         "severe_fault_share": severe / len(one.reps) if one.reps else None,
-        "red_flags": sorted({report.red_flag for report in own if report.red_flag}),
-        "analgesic_24h": any(report.analgesic for report in own),
     }
 
 
@@ -292,36 +347,35 @@ def _last(own: Sequence[Report], name: str) -> float | None:
     return values[-1] if values else None
 
 
-def _next_morning(one: SessionDone, said: Sequence[Report]) -> float | None:
+def _next_morning(one: SessionDone, said: _Said) -> float | None:
     """Next morning's pain minus the usual: the median of the last seven scores before sessions."""
     until = one.ended_us + round(_MORNING_H * US_PER_HOUR)
+    loose = (report for report in said.loose if one.ended_us < report.at_us <= until)
     mornings = [
         report.pain
-        for report in said
+        for report in (*said.named.get(one.id, ()), *loose)
         if report.kind == "next_morning"
         and report.pain is not None
-        and (report.session == one.id or (report.session is None and one.ended_us < report.at_us <= until))
         and report.exercise in (None, one.exercise)
     ]
-    before = [
-        report.pain
-        for report in said
-        if report.kind == "before" and report.pain is not None and report.at_us <= one.ended_us
-    ]
+    before = said.before[: bisect_right(said.before, one.ended_us, key=lambda each: each[0])]
     if not mornings or not before:
         return None
-    return min(max(max(mornings) - median(before[-_BASELINE_SCORES:]), -10.0), 10.0)
+    usual = median(pain for _, pain in before[-_BASELINE_SCORES:])
+    return _clamped(max(mornings) - usual, -10.0, 10.0)
 
 
 def _weekly_pain(
-    done: Sequence[SessionDone], said: Sequence[Report], now_us: int, open_since: int
+    done: Sequence[SessionDone], said: _Said, now_us: int, open_since: int
 ) -> list[float] | None:
     """Median worst pain of each of the last weeks that had a score, oldest first."""
     weeks: dict[int, list[float]] = {}
     for one in done:
         ago = (now_us - one.ended_us) // (7 * US_PER_DAY)
-        pain = _worst([report for report in said if _belongs(report, one)], "pain", ("during", "session"))
-        if pain is not None and ago < _WEEKS_OF_PAIN and one.ended_us > open_since:
+        if ago >= _WEEKS_OF_PAIN or one.ended_us <= open_since:
+            continue
+        pain = _worst(said.about(one), "pain", ("during", "session"))
+        if pain is not None:
             weeks.setdefault(ago, []).append(pain)
     return [median(weeks[ago]) for ago in sorted(weeks, reverse=True)] or None
 
@@ -329,22 +383,33 @@ def _weekly_pain(
 # -- programme ----------------------------------------------------------------------------------------------
 
 
-def _target_rpe(known: Known, programme_week: int) -> float:
+def _target_rpe(known: Known, programme_week: int, rules: Thresholds) -> float:
     """Effort aimed at, with the ceiling of the first weeks (limit H8)."""
     week = programme_week if known.template_week is None else known.template_week
-    sizes = thresholds().limits
+    sizes = rules.limits
     target = known.prescription.target_rpe
     return min(target, sizes.first_weeks_rpe) if week <= sizes.first_weeks else target
 
 
-def _week_done(known: Known, done: Sequence[SessionDone]) -> bool | None:
-    """Whether the programme's week has had its sessions."""
+def _week_done(known: Known, done: Sequence[SessionDone], programme_week: int) -> bool | None:
+    """Whether the programme's week has had its sessions, with the rest between them that is prescribed.
+
+    Who is ahead of the programme's calendar has not: training every day is no way through it in half the time
+    (limit H8 and the rule that no week is left out).
+    """
     if known.template is None or known.week_from_us is None:
         return None
-    since = known.week_from_us
-    days = {day_of(one.ended_us) for one in done if one.ended_us > since}
+    if (known.template_week or 1) > programme_week:
+        return False
     planned = known.prescription.frequency_per_week
-    return len(days) >= math.floor(min(planned, 7.0) + 1e-9) if planned >= 1.0 else bool(days)
+    wanted = max(1, math.floor(min(planned, 7.0) + 1e-9))
+    # no more rest than so many sessions leave in a week
+    apart = min(known.prescription.rest_sessions_h // 24.0, 6 // max(1, wanted - 1))
+    spaced: list[dt.date] = []
+    for day in (day_of(one.ended_us) for one in done if one.ended_us > known.week_from_us):
+        if not spaced or (day - spaced[-1]).days >= max(1.0, apart):
+            spaced.append(day)
+    return len(spaced) >= wanted
 
 
 def _adherence(known: Known, done: Sequence[SessionDone], now_us: int) -> float | None:
@@ -353,12 +418,36 @@ def _adherence(known: Known, done: Sequence[SessionDone], now_us: int) -> float 
     if days < 7.0:
         return None
     since = now_us - round(days * US_PER_DAY)
-    _, dose = _prescribed(known.prescription)
-    planned = known.prescription.frequency_per_week * days / 7.0 * dose
+    planned = _planned_s(known, done, since, now_us)
     times = [
         rep.value("tut_s") or 0.0 for one in done if one.ended_us > since for rep in one.reps if rep.valid
     ]
     return min(math.fsum(times) / planned, 2.0) if planned > 0.0 else None
+
+
+def _planned_s(known: Known, done: Sequence[SessionDone], since: int, now_us: int) -> float:
+    """Time under tension planned between two moments, each stretch by what was in force then.
+
+    What was in force before the present prescription is known from the sessions done with it.
+    """
+    recent = [one for one in done if one.ended_us > since]
+    changed = known.week_from_us if known.week_from_us is not None else since
+    total, at, last = 0.0, since, known.prescription
+    for one in recent:
+        if one.ended_us > changed:
+            break
+        last = one.prescription or last
+        total += _rate(last) * (one.ended_us - at)
+        at = one.ended_us
+    if at < changed:
+        total += _rate(last) * (changed - at)
+        at = changed
+    return total + _rate(known.prescription) * (now_us - at)
+
+
+def _rate(one: Prescription) -> float:
+    """Planned time under tension, s per microsecond."""
+    return one.frequency_per_week * _prescribed(one)[1] / (7 * US_PER_DAY)
 
 
 def day_of(at_us: int) -> dt.date:

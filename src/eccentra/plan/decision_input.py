@@ -174,6 +174,8 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DERIVED = ("prescribed", "notes")
+# Known to a prescription, not read by any rule.
+_NOT_STEPPED = ("load_n", "load_rm", "band", "reps_to")
 _DEFAULTS: dict[str, Any] = {"early_break_drift": False, "red_flags": [], "analgesic_24h": False}
 
 
@@ -326,7 +328,7 @@ def _unknown_keys(raw: dict[str, Any]) -> list[str]:
     for name, kind in (("prescription", Prescribed), ("target", Target), ("requested", Requested)):
         table = raw.get(name)
         if isinstance(table, dict):
-            names = set(kind.__struct_fields__)
+            names = {*kind.__struct_fields__, *(_NOT_STEPPED if name == "prescription" else ())}
             inside |= {f"{name}.{key}": None for key in table if key not in names}
     return [f"unknown key ignored: {name[:80]}" for name in sorted([*unknown, *inside])][:50]
 

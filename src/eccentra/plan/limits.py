@@ -80,7 +80,7 @@ def progressed(given: DecisionInput, seen: History, facts: Facts, course: Course
     week = given.template_week
     less = wish is not None and (wish.change_pct or 0.0) < 0.0
     if course is not None and week is not None and not less and course.of_week(week + 1) is not None:
-        step = in_week(given.prescription, course, week + 1, course.of_week(week))
+        step = in_week(given.prescription, course, week + 1, course.of_week(week), seen.rules.limits)
         if wish is None:
             return step
         told = f"the programme's week decides, the wish for {wish.axis} was not used"

@@ -168,6 +168,8 @@ class Prescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             whole[name] = part.get(name)
         for name in ("sets", "reps", "variant", "frequency_per_week", "tempo_s"):
             whole[name] = part.get(name, whole[name])
+        if part.get("rpe") is not None and self.rpe is not None:
+            whole["rpe"] = part["rpe"]
         if part.get("rom_target_deg") is not None:
             _stretch(whole["rom"], float(part["rom_target_deg"]))
         if isinstance(whole["reps"], int) or len(whole["reps"]) == whole["sets"]:

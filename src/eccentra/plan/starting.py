@@ -12,6 +12,7 @@ from eccentra.errors import PlanError
 from eccentra.exercises import load_exercise
 from eccentra.plan.prescription import Prescription, parse_prescription
 from eccentra.plan.programmes import load_programme
+from eccentra.plan.steps import target_of_week
 from eccentra.plan.thresholds import PainBand, Profile, thresholds
 
 __all__ = ["programme_prescription"]
@@ -90,7 +91,7 @@ def programme_prescription(
         "progress_to": list(record.progress_to),
         "author": author,
         "approved_by": approved_by,
-        "rpe": course.rpe,
+        "rpe": target_of_week(course, week, thresholds().limits),
         **load,
     }
     return parse_prescription(raw, f"{template}, week {week}")

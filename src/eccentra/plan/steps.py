@@ -19,7 +19,17 @@ from eccentra.plan.history import EDGE, total_reps
 from eccentra.plan.programmes import Course, Week
 from eccentra.plan.thresholds import LimitSizes
 
-__all__ = ["Facts", "Step", "Table", "easier", "grow_reps", "harder_load", "in_week", "with_tempo"]
+__all__ = [
+    "Facts",
+    "Step",
+    "Table",
+    "easier",
+    "grow_reps",
+    "harder_load",
+    "in_week",
+    "target_of_week",
+    "with_tempo",
+]
 
 Table = dict[str, Any]
 
@@ -298,7 +308,12 @@ def easier(
 # -- programmes ------------------------------------------------------------------------------------------
 
 
-def in_week(table: Table, course: Course, week: int, before: Week | None) -> Step:
+def target_of_week(course: Course, week: int, sizes: LimitSizes) -> float:
+    """Effort aimed at in a programme's week: the first weeks have a ceiling (limit H8)."""
+    return min(course.rpe, sizes.first_weeks_rpe) if week <= sizes.first_weeks else course.rpe
+
+
+def in_week(table: Table, course: Course, week: int, before: Week | None, sizes: LimitSizes) -> Step:
     """The prescription of a programme's week."""
     dose = course.of_week(week)
     assert dose is not None
@@ -315,6 +330,9 @@ def in_week(table: Table, course: Course, week: int, before: Week | None) -> Ste
     if dose.rm is not None:
         changes["load_rm"] = dose.rm
         note = f"the load is the one with which {dose.rm} repetitions are possible"
+    if table.get("rpe") in (course.rpe, min(course.rpe, sizes.first_weeks_rpe)):
+        # the programme's own target moves with the week, a person's own stays
+        changes["rpe"] = target_of_week(course, week, sizes)
     kept = {key: value for key, value in table.items() if key not in ("reps_to", "load_rm")}
     heavier = dose.rm is not None and before is not None and before.rm != dose.rm
     return Step("load" if heavier else "reps", {**kept, **changes}, note=note)

@@ -136,9 +136,11 @@ def _down(given: DecisionInput, rules: Rules, steps: int) -> Step:
     """One or two steps down; in a programme a week back, or to its beginning."""
     course, week = rules.course, given.template_week
     if course is not None and week is not None:
-        back = 1 if steps >= 2 else min(week - 1, course.weeks)
-        if back >= 1 and course.of_week(back) != course.of_week(week):
-            return in_week(given.prescription, course, back, course.of_week(week))
+        dose = course.of_week(week)
+        # after the last week the steps up were others (load first): those go back, not the week
+        back = 1 if steps >= 2 else week - 1 if dose is not None else 0
+        if back >= 1 and course.of_week(back) != dose:
+            return in_week(given.prescription, course, back, dose, rules.thresholds.limits)
     sizes = rules.thresholds.limits
     return easier(given.prescription, given.prescribed, sizes, rules.facts, steps, given.plate_step_kg)
 
