@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from eccentra.cli import plan_explain, plan_show
 from eccentra.cli.common import INTENDED_USE, guarded
 from eccentra.errors import InputError
 
@@ -58,3 +59,5 @@ def _read(source: str) -> bytes:
 
 
 plan.command(epilog=INTENDED_USE)(guarded(decide))
+plan.command(epilog=INTENDED_USE)(guarded(plan_show.show))
+plan.command(epilog=INTENDED_USE)(guarded(plan_explain.explain))

@@ -15,7 +15,7 @@ from eccentra.plan.decision_input import DecisionInput, SessionResult
 from eccentra.plan.rows import red_flag
 from eccentra.plan.verdict import Rules, Verdict, most_rpe, pain_band, reach, rpe_limit
 
-__all__ = ["Change", "would_change"]
+__all__ = ["Change", "Near", "nearest", "would_change"]
 
 # How far across a threshold an input is moved, in its own unit.
 _ACROSS = 0.01
@@ -30,6 +30,33 @@ class Change(msgspec.Struct, frozen=True, rename={"condition": "if"}):
 
     condition: str
     then: str
+
+
+class Near(msgspec.Struct, frozen=True):
+    """An input and a threshold of it; ``distance`` in shares of the input's scale."""
+
+    name: str
+    value: float
+    limit: float
+    distance: float
+
+
+def nearest(given: DecisionInput, rules: Rules) -> tuple[Near, ...]:
+    """All inputs that are known with all their thresholds, nearest first."""
+    if not given.sessions:
+        return ()
+    newest = given.sessions[-1]
+    found = [
+        Near(name, value, limit, abs(limit - value) / scale)
+        for name, edges, scale in _edges(given, rules)
+        if (value := getattr(newest, name)) is not None
+        for limit, _ in edges
+    ]
+    found += [
+        Near(name, value, limit, abs(limit - value) / max(limit, 1.0))
+        for name, value, limit in _whole(given, rules)
+    ]
+    return tuple(sorted(found, key=lambda one: (one.distance, one.name, one.limit)))
 
 
 def would_change(given: DecisionInput, rules: Rules, verdict: Verdict) -> tuple[Change, ...]:

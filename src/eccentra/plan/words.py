@@ -6,7 +6,7 @@ from eccentra.plan.decision_input import DecisionInput
 from eccentra.plan.steps import Facts
 from eccentra.plan.verdict import Verdict
 
-__all__ = ["CORE", "action_words", "missing_names", "reason"]
+__all__ = ["CORE", "LIMITS", "action_words", "missing_names", "reason"]
 
 CORE: dict[int, str] = {
     1: "Stop. Contact your clinician",
@@ -26,6 +26,23 @@ CORE: dict[int, str] = {
     15: "Too easy",
     16: "Two good sessions: next step",
     17: "Repeat to confirm",
+}
+
+LIMITS: dict[str, str] = {
+    "H1": "one thing at a time is changed",
+    "H2": "two good sessions come before a step",
+    "H3": "size of a load step",
+    "H4": "size of a step of Nordic curls",
+    "H5": "repetitions a week outside a programme",
+    "H6": "48 h between heavy eccentric sessions",
+    "H7": "load steps within seven days",
+    "H8": "the first weeks are gentle",
+    "H9": "days since the last session",
+    "H10": "soreness before the session",
+    "H11": "numbers that are not sound",
+    "H12": "who must approve",
+    "H13": "loading with the hip flexed waits",
+    "H14": "a return is a human decision",
 }
 
 # Parts that rows look at and a session may leave out.

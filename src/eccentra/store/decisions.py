@@ -14,15 +14,19 @@ from eccentra.store.announcing import plan_changed
 from eccentra.store.upsert import insert_once
 
 __all__ = [
+    "Answer",
     "Answered",
     "InForce",
     "Kept",
     "all_in_force",
     "answer",
+    "answers_to",
     "audit",
     "decision",
+    "decisions_like",
     "in_force",
     "keep_decision",
+    "newest_decisions",
     "open_decisions",
     "prescribe",
 ]
@@ -55,6 +59,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     version: str
     supersedes: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person answered to a decision."""
+
+    at_us: int
+    who: str
+    verdict: str
+    reason: str | None = None
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,6 +252,40 @@ def open_decisions(connection: Connection, person: str | None = None) -> list[Ke
     if person is not None:
         wanted = wanted.where(table.c.person == person)
     return [_kept(row._mapping) for row in connection.execute(wanted)]
+
+
+def decisions_like(connection: Connection, start: str) -> list[Kept]:
+    """Decisions whose id begins like this; one whose id is exactly this comes alone."""
+    table = tables.decision
+    rows = connection.execute(
+        select(table).where(table.c.id.startswith(start, autoescape=True)).order_by(table.c.id).limit(20)
+    )
+    found = [_kept(row._mapping) for row in rows]
+    return [one for one in found if one.id == start] or found
+
+
+def newest_decisions(connection: Connection, person: str) -> list[Kept]:
+    """The newest decision about each exercise of a person."""
+    table = tables.decision
+    rows = connection.execute(
+        select(table).where(table.c.person == person).order_by(table.c.at_us, table.c.id)
+    )
+    newest: dict[str, Kept] = {}
+    for row in rows:
+        one = _kept(row._mapping)
+        # an open one holds, whatever was superseded at the same moment
+        if newest.get(one.exercise) is None or one.status == "open" or newest[one.exercise].status != "open":
+            newest[one.exercise] = one
+    return [newest[name] for name in sorted(newest)]
+
+
+def answers_to(connection: Connection, name: str) -> list[Answer]:
+    """What people answered to a decision, oldest first."""
+    table = tables.approval
+    rows = connection.execute(
+        select(table).where(table.c.decision == name).order_by(table.c.at_us, table.c.id)
+    )
+    return [Answer(at_us=row.at_us, who=row.who, verdict=row.verdict, reason=row.reason) for row in rows]
 
 
 def _kept(row: Any) -> Kept:
