@@ -35,8 +35,8 @@ def forget(
 ) -> None:
     """Erase a person: results, session files, what waits to be published, settings, retained topics.
 
-    This cannot be undone. Stop stations and hub first. The receipt says how much was erased, not what; what
-    was exported, copied or backed up elsewhere has to be deleted there.
+    This cannot be undone. Let stations and hub catch up, then stop them. The receipt says how much was
+    erased, not what; what was exported, copied or backed up elsewhere has to be deleted there.
     """
     from eccentra.datafolder import user_folder
     from eccentra.mqtt.contract import check_id
@@ -157,7 +157,8 @@ def _write_receipt(home: Path, wanted: Path | None, counts: dict[str, Any]) -> P
         "not_reached": [
             *(["retained topics: no broker was given"] if counts["retained_topics"] is None else []),
             "exports, copies and backups made elsewhere; the broker's and the database server's own logs",
-            "other computers: run it there too, and again when their stations have delivered what waits",
+            "other computers: run it there too",
+            "what is still on its way: run it again when all stations and the hub have caught up",
         ],
     }
     try:
