@@ -1,4 +1,4 @@
-"""What is exported of a person is what the database holds: SQLite and PostgreSQL, in whatever order it came."""
+"""What is exported of a person is what the database holds, in whatever order it came."""
 
 from __future__ import annotations
 
