@@ -89,6 +89,7 @@ def evaluate(
         at_us=now_us,
         session=session,
         version=f"{thresholds().version} eccentra {__version__}",
+        unlocked_us=known.unlocked_us,
     )
 
 

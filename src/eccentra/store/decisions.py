@@ -191,15 +191,16 @@ def keep_decision(
     at_us: int,
     session: str | None,
     version: str,
+    unlocked_us: int | None = None,
 ) -> Kept | None:
     """Keep a decision; ``None`` when exactly this one is there already.
 
     An open decision about the same exercise is superseded. The id follows from person, session, input and
-    output: whoever decides the same keeps the same row.
+    output: whoever decides the same keeps the same row. After the plan was unlocked the same is a new one.
     """
     table = tables.decision
     text = msgspec.json.encode(output, order="deterministic").decode()
-    name = _short_hash(person, exercise, session or "", given, text)
+    name = _short_hash(person, exercise, session or "", str(unlocked_us or ""), given, text)
     before = connection.execute(
         select(table.c.id, table.c.locked)
         .where(table.c.person == person, table.c.exercise == exercise, table.c.status == "open")
