@@ -121,8 +121,13 @@ def test_a_second_time_finds_nothing(store: Store) -> None:
 def test_a_short_pseudonym_takes_nobody_with_it(store: Store) -> None:
     for who, session in (("p1", "s1"), ("p10", "s10")):
         fill(store, who, session)
+    with store.write() as connection:
+        connection.execute(
+            insert(tables.setting).values(key="suggestions", value='["p1"]', who="p1", at_us=1)
+        )
     forget_person(store, "p1", at_us=99, who="t1")
     after = everything(store)
+    assert after["setting"] == [("suggestions", '["forgotten"]', "forgotten", 1)]
     assert [row[0] for row in after["person"]] == ["p10"]
     assert len(after["event"]) == len(EVENTS)
     assert [row for row in after["audit"] if row[4] == "plan of p10"]
@@ -148,6 +153,13 @@ def test_no_byte_is_left_in_the_files(tmp_path: Path) -> None:
     path = tmp_path / "results.sqlite"
     store = open_store(f"sqlite:///{path}")
     filled(store)
+    with sqlite3.connect(path) as careless:
+        # deleted long ago by somebody who left the bytes
+        careless.execute("PRAGMA secure_delete=OFF")
+        values = "VALUES ('x', 'note', 1, ?)"
+        careless.execute(f"INSERT INTO reported (id, kind, at_us, body) {values}", (WHO * 2000,))
+        careless.execute("DELETE FROM reported WHERE id = 'x'")
+    careless.close()
     copy = tmp_path / "results.sqlite.before-0000"
     with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
         source.backup(target)
