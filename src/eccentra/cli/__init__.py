@@ -21,6 +21,7 @@ from eccentra.cli import (
     hub,
     plan,
     replay,
+    review,
     scan,
     station,
 )
@@ -62,6 +63,7 @@ for _command in (
     hub.hub,
     analyze.analyze,
     replay.replay,
+    review.review,
     export.export,
     forget.forget,
     emulate.emulate,

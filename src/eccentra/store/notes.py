@@ -7,6 +7,7 @@ reads what was done; the newest one holds.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -17,7 +18,17 @@ from eccentra.store import tables
 from eccentra.store.decisions import audit
 from eccentra.store.upsert import insert_once
 
-__all__ = ["Amendment", "Amendments", "Note", "amendments_of", "annotate", "notes_of", "set_supervised"]
+__all__ = [
+    "Amendment",
+    "Amendments",
+    "Note",
+    "Supervised",
+    "amendments_in",
+    "amendments_of",
+    "annotate",
+    "notes_of",
+    "set_supervised",
+]
 
 NoteKind = Literal["accept", "note", "amend"]
 Supervised = Literal["in_person", "remote_live", "none"]
@@ -94,6 +105,15 @@ def notes_of(connection: Connection, session: str) -> list[Note]:
         select(table).where(table.c.session == session).order_by(table.c.at_us, table.c.id)
     )
     return [Note(**{name: row._mapping[name] for name in Note.__struct_fields__}) for row in rows]
+
+
+def amendments_in(notes: Sequence[Note]) -> Amendments:
+    """What holds of each amended repetition of a session, from its notes, oldest first."""
+    return {
+        (one.set_index, one.rep_index): msgspec.json.decode(one.text, type=Amendment)
+        for one in notes
+        if one.kind == "amend" and one.set_index is not None and one.rep_index is not None
+    }
 
 
 def amendments_of(connection: Connection, person: str) -> dict[str, Amendments]:
