@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -126,3 +129,20 @@ def test_a_file_that_is_not_ours_is_told(home: Path) -> None:
     assert done.exit_code == 0
     assert "note.txt still names this person" in done.output
     assert (home / "note.txt").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("said", "status"), [(b"\n", 2), (b"y\n", 0)])
+def test_on_a_terminal_it_asks(home: Path, said: bytes, status: int) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "eccentra", "forget", WHO]
+    os.write(ours, said)
+    done = subprocess.run(command, stdin=theirs, capture_output=True, timeout=60)
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == status, done.stderr
+    assert b"cannot be undone" in done.stderr
+    held = [name for name, content in bytes_of(home).items() if WHO.encode() in content]
+    assert bool(held) is (status != 0)
