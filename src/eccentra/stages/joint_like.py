@@ -83,10 +83,9 @@ def _are_strange(reading: Reading, some: list[Item], others: list[Item], rule: C
     fulls = [item for item in others if reading.is_full(item)]
     if not some or len(fulls) < max(2, len(some) + 1):
         return False
-    alone = _alone(some, others, rule)
-    return all(
-        math.hypot(strangeness(item, fulls, rule, full=reading.is_full(item)), alone) > 1.0 for item in some
-    )
+    # a pause alone makes nothing strange: people rest within a set
+    most = 1.0 / (1.0 + min(_alone(some, others, rule), 1.0))
+    return all(strangeness(item, fulls, rule, full=reading.is_full(item)) > most for item in some)
 
 
 def _alone(some: Sequence[Item], others: Sequence[Item], rule: CountRule) -> float:
