@@ -149,10 +149,10 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     alone_s
         So much longer than the person's longest pause it may be away; by twice that it is asked to be twice as
         much like the others.
-    everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_stay_s, uniform_share
+    everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_share
         Movements whose strokes take no longer than everyday ones are a set from ``quick_reps`` on, when
-        they are uniform: standard deviations of the logarithms of range and of times, of the stay at the
-        far end in s, and of the share, that together are the most.
+        they are uniform: standard deviations of the logarithms of range and of times, and of the share,
+        that together are the most.
     """
 
     partial_share: float
@@ -203,7 +203,6 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     quick_reps: int
     uniform_size: float
     uniform_time: float
-    uniform_stay_s: float
     uniform_share: float
 
 

@@ -190,10 +190,7 @@ class Judge:
 
     def _kept(self, reading: Reading) -> list[Item]:
         """Members that belong to a set: in pieces that are enough for one, and what is between these."""
-        rule = self._stage.count
-        pieces = [
-            without_strangers(reading, piece, rule) for piece in chains(reading, self._known, self._noise)
-        ]
+        pieces = [self._own(reading, piece) for piece in chains(reading, self._known, self._noise)]
         enough = [k for k, piece in enumerate(pieces) if self._is_enough(reading, piece)]
         if not enough:
             return []
@@ -204,8 +201,12 @@ class Judge:
             reading, pieces[last], pieces[last + 1], pieces[last + 1]
         ):
             last += 1
-        members = [item for piece in pieces[first : last + 1] for item in piece]
-        return without_strangers(reading, members, rule)
+        return self._own(reading, [item for piece in pieces[first : last + 1] for item in piece])
+
+    def _own(self, reading: Reading, piece: list[Item]) -> list[Item]:
+        """Members without strangers, as far as the others are enough to tell what is strange."""
+        own = without_strangers(reading, piece, self._stage.count)
+        return own if len(own) == len(piece) or self._is_enough(reading, own) else piece
 
     def _belongs(self, reading: Reading, one: list[Item], two: list[Item], what: list[Item]) -> bool:
         """Whether a piece at an end is of the set: a full one in it is just like those of the set."""

@@ -27,7 +27,10 @@ _ODD_ONE_IN = 4
 
 
 def are_a_set(fulls: Sequence[Item], partials: Sequence[Item], rule: CountRule) -> bool:
-    """Whether repetitions are more than everyday movements by chance: slow, or uniform."""
+    """Whether repetitions are more than everyday movements by chance: slow, or uniform.
+
+    The stay at the far end says nothing: people rest there now and then.
+    """
     moving = sorted(item.measured.moving_s for item in fulls)
     if not moving or moving[(len(moving) - 1) // 2] > 2.0 * rule.everyday_stroke_s:
         return bool(moving)
@@ -39,7 +42,6 @@ def are_a_set(fulls: Sequence[Item], partials: Sequence[Item], rule: CountRule) 
         _variation([math.log(item.size) for item in fulls]) / rule.uniform_size,
         _variation([math.log(_times(m)[0]) for m in own]) / rule.uniform_time,
         _variation([math.log(_times(m)[1]) for m in own]) / rule.uniform_time,
-        _variation([m.linger_s for m in own]) / rule.uniform_stay_s,
         _variation([m.first_rom / m.rom for m in own]) / rule.uniform_share,
     )
     return math.fsum(part * part for part in parts) < 1.0
