@@ -36,6 +36,8 @@ __all__ = [
 JOINED_US = 400_000
 # The seeds of readings are the newest movements, and those counted: older ones had their turn.
 _SEEDS = 6
+# After a pause a movement is compared with so many before it.
+_LAST = 3
 
 
 class Item(msgspec.Struct, kw_only=True, eq=False):
@@ -104,8 +106,14 @@ def alike(a: Item, b: Item, rule: CountRule) -> bool:
 def in_time(a: Item, b: Item, rule: CountRule) -> bool:
     """Whether two movements keep the same tempo, whatever their size."""
     m, n = a.measured, b.measured
+    # the smaller of two goes less far in less time, or as slowly
+    small, big = (m, n) if a.size < b.size else (n, m)
+    least = big.moving_s / rule.unlike_ratio
+    if ratio(a.size, b.size) > rule.unlike_ratio:
+        least /= ratio(a.size, b.size)
     return (
-        abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s and ratio(m.moving_s, n.moving_s) <= rule.unlike_ratio
+        abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s
+        and least <= small.moving_s <= big.moving_s * rule.unlike_ratio
     )
 
 
@@ -159,7 +167,9 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
         sizes = sorted([*sizes, before.size])
     rom = sizes[len(sizes) // 2] if sizes else None
     first = members[0]
-    odd = len(members) > 1 and not alike(first, members[1], rule)
+    # a partial one says nothing of what a full one is like
+    second = next((item for item in members[1:] if _is_full(item, usual, known)), first)
+    odd = _is_full(first, usual, known) and not alike(first, second, rule)
     if first.seen.began and not odd and not _led_into(first, items):
         # people rest in the start pose before the first one
         score += rule.first_odds
@@ -274,16 +284,19 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
         low, high = a.end_us - JOINED_US, b.start_us + JOINED_US
         other = any(low <= start and end <= high for start, end in noise)
         strong = pause <= most_s and not other
+        # what is done slowly is not done by chance, however long the pause
+        slow = min(a.measured.moving_s, b.measured.moving_s) > 2.0 * rule.everyday_stroke_s
+        far_s = rule.most_pause_s * (2.0 if often or slow else 1.0)
         both = reading.is_full(a) and reading.is_full(b)
-        if not strong and both and pause <= rule.most_pause_s * (2.0 if often else 1.0):
-            strong = alike(a, b, rule)
-        if not both and not other and pause <= rule.most_pause_s and in_time(a, b, rule):
+        if not strong and reading.is_full(b) and pause <= far_s:
+            # one of the last may have been held, or interrupted
+            last = [item for item in out[-1] if reading.is_full(item)][-_LAST:]
+            strong = any(alike(item, b, rule) for item in last)
+        if not both and not other and pause <= far_s and in_time(a, b, rule):
             strong = True  # a partial one at the tempo of the others
-        elif strong and not both:
-            # a partial one that stays longer at the far end is something else
-            strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s or k + 2 < len(
-                members
-            )
+        elif strong and not reading.is_full(b) and k + 2 == len(members):
+            # a partial one at the end that stays longer at the far end is something else
+            strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s
         if strong:
             out[-1].append(b)
         else:
