@@ -147,8 +147,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         the person's own repetitions: logarithms of ratios of range and of times, the stay at the far end
         in s, and the first segment's share of the angle, that together make a difference.
     alone_s
-        So much longer than the person's longest pause it may be away; by twice that it is asked to be
-        twice as much like the others.
+        So much longer than the person's longest pause it may be away; by twice that a quick movement is
+        asked to be twice as much like the others.
     everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_share
         Movements whose strokes take no longer than everyday ones are a set from ``quick_reps`` on, when
         they are uniform: standard deviations of the logarithms of range and of times, and of the share,

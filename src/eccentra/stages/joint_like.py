@@ -85,8 +85,9 @@ def _are_strange(reading: Reading, some: list[Item], others: list[Item], rule: C
     fulls = [item for item in others if reading.is_full(item)]
     if not some or len(fulls) < max(2, len(some) + 1):
         return False
-    # a pause alone makes nothing strange: people rest within a set
-    most = 1.0 / (1.0 + min(_alone(some, others, rule), 1.0))
+    # a pause alone makes nothing strange: people rest within a set; quick movements are asked for more
+    slow = all(item.measured.moving_s > 2.0 * rule.everyday_stroke_s for item in some)
+    most = 1.0 if slow else 1.0 / (1.0 + min(_alone(some, others, rule), 1.0))
     return all(strangeness(item, fulls, rule, full=reading.is_full(item)) > most for item in some)
 
 
