@@ -103,3 +103,21 @@ def test_in_a_terminal(tmp_path: Path) -> None:
         assert part in text
     assert "Traceback" not in text
     assert text.rstrip().endswith("stopped")
+
+
+def test_weeks_of_a_programme(tmp_path: Path) -> None:
+    """Approvals, a flare, a regression and recovery, each decision with its reason; it ends by itself."""
+    with start(
+        "--weeks", "12", "--speed", "max", home=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        text, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    lines = text.splitlines()
+    flare = next(k for k, line in enumerate(lines) if "REGRESS: Not settled by next morning" in line)
+    before, after = "\n".join(lines[:flare]), "\n".join(lines[flare:])
+    for part in (before, after):
+        assert "PROGRESS: Two good sessions: next step" in part or "PROGRESS: Too easy" in part
+        assert "the therapist: accept, now " in part
+    assert text.count("    if ") > 20
+    assert "12 weeks: " in lines[-2]
+    assert Path(lines[-1].removeprefix("results database: ")).exists()

@@ -56,16 +56,27 @@ def demo(
     site: Annotated[str, typer.Option(help="Site id in topics.")] = "local",
     node: Annotated[str, typer.Option(help="Node id in topics.")] = "demo",
     station: Annotated[str, typer.Option(help="Station id in topics.")] = "station-1",
+    weeks: Annotated[
+        int | None,
+        typer.Option(min=1, max=16, help="Instead: so many weeks of a programme, each decision explained."),
+    ] = None,
 ) -> None:
     """Show everything without hardware: simulated athlete and sensors, live view, MQTT.
 
     Ends after one session when there is no terminal; else goes on with the next one until Ctrl-C.
+    With --weeks it shows the plan instead, without sensors, as fast as it can, and ends by itself.
     """
     from eccentra.cli.broker import connected, embedded_anywhere
     from eccentra.cli.demo_scene import prescribed, scene
     from eccentra.simulate import simulate
 
     watched = sys.stdin.isatty() and sys.stdout.isatty()
+    if weeks is not None:
+        from eccentra.cli.demo_weeks import show_weeks
+
+        speed_factor(speed or "max")  # weeks always run as fast as they can: only nonsense is refused
+        show_weeks(weeks, seed, _folder(), sys.stdout.isatty())
+        return
     factor = speed_factor(speed) if speed is not None else (1.0 if watched else _UNWATCHED_SPEED)
     simulation = simulate(scene(exercise, kit, seed), seed)
     own = sounding.prescription(tempo, reps)

@@ -60,6 +60,10 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         ``None`` when nobody answered: it was superseded.
     before, after
         What was in force before and after the answer.
+    who
+        Who answers for it: a therapist, or the athlete alone where that is enough.
+    done, said
+        What is new since the turn before.
     """
 
     day: int
@@ -72,6 +76,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     answered_us: int | None
     before: Held
     after: Held
+    who: str
+    done: tuple[SessionDone, ...] = ()
+    said: tuple[Report, ...] = ()
 
 
 def accepts(decision: Decision) -> Answer:
@@ -124,6 +131,7 @@ class _Run:
         self.held = Held(one.first_prescription(), 0, self.first_us)
         self.sessions: list[SessionDone] = []
         self.said: list[Report] = []
+        self.told = (0, 0)  # sessions and reports that turns have shown
         self.measured: dict[str, dict[str, Any]] = {}
         self.load_steps: list[int] = []
         self.unlocked_us: int | None = None
@@ -190,6 +198,7 @@ class _Run:
         answer = self._answered(decision, answered_us) if answered and not waits else None
         if answered:
             self.open = None
+        told, self.told = self.told, (len(self.sessions), len(self.said))
         return Turn(
             day=day,
             at_us=at_us,
@@ -201,7 +210,14 @@ class _Run:
             answered_us=None if answer is None else answered_us,
             before=before,
             after=self.held,
+            who=self._who(decision),
+            done=tuple(self.sessions[told[0] :]),
+            said=tuple(self.said[told[1] :]),
         )
+
+    def _who(self, decision: Decision) -> str:
+        alone = self.one.mode == "prevention" and not decision.needs_approval
+        return self.one.id if alone else "therapist"
 
     def _answered(self, decision: Decision, at_us: int) -> Answer:
         answer = self.answering(decision)
@@ -211,7 +227,7 @@ class _Run:
             return answer
         output = msgspec.to_builtins(decision)
         try:
-            new = accepted(output, self.held.prescription, approved_by="therapist")
+            new = accepted(output, self.held.prescription, approved_by=self._who(decision))
         except PlanError:
             return "refuse"  # nothing that could be done as it is: another variant needs its own load
         if new is None:
