@@ -11,7 +11,7 @@ from cuts import cut, cut_places, joined, same
 from eccentra.samples import Block, StreamInfo
 from eccentra.stages.align import AlignRun
 from eccentra.stages.lowpass import LowPass, same_bits
-from eccentra.stages.orientation import Orientation
+from eccentra.stages.orientation import Orientation, StillRule
 from eccentra.stages.resample import Resample
 
 IMU = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
@@ -112,6 +112,40 @@ def test_up_follows_a_turn() -> None:
     run = Orientation().start(Resample().start(imu_info(100.0)).info)
     _, rows = joined(run.push(Block("s1", np.arange(n, dtype=np.int64) * 10_000_000, x)))
     assert np.degrees(np.arctan2(rows[-1, 1], rows[-1, 2])) == pytest.approx(90, abs=0.5)
+
+
+def overloaded() -> Block:
+    """A sensor that lies still throughout, but whose gyroscope once says that it turned by 40 degrees."""
+    rng = np.random.default_rng(6)
+    n = 1600
+    x = np.zeros((n, 7))
+    x[:, :3] = 9.81 * np.array([0.48, -0.6, 0.64]) + rng.normal(0, 0.05, (n, 3))
+    x[:, 3:6] = rng.normal(0, 0.005, (n, 3))
+    x[800:880, 4] += np.radians(50.0)
+    return Block("s1", np.arange(n, dtype=np.int64) * 10_000_000, x)
+
+
+@given(places=cut_places())
+def test_a_still_sensor_puts_the_filter_right_however_cut(places: list[int]) -> None:
+    block = overloaded()
+    whole = list(Orientation().start(imu_info(100.0)).push(block))
+    _, rows = joined(whole)
+    up = block.x[:800, :3].mean(axis=0)
+    off = np.degrees(np.arccos(np.clip(rows[:, :3] @ (up / np.sqrt(up @ up)), -1.0, 1.0)))
+    assert off[880] > 20.0
+    assert off[880 + 85 :].max() < 1.0
+    run = Orientation().start(imu_info(100.0))
+    assert same(whole, [row for piece in cut(block, places) for row in run.push(piece)])
+
+
+def test_sliding_is_no_contradiction() -> None:
+    block = overloaded()
+    t = np.arange(len(block.t)) * 0.01
+    block.x[:, 3:6] = 0.0
+    block.x[:, 0] += 2.0 * np.sin(np.pi * t)  # to and fro by 0.4 m within 2 s
+    never = Orientation(still=StillRule(still_s=1e6))
+    slid, plain = (list(stage.start(imu_info(100.0)).push(block)) for stage in (Orientation(), never))
+    assert same(slid, plain)
 
 
 def align_pair() -> AlignRun:

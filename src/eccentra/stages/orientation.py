@@ -8,11 +8,15 @@ two inclinations, which gravity corrects.
 With an accelerometer alone: the low-passed specific force, which is up only while the sensor is not being
 accelerated; the rate columns are then NaN.
 
-After a break in time the filter starts anew (the sensor may have turned meanwhile) and keeps its bias.
+After a break in time the filter starts anew (the sensor may have turned meanwhile) and keeps its bias. So it
+does when a still sensor's specific force contradicts it: a gyroscope that was overloaded, or turned by hand
+quicker than it is read, leaves an error of tens of degrees, which would fade out within several ``tau_acc_s``
+and look like a slow movement meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -22,13 +26,36 @@ from vqf import VQF
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.lowpass import LowPass, LowPassRun
 
-__all__ = ["COLUMNS", "Orientation"]
+__all__ = ["COLUMNS", "Orientation", "StillRule"]
 
 _AXES = ("x", "y", "z")
 COLUMNS = tuple(f"{what}_{axis}" for what in ("up", "rate", "acc") for axis in _AXES)
 # Below this a plain loop is quicker than a dozen NumPy calls; both do the same arithmetic.
 _LONG_BLOCK = 20
 _UNITS = ("1",) * 3 + ("rad/s",) * 3 + ("m/s2",) * 3
+
+
+class StillRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the specific force is gravity's, and the filter is wrong.
+
+    Nobody speeds up evenly by 1 m/s² for 0.8 s, to 0.8 m/s, without turning any segment.
+
+    Attributes
+    ----------
+    off_deg
+        Smallest angle between the specific force and what the filter takes for up.
+    still_s
+        The sensor must be still for so long.
+    rate_deg_s
+        It turns more slowly than this; sway of a standing person reaches 2.3.
+    change_m_s2
+        Its specific force stays within this of that at the beginning; noise of common sensors reaches 0.2.
+    """
+
+    off_deg: float = 6.0
+    still_s: float = 0.8
+    rate_deg_s: float = 5.0
+    change_m_s2: float = 0.5
 
 
 class Orientation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,10 +68,13 @@ class Orientation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tilt_cutoff_hz
         Low-pass of an accelerometer without gyroscope: above the 1 Hz of quick repetitions, below the
         shocks of handling.
+    still
+        When a still sensor contradicts the filter.
     """
 
     tau_acc_s: float = 3.0
     tilt_cutoff_hz: float = 2.5
+    still: StillRule = StillRule()
 
     def start(self, info: StreamInfo) -> _FusedRun | _TiltRun:
         """Begin a run on a resampled inertial stream."""
@@ -72,6 +102,7 @@ class _FusedRun:
         self._step = round(NS_PER_S / info.rate_hz)
         self._filter = self._new()
         self._last: int | None = None
+        self._wrong = _Wrong(stage.still, info.rate_hz)
 
     def _new(self) -> VQF:
         return VQF(self._step / NS_PER_S, tauAcc=self._tau)
@@ -94,20 +125,76 @@ class _FusedRun:
         return out
 
     def _restart(self) -> None:
-        bias, sigma = self._filter.getBiasEstimate()
+        self._wrong.since = None
+        self._anew(*self._filter.getBiasEstimate())
+
+    def _anew(self, bias: Floats, sigma: float) -> None:
         self._filter = self._new()
         self._filter.setBiasEstimate(np.ascontiguousarray(bias), float(sigma))
 
     def _piece(self, block: Block) -> Block:
         x = block.x
-        acc, gyr = x[:, 0:3].copy(), x[:, 3:6].copy()
-        result = self._filter.updateBatch(gyr, acc)
         out: Floats = np.empty((len(x), 10))
-        _up(result["quat6D"], out)
-        out[:, 3:6] = gyr - result["bias"]
-        out[:, 6:9] = acc
-        out[:, 9] = x[:, 6]
+        out[:, 6:10] = x[:, (0, 1, 2, 6)]
+        done = 0
+        while done < len(x):
+            acc, gyr = x[done:, 0:3].copy(), x[done:, 3:6].copy()
+            result, rest = self._filter.updateBatch(gyr, acc), out[done:]
+            _up(result["quat6D"], rest)
+            rest[:, 3:6] = gyr - result["bias"]
+            at = self._wrong.found(rest)
+            if at is None:
+                break
+            self._anew(result["bias"][at], result["biasSigma"][at])
+            done += at + 1
         return Block(block.stream, block.t, out)
+
+
+class _Wrong:
+    """Looks for a still sensor whose specific force is not where up should be.
+
+    Parameters
+    ----------
+    rule
+        What that is.
+    rate_hz
+        Of the rows.
+    """
+
+    def __init__(self, rule: StillRule, rate_hz: float) -> None:
+        self.since: list[float] | None = None
+        self._rows = 0
+        self._rule = rule
+        self._need = round(rule.still_s * rate_hz)
+        self._cos = math.cos(math.radians(rule.off_deg))
+        self._rate2 = math.radians(rule.rate_deg_s) ** 2
+
+    def found(self, rows: Floats) -> int | None:
+        """Index of the row at which that is sure; ``None`` when it is not by the last one."""
+        up, acc = rows[:, 0:3], rows[:, 6:9]
+        along, size = up * acc, acc * acc
+        size = np.sqrt(size[:, 0] + size[:, 1] + size[:, 2])
+        off = (along[:, 0] + along[:, 1] + along[:, 2] < self._cos * size).tolist()
+        if True not in off:
+            self.since = None
+            return None
+        for i, one in enumerate(off):
+            if self._goes_on(one, rows[i, 3:9].tolist()) and self._rows >= self._need:
+                self.since = None
+                return i
+        return None
+
+    def _goes_on(self, off: bool, row: list[float]) -> bool:
+        """Take a row (rate, specific force)."""
+        p, q, r, *acc = row
+        if not off or p * p + q * q + r * r > self._rate2:
+            self.since = None
+            return False
+        limit = self._rule.change_m_s2
+        if self.since is None or any(abs(a - b) > limit for a, b in zip(acc, self.since, strict=True)):
+            self.since, self._rows = acc, 0
+        self._rows += 1
+        return True
 
 
 def _up(quaternions: Floats, out: Floats) -> None:
