@@ -213,14 +213,16 @@ class Judge:
         far = _clip((m.rom - rule.far_from_deg) / rule.far_span_deg, -0.4, 0.6)
         value = slow + far
         own = self._stage.back_by == "legs"  # then the way back takes as long
-        if not own and m.back_start is not None and m.back_end is not None and m.back_end > m.back_start:
+        back = m.back_start is not None and m.back_end is not None and m.back_end > m.back_start
+        if not own and m.back_start is not None and m.back_end is not None and back:
             value += _clip(math.log2(m.eccentric_s / (m.back_end - m.back_start)), -0.7, 0.7)
         if m.break_s is not None:
             value += 0.5  # nobody falls onto the own heels out of a slow movement
         if m.loaded_n is not None:
             loaded = m.loaded_n >= self._stage.force.loaded_n
             value += rule.load_evidence if loaded else -rule.load_evidence
-        return value if full else min(value, 0.5 * rule.enough)
+        # legs that let the body down bring it back
+        return value if full and (back or not own) else min(value, 0.5 * rule.enough)
 
     def _count(self, m: Measured, t_ns: int, *, provisional: bool) -> tuple[Open, list[Event]]:
         if self.forward is None:
