@@ -160,6 +160,7 @@ class Flag(StrEnum):
     WRONG_SIDE = "wrong_side"
     SHANK_SLOPE_ASSUMED = "shank_slope_assumed"
     RETURN_ASSUMED = "return_assumed"
+    POSITION_FROM_ACCELERATION = "position_from_acceleration"
 
 
 class StationReason(StrEnum):

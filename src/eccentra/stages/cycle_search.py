@@ -172,12 +172,22 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return msgspec.structs.replace(found, away=away, back=back, cut_off=far)
 
     def _begun(self, run: Found, found: Found, t: Floats, rows: Floats) -> Found:
-        """Without strokes before the start pose; heights creep too much to show rest."""
-        if found.axis.kind not in ("tilt", "turn"):
+        """Without strokes before the start pose."""
+        if found.axis.kind == "shift":
             return found
         lead = len(found.turns) - len(run.turns)
         x = found.axis.values(t, rows)
-        turns = from_rest(found.turns, lead, t, x, found.size, found.period_s, self.size_ratio, self.start)
+        turns = from_rest(
+            found.turns,
+            lead,
+            t,
+            x,
+            found.size,
+            found.period_s,
+            self.size_ratio,
+            self.start,
+            creeps=found.axis.kind == "lift",
+        )
         return msgspec.structs.replace(found, turns=turns, sign=1 if x[turns[1]] > x[turns[0]] else -1)
 
     def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:
@@ -212,6 +222,14 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             added.append(turn)
             direction, later, after = -direction, turn, later
         return msgspec.structs.replace(found, turns=(*reversed(added), *found.turns), sign=-direction)
+
+    def lead_s(self, found: Found) -> float:
+        """By how much a position is early, row by row: its two leaks are high-passes of first order."""
+        if found.axis.kind not in ("shift", "lift"):
+            return 0.0
+        leak = self.leak_s if found.axis.kind == "shift" else self.lift_leak_s
+        turn = 2.0 * math.pi / found.period_s
+        return min(2.0 * math.atan(1.0 / (turn * leak)) / turn, _MOST_LEAD_S)
 
     def least(self, kind: Kind) -> float:
         """Smallest movement looked at, in the unit of an axis of this kind."""
@@ -329,6 +347,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 # Cosine of 37 degrees: less is another axis.
 _SAME_AXIS = 0.8
+# Cycles of more than 9 s, whose position is early by more, are hardly found from acceleration.
+_MOST_LEAD_S = 1.0
 # Fewer cycles are no repetition of anything.
 _FEWEST = 2
 

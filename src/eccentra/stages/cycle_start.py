@@ -61,6 +61,8 @@ def from_rest(
     period_s: float,
     ratio: float,
     rules: StartRules,
+    *,
+    creeps: bool = False,
 ) -> tuple[int, ...]:
     """The run without what came before its start pose.
 
@@ -74,11 +76,15 @@ def from_rest(
         Time in s and angle along the axis in degrees.
     size, period_s, ratio
         Usual stroke and time, and how different strokes of one movement may be.
+    creeps
+        Whether ``x`` creeps too much to show rest, as heights do: then only long waiting tells.
     """
     waited = _waited(turns, lead, t, x, size, ratio, rules.wait_s + rules.wait_share * period_s)
     if waited is not None:
         whole = _whole(turns, waited, x, size, ratio)
         return tuple(turns[whole:])
+    if creeps:
+        return tuple(turns)
     resting = rules.resting(t[: turns[lead + 1] + 1], x[: turns[lead + 1] + 1], size)
     for k in range(lead + 1):
         # a rest near this turning point, or on the way to the next one

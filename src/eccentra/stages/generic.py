@@ -125,8 +125,8 @@ class Run:
         tracking = self._tracking
         if tracking is not None:
             cycle = tracking.counter.finish()
-            if cycle is not None:
-                self._take(tracking, cycle, out)
+            for last in (*tracking.pending, *((cycle,) if cycle is not None else ())):
+                self._take(tracking, last, out)
             self._end(tracking, out)
         out += self._book.finish(self._t_us)
         return out
@@ -184,7 +184,9 @@ class Run:
             sway=self._stage.sway_share * search.least(found.axis.kind),
             step_s=THIN_NS / NS_PER_S,
         )
-        tracking = Tracking(found, sensor, float(t[at]), counter=counter, pause=self._stage.pause)
+        tracking = Tracking(
+            found, sensor, float(t[at]), counter=counter, pause=self._stage.pause, lead_s=search.lead_s(found)
+        )
         self._tracking = tracking
         if found.cut_off is not None:
             span = slice(found.cut_off, at + 1)
@@ -197,8 +199,11 @@ class Run:
 
     def _new_maker(self, found: Found, t: Floats, rows: Floats) -> RepMaker:
         stage = self._stage
-        gait = looks_like_gait(found, t, rows, stage.gait)
-        no_gyroscope = bool(np.isnan(rows[0, 3]))
+        holds = {
+            Flag.UNIDENTIFIED_CYCLIC: looks_like_gait(found, t, rows, stage.gait),
+            Flag.NO_GYROSCOPE: bool(np.isnan(rows[0, 3])),
+            Flag.POSITION_FROM_ACCELERATION: found.axis.kind in ("lift", "shift"),
+        }
         return RepMaker(
             self._info,
             found,
@@ -206,8 +211,7 @@ class Run:
             full_share=stage.full_share,
             return_share=stage.rules.return_share,
             phases=stage.phases,
-            flags=((Flag.UNIDENTIFIED_CYCLIC,) if gait else ())
-            + ((Flag.NO_GYROSCOPE,) if no_gyroscope else ()),
+            flags=tuple(flag for flag, holding in holds.items() if holding),
         )
 
     def _follow(self, block: Block, begin: int, out: list[Event]) -> int:
@@ -246,11 +250,13 @@ class Run:
             else:
                 cycle = counter.step(step, t, x)
             if cycle is not None:
-                self._take(tracking, cycle, out)
+                tracking.pending.append(cycle)
+            while tracking.pending and t >= tracking.pending[0].end_s + tracking.late_s:
+                self._take(tracking, tracking.pending.popleft(), out)
             if live:
                 self._tell_phase(counter.phase, out)
                 self._angle = x if tracking.found.axis.kind in ("tilt", "turn") else None
-        if t - tracking.last_s > self._stage.set_gap_s and not counter.moving:
+        if t - tracking.last_s > self._stage.set_gap_s and not (counter.moving or tracking.pending):
             self._end(tracking, out)
         elif tracking.unlike >= self._stage.relearn_after:
             self._relearn(tracking)
@@ -358,7 +364,7 @@ class Run:
         return self._maker.make(
             cycle,
             t,
-            tracking.found.sign * tracking.found.axis.values(t, x),
+            tracking.along(t, x, cycle),
             x,
             usual=tracking.counter.size,
             marked=marked,

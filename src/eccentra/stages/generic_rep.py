@@ -26,6 +26,10 @@ _ROM = "rom_p2_p98"
 # Where the confidence of a number that had to be guessed ends up.
 _GUESSED = 0.5
 
+# What makes every number doubtful: an accelerometer does not tell the pushes of a moving body part from its
+# turning, and a position is known only as far as repetitions end where they began.
+_DOUBTS = (Flag.NO_GYROSCOPE, Flag.POSITION_FROM_ACCELERATION)
+
 
 class GaitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What steady walking looks like: cycle times in s, and r.m.s. of vertical acceleration in m/s²."""
@@ -53,8 +57,9 @@ def set_totals(trend_least_reps: int | None) -> Callable[[Sequence[Repetition]],
             out["eccentric_cv"] = variation_of(valid, "eccentric_s", trend_least_reps)
             out["concentric_cv"] = variation_of(valid, "concentric_s", trend_least_reps)
             out["rom_cv"] = variation_of(valid, "rom_deg", trend_least_reps)
-        if any(Flag.NO_GYROSCOPE in rep.flags for rep in reps):
-            out = {name: doubted(metric, Flag.NO_GYROSCOPE) for name, metric in out.items()}
+        for doubt in _DOUBTS:
+            if any(doubt in rep.flags for rep in reps):
+                out = {name: doubted(metric, doubt) for name, metric in out.items()}
         return out
 
     return totals
@@ -117,8 +122,7 @@ class RepMaker:
         self._phases = phases
         lossy = () if info.loss_observable else (Flag.LOSS_UNOBSERVABLE,)
         self._flags = (Flag.DIRECTION_ASSUMED, *lossy, *flags)
-        # while a body part moves, an accelerometer does not tell its pushes from its turning
-        self._doubt = Flag.NO_GYROSCOPE if Flag.NO_GYROSCOPE in flags else None
+        self._doubt = next((doubt for doubt in _DOUBTS if doubt in flags), None)
         self._last_end_us = -(1 << 62)  # never yet: times may be negative
 
     def make(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections import deque
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 
 from eccentra.events import Flag, Repetition
+from eccentra.samples import Floats
+from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
 from eccentra.stages.cycle_odd import Looks, OddRules, looks, oddness
 from eccentra.stages.cycle_search import Found
@@ -31,12 +34,21 @@ class Tracking:
     """What is known while a movement is followed.
 
     ``rows`` are its rows every 50 ms, ``values`` the number along its axis, growing away from the start pose.
+    That number is early by ``lead_s``, so a movement it decided is ``pending`` until its true end was seen.
     """
 
     def __init__(
-        self, found: Found, sensor: int, first_s: float, *, counter: CycleCounter, pause: PauseRules
+        self,
+        found: Found,
+        sensor: int,
+        first_s: float,
+        *,
+        counter: CycleCounter,
+        pause: PauseRules,
+        lead_s: float,
     ) -> None:
         self.found = found
+        self.lead_s = lead_s
         self.sensor = sensor
         self.follower = found.axis.follow()
         self.counter = counter
@@ -46,6 +58,7 @@ class Tracking:
         self.times: list[float] = []
         self.waiting: list[Repetition] = []
         self.refused: list[Cycle] = []
+        self.pending: deque[Cycle] = deque()
         self.unlike = 0
         self.first_s = self.last_s = first_s
         self.booked = False
@@ -55,6 +68,19 @@ class Tracking:
         self._last_end_us = 0
         self._looks: dict[int, Looks] = {}
         self._usual: list[Looks] = []
+
+    @property
+    def late_s(self) -> float:
+        """How long after a movement was decided its true end was seen."""
+        return 2.0 * self.lead_s
+
+    def along(self, t: Floats, rows: Floats, cycle: Cycle) -> Floats:
+        """The number along the axis, shape (n,), over a movement and what is around it; ``rows`` (n, 9)."""
+        found, lead_s = self.found, self.lead_s
+        if not lead_s:
+            return found.sign * found.axis.values(t, rows)
+        ends_s = cycle.start_s + lead_s, cycle.end_s + lead_s
+        return closed_position(found.axis, found.sign, t, rows, ends_s, lead_s)
 
     def wait(self, rep: Repetition) -> None:
         """``rep`` may be part of the set."""

@@ -52,9 +52,11 @@ _DEG = 180.0 / math.pi
 _STEADY = 0.15
 _STEADY_S = 0.25
 _SLOW_SHARE = 0.3
-# What moves up and down tilts by less than 15 degrees, and at most a tenth of its power is sideways.
+# What moves up and down tilts by less than 15 degrees, and its way leans by less than 30 degrees (tangent
+# squared), as rails of a press do. Looked at over a quarter of a second: noise has all directions.
 _UPRIGHT = 0.26
-_SIDEWAYS = 0.1
+_SIDEWAYS = 0.3
+_SMOOTH = 5
 # Columns of one sensor's rows.
 _UP, _RATE, _ACC = slice(0, 3), slice(3, 6), slice(6, 9)
 
@@ -98,18 +100,24 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         step = np.diff(t, prepend=t[0])
         step[step > LONG_STEP_S] = 0.0
         if self.kind == "lift":
-            height = _Height(self.leak_s)
-            pushes = vertical(rows) - self.bias
-            return np.array(
-                [height.next(a, dt) for a, dt in zip(pushes.tolist(), step.tolist(), strict=True)]
-            )
+            pushes = (self.push(rows) - self.bias).tolist()
+            # forwards a leaking sum is early, backwards it is late by as much
+            ahead = _heights(pushes, step.tolist(), self.leak_s)
+            behind = _heights(pushes[::-1], [0.0, *step[:0:-1].tolist()], self.leak_s)[::-1]
+            both: Floats = 0.5 * (ahead + behind)
+            return both
         if self.kind == "turn":
             rate = _along(rows, 3, self.main)
             rate[1:] = 0.5 * (rate[1:] + rate[:-1])
             turned: Floats = np.cumsum(rate * step) * _DEG
             return turned
-        linear = _along(rows, 6, self.main) - GRAVITY * _along(rows, 0, self.main)
-        return self._leaky_sum(self._leaky_sum(linear * step) * step)
+        return self._leaky_sum(self._leaky_sum(self.push(rows) * step) * step)
+
+    def push(self, rows: Floats) -> Floats:
+        """Acceleration in m/s² along the way of ``lift`` or ``shift``, shape (n,)."""
+        if self.kind == "lift":
+            return vertical(rows)
+        return _along(rows, 6, self.main) - GRAVITY * _along(rows, 0, self.main)
 
     def _leaky_sum(self, x: Floats) -> Floats:
         # no scipy here: to import its filters takes longer than the analysis of minutes
@@ -151,6 +159,11 @@ class _Height:
             self._speed = speed
             self._height = self._height * keep + speed * step
         return self._height
+
+
+def _heights(pushes: list[float], steps: list[float], leak_s: float) -> Floats:
+    height = _Height(leak_s)
+    return np.array([height.next(push, step) for push, step in zip(pushes, steps, strict=True)])
 
 
 class Follower:
@@ -240,9 +253,15 @@ def is_lift(rows: Floats) -> bool:
         return False
     push = vertical(rows)
     side = acc - (push + GRAVITY)[:, None] * up
-    side = side - side.mean(axis=0)
-    push = push - push.mean()
+    side = _smoothed(side - side.mean(axis=0))
+    push = _smoothed((push - push.mean())[:, None])
     return float((side * side).sum()) <= _SIDEWAYS * float((push * push).sum())
+
+
+def _smoothed(x: Floats) -> Floats:
+    total = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0)])
+    out: Floats = (total[_SMOOTH:] - total[:-_SMOOTH]) / _SMOOTH
+    return out
 
 
 def _largest(x: Floats) -> Floats:
