@@ -80,6 +80,7 @@ class Gap(msgspec.Struct):
     sensor: str
     start_s: float
     end_s: float
+    missing: bool
 
 
 class Quality(msgspec.Struct):
@@ -189,7 +190,7 @@ def test_missing_rows_are_a_gap(tmp_path: Path) -> None:
     kept = [line for line in lines if line[0] == "t" or not 2.0 < float(line.split(",")[0]) < 3.5]
     path.write_text("\n".join(kept))
     out = run(tmp_path, "--exercise", "nordic-curl", "--imu", f"thigh={path}")
-    (gap,) = out.quality.gaps
+    (gap,) = (one for one in out.quality.gaps if one.missing)
     assert gap.sensor == "thigh"
     assert (gap.start_s, gap.end_s) == pytest.approx((2.0, 3.5), abs=0.03)
 
