@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import ParamSpec
@@ -12,7 +13,7 @@ import typer
 
 from eccentra.errors import EccentraError, InputError
 
-__all__ = ["BAD_INPUT", "INTENDED_USE", "INTERRUPTED", "guarded", "say", "speed_factor"]
+__all__ = ["BAD_INPUT", "INTENDED_USE", "INTERRUPTED", "checked_id", "guarded", "say", "speed_factor"]
 
 INTENDED_USE = (
     "Eccentra records and summarises exercise execution for training and research; a qualified person makes "
@@ -76,3 +77,20 @@ def speed_factor(text: str) -> float:
     if not 0 < factor < float("inf"):
         raise InputError(f"--speed {text}", "expected a number above 0 (1 is real time) or max")
     return factor
+
+
+def checked_id(option: str, value: str | None) -> str:
+    """An id of a person given by an option: opaque, never a name.
+
+    Raises
+    ------
+    InputError
+        When it is missing or no id.
+    """
+    if value is None:
+        raise InputError(option, "is needed: every note has an author")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
+        raise InputError(
+            f"{option} {value[:64]}", "expected an id of small letters, digits, - and _ (no name)"
+        )
+    return value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from eccentra.cli.common import say
+from eccentra.cli.common import checked_id, say
 from eccentra.cli.plan_show import StoreUrl
 from eccentra.errors import InputError
 
@@ -61,11 +61,11 @@ def review(
     try:
         if acts:
             place = (session, set_index, rep)
-            _act(opened, place, _checked(who), accept, note, (counted, valid), supervised)
+            _act(opened, place, checked_id("--who", who), accept, note, (counted, valid), supervised)
         with opened.read() as connection:
             view = session_view(connection, session)
         if by_hand:
-            _go_through(opened, view, _checked(who))
+            _go_through(opened, view, checked_id("--who", who))
             return
         for line in _lines(view, set_index):
             typer.echo(line)
@@ -73,16 +73,6 @@ def review(
             _decide_again(opened, view)
     finally:
         opened.close()
-
-
-def _checked(who: str | None) -> str:
-    import re
-
-    if who is None:
-        raise InputError("--who", "is needed: every note has an author")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", who):
-        raise InputError(f"--who {who[:64]}", "expected an id of small letters, digits, - and _ (no name)")
-    return who
 
 
 def _act(
