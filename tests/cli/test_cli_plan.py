@@ -65,6 +65,7 @@ def test_show_tells_what_holds_what_waits_and_what_is_due(url: str) -> None:
     for words in (
         "mjolsnes-2004, week 3 of 10, since 2026-03-16",
         "suggestions are off",
+        "no session for 278 h, longer than planned",
         "nordic-curl: level 0, since 2026-03-16, approved by t1",
         "2 x 5, tempo 3-0-0-0 s, 15 s under tension a set, 0 % of body mass added",
         "Not enough good data",

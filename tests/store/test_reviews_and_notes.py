@@ -14,6 +14,7 @@ from eccentra.plan.starting import programme_prescription
 from eccentra.store import tables
 from eccentra.store.database import Store
 from eccentra.store.decisions import in_force, prescribe
+from eccentra.store.forgetting import FORGOTTEN, forget_person
 from eccentra.store.notes import Amendment, Note, amendments_of, annotate, notes_of, set_supervised
 from eccentra.store.people import (
     Person,
@@ -185,10 +186,9 @@ def test_notes_are_kept_once_with_author_and_time(store: Store) -> None:
             ("accept", "t1", "good set"),
             ("note", "t1", "hips back"),
         ]
-        books = connection.execute(select(tables.audit.c.what, tables.audit.c.subject)).all()
-        assert ("accept", "s1/1") in [tuple(row) for row in books]
-        # the book names the record, not its content
-        assert not any("hips" in (row.subject or "") for row in books)
+        ids = connection.execute(select(tables.annotation.c.id)).scalars().all()
+        books = connection.execute(select(tables.audit).where(tables.audit.c.what == "accept")).all()
+        assert [(book.who, book.subject in ids, book.detail) for book in books] == [("t1", True, None)]
 
 
 @pytest.mark.parametrize(
@@ -237,3 +237,17 @@ def test_supervised_is_said_by_a_person(store: Store) -> None:
         assert followed.supervised == {"s1": "in_person"}
         with pytest.raises(InputError, match="no such session"):
             set_supervised(connection, "s9", "none", who="t1", at_us=at(5))
+
+
+def test_forgotten_with_the_person(store: Store) -> None:
+    begin(store)
+    with store.write() as connection:
+        annotate(connection, note("note", "hips back"))
+        answer_review(connection, "p1", "day-14", outcome="improved", who="t1", at_us=at(15))
+    forget_person(store, "p1", who="t1", at_us=at(20))
+    with store.read() as connection:
+        assert connection.execute(select(tables.annotation)).all() == []
+        assert connection.execute(select(tables.review)).all() == []
+        subjects = connection.execute(select(tables.audit.c.subject)).scalars().all()
+    assert subjects
+    assert set(subjects) == {FORGOTTEN}

@@ -66,6 +66,7 @@ def _moment(day: str | None) -> int:
 def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
     from eccentra.plan.assess import day_of
     from eccentra.plan.calendar import week_of
+    from eccentra.plan.followed import idle_hours
     from eccentra.plan.ledger import ledger
     from eccentra.plan.programme_check import check_prescribed
     from eccentra.plan.reviews import strength_trends
@@ -89,6 +90,7 @@ def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
             "suggestions": suggestions_on(connection),
             "programme": None if run is None else run.template or "free",
             "since": followed.started,
+            "idle_hours": idle_hours(followed, now_us),
             "week": week_of(followed.started, day_of(now_us)),
             "weeks": followed.weeks,
             "in_force": held,
@@ -111,6 +113,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['athlete']}: {mode}; profile {found['profile']}, stage {found['stage']}"
     name = found["programme"] or "no programme"
     yield f"{name}, week {found['week']} of {found['weeks']}, since {found['since']}"
+    if found["idle_hours"] is not None:
+        yield f"no session for {found['idle_hours']:.0f} h, longer than planned and no pause is set"
     if found["mode"] == "clinic" and not found["suggestions"]:
         yield "suggestions are off: decisions are kept here and not published"
     yield from _section(

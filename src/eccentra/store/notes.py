@@ -71,8 +71,7 @@ def annotate(connection: Connection, one: Note) -> bool:
     row = msgspec.structs.asdict(one) | {"id": name}
     new = insert_once(connection, tables.annotation, row, ("id",))
     if new:
-        places = [str(each) for each in (one.session, one.set_index, one.rep_index) if each is not None]
-        audit(connection, one.at_us, one.who, one.kind, "/".join(places))
+        audit(connection, one.at_us, one.who, one.kind, name)
     return new
 
 
