@@ -194,18 +194,30 @@ def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> d
 def _session_row(
     one: SessionDone, said: _Said, now_us: int, measured: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    own = said.about(one)
     if one.id not in measured:
         measured[one.id] = _measured(one)
+    pain = sore = rpe = None
+    analgesic, flags = False, set()
+    for report in said.about(one):
+        kind = report.kind
+        if report.pain is not None and kind in ("during", "session"):
+            pain = report.pain if pain is None else max(pain, report.pain)
+        if report.soreness is not None and kind in ("before", "session"):
+            sore = report.soreness if sore is None else max(sore, report.soreness)
+        if report.rpe is not None:
+            rpe = report.rpe
+        if report.red_flag:
+            flags.add(report.red_flag)
+        analgesic = analgesic or bool(report.analgesic)
     return {
         **measured[one.id],
         "hours_since": (now_us - one.ended_us) / US_PER_HOUR,
-        "pain_during": _worst(own, "pain", ("during", "session")),
+        "pain_during": pain,
         "pain_24h_change": _next_morning(one, said),
-        "soreness": _worst(own, "soreness", ("before", "session")),
-        "rpe": _last(own, "rpe"),
-        "red_flags": sorted({report.red_flag for report in own if report.red_flag}),
-        "analgesic_24h": any(report.analgesic for report in own),
+        "soreness": sore,
+        "rpe": rpe,
+        "red_flags": sorted(flags),
+        "analgesic_24h": analgesic,
     }
 
 
@@ -340,11 +352,6 @@ def _belongs(report: Report, one: SessionDone) -> bool:
 def _worst(own: Sequence[Report], name: str, kinds: tuple[str, ...]) -> float | None:
     values = [getattr(one, name) for one in own if one.kind in kinds and getattr(one, name) is not None]
     return max(values) if values else None
-
-
-def _last(own: Sequence[Report], name: str) -> float | None:
-    values = [getattr(one, name) for one in own if getattr(one, name) is not None]
-    return values[-1] if values else None
 
 
 def _next_morning(one: SessionDone, said: _Said) -> float | None:

@@ -8,6 +8,7 @@ simulated mechanics with numbers by judgement, made to try rules on, not evidenc
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from typing import Any, Literal, get_args
@@ -124,17 +125,22 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
 
     def first_prescription(self) -> Prescription:
         """What is prescribed on the first day."""
-        one = self.follows
-        return programme_prescription(
-            one.template,
-            one.exercise,
-            1,
-            dict((one.load,)),
-            author="therapist",
-            approved_by="therapist",
-            stage=one.stage,
-            profile=one.profile,
-        )
+        return _first_prescription(self.programme)
+
+
+@functools.cache
+def _first_prescription(programme: str) -> Prescription:
+    one = PROGRAMMES[programme]
+    return programme_prescription(
+        one.template,
+        one.exercise,
+        1,
+        dict((one.load,)),
+        author="therapist",
+        approved_by="therapist",
+        stage=one.stage,
+        profile=one.profile,
+    )
 
 
 def patient(kind: Kind, seed: int, programme: str | None = None) -> Patient:
