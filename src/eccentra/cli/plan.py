@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eccentra.cli import plan_calendar, plan_explain, plan_show
+from eccentra.cli import plan_calendar, plan_explain, plan_show, plan_simulate
 from eccentra.cli.common import INTENDED_USE, guarded
 from eccentra.errors import InputError
 
@@ -61,6 +61,7 @@ def _read(source: str) -> bytes:
 plan.command(epilog=INTENDED_USE)(guarded(decide))
 plan.command(epilog=INTENDED_USE)(guarded(plan_show.show))
 plan.command(epilog=INTENDED_USE)(guarded(plan_explain.explain))
+plan.command(epilog=INTENDED_USE)(guarded(plan_simulate.simulate))
 plan.command(epilog=INTENDED_USE)(guarded(plan_calendar.check))
 plan.command(epilog=INTENDED_USE)(guarded(plan_calendar.outcome))
 plan.command("return", epilog=INTENDED_USE)(guarded(plan_calendar.return_list))

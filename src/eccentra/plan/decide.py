@@ -14,7 +14,7 @@ import msgspec
 from eccentra.errors import ExerciseError, PlanError
 from eccentra.exercises import load_exercise
 from eccentra.plan.decision_input import Axis, DecisionInput
-from eccentra.plan.programmes import load_programme
+from eccentra.plan.programmes import Programme, load_programme
 from eccentra.plan.rows import EVIDENCE, Action
 from eccentra.plan.steps import Facts, Table
 from eccentra.plan.thresholds import Thresholds, thresholds
@@ -91,8 +91,10 @@ def facts_of(exercise: str) -> Facts:
     )
 
 
-def rules_for(given: DecisionInput, rules: Thresholds | None = None) -> Rules:
-    """The data that hold for an input.
+def rules_for(
+    given: DecisionInput, rules: Thresholds | None = None, programme: Programme | None = None
+) -> Rules:
+    """The data that hold for an input; ``programme`` stands for the one of its id.
 
     Raises
     ------
@@ -103,7 +105,8 @@ def rules_for(given: DecisionInput, rules: Thresholds | None = None) -> Rules:
     if given.template is None:
         return Rules(rules or thresholds(), facts, None, None)
     try:
-        programme = load_programme(given.template)
+        if programme is None or programme.id != given.template:
+            programme = load_programme(given.template)
     except PlanError as error:
         raise PlanError("template", error.problem, where=error.where) from None
     course = programme.course_of(given.exercise)
@@ -113,7 +116,13 @@ def rules_for(given: DecisionInput, rules: Thresholds | None = None) -> Rules:
     return Rules(rules or thresholds(), facts, programme, course)
 
 
-def decide(given: DecisionInput, *, rules: Thresholds | None = None, what_if: bool = True) -> Decision:
+def decide(
+    given: DecisionInput,
+    *,
+    rules: Thresholds | None = None,
+    what_if: bool = True,
+    programme: Programme | None = None,
+) -> Decision:
     """Decide.
 
     Parameters
@@ -124,13 +133,15 @@ def decide(given: DecisionInput, *, rules: Thresholds | None = None, what_if: bo
         Thresholds; those of the file when not given.
     what_if
         Whether to work out what would change the answer.
+    programme
+        Another version of the programme that is followed.
 
     Raises
     ------
     PlanError
         Unknown exercise or programme.
     """
-    data = rules_for(given, rules)
+    data = rules_for(given, rules, programme)
     verdict = reach(given, data)
     changes = would_change(given, data, verdict) if what_if else ()
     return _decision(given, data, verdict, changes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ from eccentra.exercises import exercise_ids
 from eccentra.plan.decision_input import Reps
 from eccentra.plan.thresholds import PainBand, Profile
 
-__all__ = ["Course", "Programme", "Week", "load_programme", "programme_ids"]
+__all__ = ["Course", "Programme", "Week", "load_programme", "programme_ids", "read_programme"]
 
 _FOLDER = "pipelines/programmes"
 _SCHEMA = 1
@@ -186,6 +187,20 @@ def load_programme(name: str) -> Programme:
     path = find_data_file(_FOLDER, name)
     if path is None:
         raise PlanError(name, f"no such programme; known are {', '.join(programme_ids())}")
+    out = read_programme(path)
+    if out.id != path.stem:
+        raise PlanError(path, f"is {out.id!r}, expected the file's name {path.stem!r}", where="id")
+    return out
+
+
+def read_programme(path: Path) -> Programme:
+    """A programme from any file, such as another version that is tried out.
+
+    Raises
+    ------
+    PlanError
+        When it is not valid; names file and key.
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -195,8 +210,6 @@ def load_programme(name: str) -> Programme:
     except msgspec.ValidationError as error:
         problem, where = explain_invalid(error, raw, Programme)
         raise PlanError(path, problem, where=where) from None
-    if out.id != path.stem:
-        raise PlanError(path, f"is {out.id!r}, expected the file's name {path.stem!r}", where="id")
     known = set(exercise_ids())
     for k, course in enumerate(out.course):
         for exercise in course.exercises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -11,7 +12,15 @@ import msgspec
 from eccentra.datafolder import explain_invalid, find_data_file
 from eccentra.errors import PlanError
 
-__all__ = ["PainBand", "Profile", "ThresholdTable", "Thresholds", "read_thresholds", "thresholds"]
+__all__ = [
+    "PainBand",
+    "Profile",
+    "ThresholdTable",
+    "Thresholds",
+    "read_thresholds",
+    "thresholds",
+    "thresholds_of",
+]
 
 Profile = Literal["acute_strain", "tendinopathy", "prevention"]
 
@@ -187,6 +196,17 @@ def read_thresholds(name: str, kind: type[T]) -> T:
     path = find_data_file("pipelines/shared", name)
     if path is None:
         raise PlanError(f"pipelines/shared/{name}.toml", "is missing; reinstall Eccentra")
+    return thresholds_of(path, kind)
+
+
+def thresholds_of(path: Path, kind: type[T]) -> T:
+    """Those of any file, such as another version that is tried out.
+
+    Raises
+    ------
+    PlanError
+        When it cannot be read or is not valid; names the key.
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
