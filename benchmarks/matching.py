@@ -98,6 +98,7 @@ class Sheet(msgspec.Struct):
     counted: int = 0
     matched: int = 0
     ghosts: int = 0
+    walks: int = 0
     idle_minutes: float = 0.0
     idle_ghosts: int = 0
     disturbed: int = 0
@@ -136,14 +137,23 @@ class Sheet(msgspec.Struct):
             case = f"{simulation.scenario.name} ({self.kit}), set {true.index}"
             if not self._add_set(true, inside, found, case):
                 wrong.append((true, inside))
-        self.ghosts += len(left)
-        self.counted += len(left)
+        ghosts = self._ghosts(left)
+        self.ghosts += ghosts
+        self.counted += ghosts
         return wrong
+
+    def _ghosts(self, left: Sequence[Repetition]) -> int:
+        """How many of those that are no repetition are ghosts: steady walking may be a set of `generic`."""
+        if self.exercise != "generic":
+            return len(left)
+        walks = sum(Flag.UNIDENTIFIED_CYCLIC in rep.flags for rep in left)
+        self.walks += walks
+        return len(left) - walks
 
     def add_idle(self, simulation: Simulation, found: Found) -> None:
         """Count what was found in a session in which nothing of the exercise was done."""
         self.idle_minutes += simulation.truth.duration_s / 60.0
-        self.idle_ghosts += len(found.reps)
+        self.idle_ghosts += self._ghosts(found.reps)
 
     def _add_set(self, true: TrueSet, inside: list[Repetition], found: Found, case: str) -> bool:
         self.sets += 1

@@ -61,6 +61,7 @@ def _counts(sheets: list[Sheet]) -> str:
                 _mark(f"{s.idle_ghosts} in {s.idle_minutes:.0f}", s.idle_ghosts > 0)
                 if s.idle_minutes
                 else "",
+                str(s.walks) if s.walks else "",
                 f"{s.disturbed_exact} of {s.disturbed}",
                 f"{100 * s.partial_right / max(s.matched, 1):.1f}",
                 f"{np.percentile(late, 50):.2f}, {np.percentile(late, 95):.2f}, {late.max():.2f}",
@@ -73,6 +74,7 @@ def _counts(sheets: list[Sheet]) -> str:
         "F1",
         "ghosts",
         "ghosts in minutes of everyday movement",
+        "told as `unidentified_cyclic`",
         "exact with a sensor away",
         "partial told %",
         "decided after s: median, 95 %, most",
