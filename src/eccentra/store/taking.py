@@ -180,8 +180,11 @@ def _insert_new(connection: Connection, new: list[Incoming]) -> None:
     _upsert(connection, tables.set_result, _latest(sets, "set_index"), ("session", "set_index"), _newer())
     reps = [_rep_row(one) for one in new if isinstance(one.event, RepCompleted | RepAmended)]
     # in one order everywhere, so that two workers never wait for each other in a ring
-    for row in sorted(reps, key=lambda row: (row["session"], row["set_index"], row["rep_index"])):
-        _upsert_rep(connection, row)
+    reps.sort(key=lambda row: (row["session"], row["set_index"], row["rep_index"]))
+    for amended in (False, True):
+        rows = [row for row in reps if ("amended_seq" in row) is amended]
+        if rows:
+            connection.execute(_rep_upsert(connection, amended), rows)
     said = [_said_row(one, one.event) for one in new if isinstance(one.event, Reported)]
     _upsert(connection, tables.reported, said, ("id",), {})
 
@@ -302,12 +305,12 @@ def _upsert(
         connection.execute(statement, list(chunk))
 
 
-def _upsert_rep(connection: Connection, row: dict[str, Any]) -> None:
-    """A repetition or its amendment: whichever has the higher number says whether it counts."""
+def _rep_upsert(connection: Connection, amended: bool) -> Any:
+    """For repetitions or their amendments: whichever has the higher number says whether it counts."""
     table = tables.repetition
     insert = insert_for(connection, table)
     new = insert.excluded
-    if "amended_seq" in row:
+    if amended:
         later = or_(table.c.amended_seq.is_(None), table.c.amended_seq < new.amended_seq)
         changes = {
             "amended_seq": case((later, new.amended_seq), else_=table.c.amended_seq),
@@ -321,10 +324,7 @@ def _upsert_rep(connection: Connection, row: dict[str, Any]) -> None:
         changes = {name: case((later, new[name]), else_=table.c[name]) for name in _REP_NUMBERS}
         counts = func.coalesce(table.c.amended_seq, 0) < new.seq
         changes["counted"] = case((later & counts, new.counted), else_=table.c.counted)
-    statement = insert.on_conflict_do_update(
-        index_elements=("session", "set_index", "rep_index"), set_=changes
-    )
-    connection.execute(statement, row)
+    return insert.on_conflict_do_update(index_elements=("session", "set_index", "rep_index"), set_=changes)
 
 
 _REP_NUMBERS = ("seq", "valid", "tut_s", "eccentric_s", "body")
