@@ -39,6 +39,7 @@ bench: $(DEV_STAMP) $(BENCH_STAMP)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/mqtt_latency.py
+	$(BIN)/python benchmarks/hub.py
 	$(BIN)/python benchmarks/link_cost.py
 
 $(STAMP): pyproject.toml

@@ -73,6 +73,7 @@ class Sender:
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
         self._sent: list[paho.MQTTMessageInfo] = []
+        wait_for(self._client.is_connected, "the sender is connected")
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self._sent.append(self._client.publish(topic, payload, 1, retain))
