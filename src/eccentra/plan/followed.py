@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import msgspec
 
-from eccentra.exercises import load_exercise
 from eccentra.plan.assess import US_PER_DAY, US_PER_HOUR, Report, SessionDone, day_of, midnight_us
+from eccentra.plan.decide import facts_of
 from eccentra.plan.ledger import Dose, Pause, Span, done_dose, planned_dose, share
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.review_rules import review_rules
@@ -119,9 +119,7 @@ def spacing(one: Followed, since_us: int, until_us: int) -> str | None:
 def heavy_too_close(one: Followed, since_us: int, until_us: int) -> list[str]:
     """Sessions of heavy exercises less than 48 h after the one before (limit H6)."""
     least = thresholds().limits.heavy_hours
-    ends = {
-        each.id: (each.began_us, each.ended_us) for each in one.sessions if load_exercise(each.exercise).heavy
-    }
+    ends = {each.id: (each.began_us, each.ended_us) for each in one.sessions if facts_of(each.exercise).heavy}
     found = []
     for before, after in pairwise(sorted(ends.values())):
         hours = (after[0] - before[1]) / US_PER_HOUR

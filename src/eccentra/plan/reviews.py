@@ -7,6 +7,7 @@ data is ``unknown``.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from statistics import median
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from eccentra.plan.ledger import done_dose, planned_dose
 from eccentra.plan.review_rules import review_rules
 from eccentra.plan.thresholds import thresholds
 from eccentra.plan.trends import Trend, asymmetry_rule, points_of, trend
+from eccentra.reliability import Reliability
 
 __all__ = [
     "OUTCOMES",
@@ -232,9 +234,14 @@ def strength_trends(one: Followed) -> list[Trend]:
     return [
         trend(known.metric, points, known)
         for name in sorted(by_exercise)
-        for known in load_exercise(name).reliability
+        for known in _reliability(name)
         if (points := points_of(by_exercise[name], known.metric))
     ]
+
+
+@functools.lru_cache(maxsize=256)
+def _reliability(exercise: str) -> tuple[Reliability, ...]:
+    return load_exercise(exercise).reliability
 
 
 def _strength(one: Followed) -> list[Change]:
