@@ -41,6 +41,7 @@ bench: $(DEV_STAMP) $(BENCH_STAMP)
 	$(BIN)/python benchmarks/mqtt_latency.py
 	$(BIN)/python benchmarks/hub.py
 	$(BIN)/python benchmarks/link_cost.py
+	$(BIN)/python benchmarks/plan.py
 
 $(STAMP): pyproject.toml
 ifneq ($(UV),)

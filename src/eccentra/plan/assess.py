@@ -365,8 +365,10 @@ def _next_morning(one: SessionDone, said: _Said) -> float | None:
         and report.pain is not None
         and report.exercise in (None, one.exercise)
     ]
+    if not mornings:
+        return None
     before = said.before[: bisect_right(said.before, one.ended_us, key=lambda each: each[0])]
-    if not mornings or not before:
+    if not before:
         return None
     usual = median(pain for _, pain in before[-_BASELINE_SCORES:])
     return _clamped(max(mornings) - usual, -10.0, 10.0)

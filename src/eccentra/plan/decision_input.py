@@ -259,15 +259,22 @@ def _converted(raw: Any, kind: type[T], source: str, prefix: str) -> T:
 
 
 def _finite(value: Any) -> bool:
-    """Whether all numbers inside are sensible; anything unusual is left to :func:`_check_finite`."""
-    kind = type(value)
-    if kind is float or kind is int:
-        return bool(-_HUGE <= value <= _HUGE)
-    if kind is dict:
-        return all(map(_finite, value.values()))
-    if kind is list:
-        return all(map(_finite, value))
-    return kind is str or kind is bool or value is None
+    """Whether all numbers inside are sensible; anything unusual is left to :func:`_check_finite`.
+
+    A loop over what is inside, for this runs before every decision.
+    """
+    waiting = [value]
+    for one in waiting:
+        for each in one.values() if type(one) is dict else one:
+            kind = type(each)
+            if kind is float or kind is int:
+                if not -_HUGE <= each <= _HUGE:
+                    return False
+            elif kind is dict or kind is list:
+                waiting.append(each)
+            elif kind is not str and kind is not bool and each is not None:
+                return False
+    return True
 
 
 def _check_finite(value: Any, path: str, source: str) -> None:
