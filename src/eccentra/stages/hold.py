@@ -5,7 +5,9 @@ it again. One repetition per hold: up (concentric), hold (isometric), down (ecce
 so all comes from how far "up" turns in the sensor's frame. This file holds the parameters (the ``[stage]``
 table):
 
-- :mod:`eccentra.stages.hold_run` follows poses while they happen and decides what is a hold,
+- :mod:`eccentra.stages.hold_run` follows poses while they happen,
+- :mod:`eccentra.stages.hold_second` looks again, with the poses before and after,
+- :mod:`eccentra.stages.hold_judge` says what counts, :mod:`eccentra.stages.hold_known` knows what did,
 - :mod:`eccentra.stages.hold_measure` takes one apart, :mod:`eccentra.stages.hold_rep` writes it down,
 - :mod:`eccentra.stages.rules` applies the exercise's rules.
 """
@@ -21,7 +23,17 @@ from eccentra.samples import Placement, StreamInfo
 from eccentra.stages import EventRun
 from eccentra.stages.rules import Rule, Spec, check_rules
 
-__all__ = ["METRICS", "EndRule", "FarRule", "MeasureRule", "PoseRule", "RiseRule", "Stage", "WalkRule"]
+__all__ = [
+    "METRICS",
+    "EndRule",
+    "FarRule",
+    "MeasureRule",
+    "PoseRule",
+    "RiseRule",
+    "SecondRule",
+    "Stage",
+    "WalkRule",
+]
 
 # What rules of an exercise may name; courses start at the begin of the hold.
 METRICS = {
@@ -215,6 +227,33 @@ class FarRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     most_deg: float
 
 
+class SecondRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The second look: poses with those before and after them.
+
+    Attributes
+    ----------
+    looks_s
+        A pose is looked at when the one after it has lasted so long, and again.
+    pose_share
+        A pose lasts while "up" is within this share of the smallest rise.
+    back_share
+        Poses before and after are one when they differ by less than this share of the rise.
+    least_share
+        The shorter of the two ways makes at least this share of the smallest rise.
+    like_share
+        Poses of two holds are the same when they differ by less than this share of the rise.
+    wait_s
+        What cannot be told waits so long for a hold like it.
+    """
+
+    looks_s: tuple[float, ...]
+    pose_share: float
+    back_share: float
+    least_share: float
+    like_share: float
+    wait_s: float
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All parameters of the exercise's stage.
 
@@ -244,6 +283,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     end: EndRule
     walk: WalkRule
     phases: MeasureRule
+    second: SecondRule
     far: FarRule | None = None
     validity: tuple[Rule, ...] = ()
     faults: tuple[Rule, ...] = ()

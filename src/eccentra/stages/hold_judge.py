@@ -1,4 +1,4 @@
-"""What counts as a hold: measured, checked, entered into the sets; and what is refused, with the reason."""
+"""What counts as a hold: measured, checked, entered into the sets; or refused, with the reason."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from eccentra.events import Event, Reason
 from eccentra.samples import NS_PER_S, Placement, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
+from eccentra.stages.hold_known import Between, Known
 from eccentra.stages.hold_lift import lift_of
 from eccentra.stages.hold_measure import Measured, Moments, measure
+from eccentra.stages.hold_refused import Refused
 from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
-from eccentra.stages.hold_second import Between, alike
-from eccentra.stages.hold_track import Held, Rise
-from eccentra.stages.inclination import Vector, angle_between
+from eccentra.stages.hold_track import Held
+from eccentra.stages.inclination import Vector
 from eccentra.stages.nordic_grid import Columns
 from eccentra.stages.sets import SetBook
 
@@ -26,33 +27,28 @@ BEFORE_NS = 5 * NS_PER_S
 _STILL_NS = 3 * NS_PER_S // 10
 # A way down is half done when it is seen to be one.
 _LEAVING_NS = 5 * NS_PER_S // 4
-# Small movements that follow each other so closely are told as one.
-_TOGETHER_NS = 3 * NS_PER_S
-# Swings of walking come one to two a second.
-# Holds beyond doubt that are remembered.
-_PROOFS = 8
-_SWINGS = 4
-_SWING_NS = 2 * NS_PER_S
 
 
 def _nothing(_home: Vector, _pose: Vector, _begin: int, _now: int, _out: list[Event]) -> None:
     """Nothing waits."""
 
 
-class _Counted(msgspec.Struct, frozen=True):
-    """A hold that counts: its place in the sets, its poses, whether from far away, and its times in ns."""
-
-    set_index: int
-    index: int
-    home: Vector
-    pose: Vector
-    far: bool
-    start: int
-    end: int
-
-
 class Judge:
-    """State: the sets, and movements that are still to be told as one."""
+    """State: the sets, what counts in them, and what is refused.
+
+    Parameters
+    ----------
+    stage, info, place, columns
+        Parameters; the rows, which sensor is looked at and where it is in them.
+    step_ns
+        Between two rows.
+    history
+        The rows that may still be needed.
+    first_set
+        Index of the first set.
+    may
+        Whether rest pose and raised pose may be those of a hold (the last argument: from far away).
+    """
 
     def __init__(
         self,
@@ -71,16 +67,12 @@ class Judge:
         self._lively = stage.rise.lively_deg_s.get(place, 0.0)
         self._lifts = place in stage.rise.lifts
         self._hips = place in stage.rise.lifts[:1]
-        self.counted = 0
         self._may = may
+        self.known = Known(stage, self.book)
+        self.refused = Refused(stage, self.book)
         self._sits = stage.far is not None and place not in stage.far.least_deg
         self.recall: Callable[[Vector, Vector, int, int, list[Event]], None] = _nothing
-        self._homes: list[_Counted] = []
         self.gyroscope = True
-        self._free_from = -(1 << 62)  # since ever: times may be negative
-        self._noise: tuple[int, int, int, Reason] | None = None
-        self.usual: tuple[Vector, Vector] | None = None
-        self._proven: list[tuple[Vector, Vector]] = []
 
     def decide(
         self,
@@ -105,51 +97,51 @@ class Judge:
         """
         if held.unsure:
             # what is taken for usual may be wrong: once is enough
-            self.usual = None
-            self.refuse(held.since, now, now, Reason.GAP, out)
+            self.known.usual = None
+            self.refused.refuse(held.since, now, now, Reason.GAP, out)
             return False
-        if not ended and not lost and steady and not self._familiar(held):
+        if not ended and not lost and steady and not self.familiar(held):
             # a pose that was not left again may be anything, unless it was held before
-            self.refuse(held.since, now, now, Reason.UNFINISHED, out)
+            self.refused.refuse(held.since, now, now, Reason.UNFINISHED, out)
             return False
-        m = self._measure(held, now)
+        m = self.measured(held.moments, now)
         if m is None:
-            self.refuse(held.since, now, now, Reason.IRREGULAR, out)
+            self.refused.refuse(held.since, now, now, Reason.IRREGULAR, out)
             return False
         up, down = self._ways(m)
         if not back:
             down = 0
         if self._lifts and (down < 0 or up + down < 0) and not self._livelier(held):
             held.reversed = True
-            self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
+            self.refused.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         lifted = up + down > 0
         livelier = self._livelier(held)
         sure = up + down > 0 or (self._stage.far is not None and up + down < 0)
         proven = sure and livelier and back and held.rise <= self._stage.rise.proof_deg
-        hasty = held.hasty and not (proven or (back and up * down > 0) or (self._proven and back))
-        if hasty or not (proven or self.fits(held.home, held.pose, far)):
-            self.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
+        hasty = held.hasty and not (proven or (back and up * down > 0) or (self.known.proven and back))
+        if hasty or not (proven or self.known.fits(held.home, held.pose, far)):
+            self.refused.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
-        witness = lifted or held.rise >= self._stage.rise.sure_deg or self._familiar(held)
-        if not (back or far or lifted or self._familiar(held)):
+        witness = lifted or held.rise >= self._stage.rise.sure_deg or self.familiar(held)
+        if not (back or far or lifted or self.familiar(held)):
             # gone somewhere else: the pose before may have been on the way there
             witness = False
             livelier = held.lively > self._lively
         if not witness and not livelier:
-            self.refuse(held.since, now, now, Reason.TOO_SMALL, out)
+            self.refused.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False
         stay = (m.last if m.leave is None else m.leave) - m.top
-        doubtful = not (livelier or lifted or far or self._familiar(held))
+        doubtful = not (livelier or lifted or far or self.familiar(held))
         if stay < (self._stage.end.sure_s if doubtful else self._stage.end.least_s):
             last = m.last if m.end is None else m.end
             end = m.t0 + round(last * 1e9)
-            self.refuse(m.t0 + round(m.start * 1e9), end, now, Reason.TOO_SHORT, out)
+            self.refused.refuse(m.t0 + round(m.start * 1e9), end, now, Reason.TOO_SHORT, out)
             if not doubtful:
                 # tried and let go: the set goes on
                 self.book.extend(end // 1000)
             return False
-        self.tell(now, out)
+        self.refused.tell(now, out)
         known = Circumstances(
             ended=ended and not lost,
             steady=steady,
@@ -161,7 +153,7 @@ class Judge:
         )
         self._enter(m, known, held.home, held.pose, now, out)
         if proven:
-            self._prove(held.home, held.pose, now, out)
+            self.known.prove(held.home, held.pose, now, out)
         return True
 
     def _enter(
@@ -172,27 +164,15 @@ class Judge:
         rep = write_repetition(m, self._stage, known, self._info, now_ns=now)
         index, events = self.book.count(rep.start_us, rep.end_us)
         out += events
-        out += self.book.complete(msgspec.structs.replace(rep, set_index=self.book.set_index, index=index))
-        self._free_from = rep.end_us * 1000
-        self.counted += 1
-        span = (rep.start_us * 1000, rep.end_us * 1000)
-        self._homes.append(_Counted(self.book.set_index, index, home, pose, known.far, *span))
-        if not known.far:
-            self.usual = (home, pose)
+        rep = msgspec.structs.replace(rep, set_index=self.book.set_index, index=index)
+        out += self.book.complete(rep)
+        self.known.enter(rep, home, pose, far=known.far)
 
     # -- the second look ------------------------------------------------------------------------------
 
-    def measured(self, moments: Moments, now: int) -> Measured | None:
-        """Take a hold apart."""
-        return self._take_apart(moments, now)
-
-    def is_counted(self, what: Between) -> bool:
-        """Whether it was counted already, or something since then was."""
-        return what.settled < self._free_from
-
     def may_be(self, what: Between) -> bool:
         """Whether nothing that is known speaks against it: upright poses, heights, holds beyond doubt."""
-        if not self.fits(what.before, what.pose, False) or not self._may(what.before, what.pose, False):
+        if not self.known.fits(what.before, what.pose, False) or not self._may(what.before, what.pose, False):
             return False
         up, down = self._heights(what)
         return not (self._lifts and (up < 0 or down < 0))
@@ -201,11 +181,6 @@ class Judge:
         """Whether the way up went up, and the way down down, for certain."""
         return self.lift(what.start, what.settled), -self.lift(what.left, what.end)
 
-    def like(self, what: Between) -> bool:
-        """Whether its poses are those of a hold that counts."""
-        known = [*self._proven] if self.usual is None else [self.usual, *self._proven]
-        return any(alike(what, *poses) for poses in known)
-
     def count_late(self, what: Between, m: Measured, now: int, out: list[Event]) -> None:
         """Count what was missed."""
         known = Circumstances(
@@ -213,61 +188,16 @@ class Judge:
             steady=True,
             lost=False,
             far=False,
-            witness=True,
-            dips=0,
+            witness=False,  # nothing but the poses before and after says so
+            dips=None,
             gyroscope=self.gyroscope,
         )
-        self.tell(now, out)
+        self.refused.tell(now, out)
         self._enter(m, known, what.before, what.pose, now, out)
 
-    def prove(self, what: Between, now: int, out: list[Event]) -> None:
-        """It is a hold beyond doubt: what is nothing like it was none."""
-        self._prove(what.before, what.pose, now, out)
-
-    def was_rest(self, what: Between, now: int, out: list[Event]) -> bool:
-        """It was the rest pose: take it back if it was counted; whether it was."""
-        for one in self._homes:
-            middle = (one.start + one.end) // 2
-            if what.settled < middle < what.left and angle_between(one.pose, what.pose) < angle_between(
-                one.home, what.pose
-            ):
-                self._forget(one, now, out)
-                self._free_from = max((other.end for other in self._homes), default=-(1 << 62))
-                return True
-        return False
-
-    def fits(self, home: Vector, pose: Vector, far: bool) -> bool:
-        """Whether poses are like those of holds beyond doubt; true before there was one.
-
-        Standing, sitting and kneeling are far from the raised poses of all holds, and where all begin lying,
-        from their rest poses.
-        """
-        most = self._stage.rise.like_deg
-        many = self._stage.far is not None or far
-        return not self._proven or any(
-            angle_between(pose, up) <= most and (many or angle_between(home, rest) <= most)
-            for rest, up in self._proven
-        )
-
-    def _prove(self, home: Vector, pose: Vector, now: int, out: list[Event]) -> None:
-        """A hold beyond doubt: take back what was counted before and is nothing like it."""
-        known = bool(self._proven) and self.fits(home, pose, False)
-        self._proven = [*self._proven, (home, pose)][-_PROOFS:]
-        if not known:
-            self._take_back(self.fits, now, out)
-
-    def _take_back(self, may: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
-        """Take back what was counted and may not have been a hold."""
-        for one in list(self._homes):
-            if not may(one.home, one.pose, one.far):
-                self._forget(one, now, out)
-
-    def _forget(self, one: _Counted, now: int, out: list[Event]) -> None:
-        """Take one back."""
-        self._homes.remove(one)
-        self.counted -= 1
-        out += self.book.amend(one.set_index, one.index, now // 1000, Reason.SETUP)
-        self.usual = None
+    def familiar(self, held: Held) -> bool:
+        """Whether rest pose and raised pose are those of the last hold."""
+        return self.known.raised(held.home, held.pose)
 
     def _livelier(self, held: Held) -> bool:
         """Whether it moves more in the raised pose than in the rest pose: muscles hold it, not the floor."""
@@ -286,7 +216,7 @@ class Judge:
         return (
             self._lifts
             and not self._livelier(held)
-            and not self._familiar(held)
+            and not self.familiar(held)
             and self.lift(held.since - before, now - _STILL_NS) < 0
         )
 
@@ -302,18 +232,6 @@ class Judge:
             return down
         return max(self.lift(held.since - (held.settled - held.since) // 2, held.settled + _STILL_NS), 0)
 
-    def _familiar(self, held: Held) -> bool:
-        """Whether rest pose and raised pose are those of the last hold."""
-        return self.raised(held.home, held.pose)
-
-    def raised(self, home: Vector, pose: Vector) -> bool:
-        """Whether ``pose`` is the raised pose of the last hold, and ``home`` its rest pose."""
-        if self.usual is None:
-            return False
-        rest, up = self.usual
-        near = 0.4 * angle_between(rest, up)
-        return angle_between(rest, home) < near and angle_between(up, pose) < near
-
     def decide_far(
         self, held: Held, left: int | None, now: int, out: list[Event], *, near: bool = False
     ) -> bool:
@@ -327,7 +245,7 @@ class Judge:
         # what sitting down looks like as well: it is calmer than standing, a hold is not
         sits = self._sits and not self._livelier(held)
         if short or sits or not carried or not self._lowers(held, left, now, near):
-            self.refuse(held.since, until, now, Reason.SETUP, out)
+            self.refused.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left
         return self.decide(held, now, out, ended=left is not None, far=True)
@@ -357,12 +275,9 @@ class Judge:
         up = 0 if start is None or top is None else self.lift(start, top)
         return up, 0 if leave is None or end is None else -self.lift(leave, end)
 
-    def _measure(self, held: Held, now: int) -> Measured | None:
-        return self._take_apart(held.moments, now)
-
-    def _take_apart(self, moments: Moments, now: int) -> Measured | None:
-        begin = max(moments.since - BEFORE_NS, self._free_from)
-        t, x = self._history.rows(begin, now)
+    def measured(self, moments: Moments, now: int) -> Measured | None:
+        """Take a hold apart."""
+        t, x = self._history.rows(max(moments.since - BEFORE_NS, self.known.free_from), now)
         return measure(
             t,
             x,
@@ -372,47 +287,3 @@ class Judge:
             step_ns=self._step_ns,
             rule=self._stage.phases,
         )
-
-    def refuse(self, start: int, end: int, now: int, reason: Reason, out: list[Event]) -> None:
-        """A movement that is no hold, in ns."""
-        self.tell(now, out)
-        out += self.book.reject(start // 1000, end // 1000, now // 1000, reason)
-
-    def learned(self, may_be: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
-        """It is known what is upright: take back what was counted before and cannot have been a hold."""
-        self._take_back(may_be, now, out)
-
-    def noise(self, way: Rise, end: int, out: list[Event]) -> None:
-        """A movement away from the rest pose and back; several in a row are told as one."""
-        rule = self._stage.rise
-        if way.gap:
-            reason = Reason.GAP
-        elif way.peak > rule.most_deg:
-            reason = Reason.SETUP
-        else:
-            reason = Reason.TOO_SHORT if way.turns <= 1 else Reason.IRREGULAR
-        if way.shake > self._stage.walk.shake:
-            reason = Reason.WALKING
-        old = self._noise
-        if old is not None and way.since - old[1] > _TOGETHER_NS:
-            self.tell(end, out)
-            old = None
-        if old is None:
-            self._noise = (way.since, end, max(way.turns, 1), reason)
-            return
-        same = reason if reason is old[3] else Reason.WALKING
-        if Reason.WALKING not in (reason, old[3]):
-            same = reason if reason is old[3] else Reason.IRREGULAR
-        self._noise = (old[0], end, old[2] + max(way.turns, 1), same)
-
-    def tell(self, now: int, out: list[Event]) -> None:
-        """Tell the movements that wait."""
-        noise, self._noise = self._noise, None
-        if noise is None:
-            return
-        start, end, swings, reason = noise
-        if reason is Reason.TOO_SHORT and swings > 1:
-            reason = Reason.IRREGULAR
-        if reason is not Reason.GAP and swings >= _SWINGS and (end - start) / swings < _SWING_NS:
-            reason = Reason.WALKING
-        out += self.book.reject(start // 1000, end // 1000, now // 1000, reason)

@@ -33,7 +33,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
     ``ended``: the way down was seen; ``steady``: it was not given up for its sway; ``lost``: where it ended
     is in a gap; ``far``: it came from a pose far away; ``witness``: its rise is beyond doubt; ``dips``: how
-    many there were.
+    many there were (``None``: not known, it was counted from the poses before and after).
     """
 
     ended: bool
@@ -41,7 +41,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     lost: bool
     far: bool
     witness: bool
-    dips: int
+    dips: int | None
     gyroscope: bool
 
 
@@ -173,11 +173,18 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
         ),
         "sag_deg": one(m.sag, "deg", "lean_first_less_last_second", general or _short(m.sag)),
         "hike_deg": one(m.hike, "deg", "turn_from_first_second", general or _short(m.hike)),
-        "dips": one(float(known.dips), "1", "dips_in_hold", Flag.GAP_INSIDE if m.gap_hold else None),
+        "dips": _dips(m, known),
     }
     if m.hip is not None:
         out["hip_loss_deg"] = one(m.hip, "deg", "hip_extension_lost", general)
     return out
+
+
+def _dips(m: Measured, known: Circumstances) -> Metric:
+    flag = Flag.COUNT_UNSURE if known.dips is None else Flag.GAP_INSIDE if m.gap_hold else None
+    quality: Quality = "missing" if known.dips is None else "ok" if flag is None else "flagged"
+    value = None if known.dips is None else float(known.dips)
+    return Metric(value=value, unit="1", method="dips_in_hold", quality=quality, reason=flag)
 
 
 def _short(value: float | None) -> Flag | None:
@@ -205,6 +212,6 @@ def _confidence(m: Measured, known: Circumstances) -> float:
         (not known.ended, 0.7),
         (not known.steady, 0.8),
         (m.gap_up or m.gap_hold or m.gap_down, 0.6),
-        (known.dips > 0, 0.95),
+        ((known.dips or 0) > 0, 0.95),
     )
     return round(math.prod(factor for holds, factor in factors if holds), 3)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from eccentra.samples import Placement, StreamInfo
 from eccentra.stages.hold import Stage
 from eccentra.stages.nordic_grid import Columns
 
-__all__ = ["columns_of"]
+__all__ = ["columns_of", "force_in"]
 
 
 def columns_of(info: StreamInfo, stage: Stage) -> tuple[Placement, Columns]:
@@ -24,3 +26,9 @@ def columns_of(info: StreamInfo, stage: Stage) -> tuple[Placement, Columns]:
             other = info.column("thigh.up_x") if place != "thigh" else None
             return place, Columns(up=up, rate=rate, gaps=gaps, shank=other, forces={})
     raise ValueError(f"rows have none of {', '.join(stage.sensors)}: {info.channels}")
+
+
+def force_in(row: list[float], columns: Columns) -> float:
+    """Size of the specific force in m/s²."""
+    at = columns.rate + 3
+    return math.sqrt(row[at] * row[at] + row[at + 1] * row[at + 1] + row[at + 2] * row[at + 2])

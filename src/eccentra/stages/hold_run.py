@@ -6,7 +6,6 @@ Every 50 ms of session time "up" in the sensor's frame is looked at. The numbers
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,19 +13,19 @@ from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityN
 from eccentra.samples import NS_PER_S, Block, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
+from eccentra.stages.hold_far import FarPose
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
-from eccentra.stages.hold_rows import columns_of
+from eccentra.stages.hold_rows import columns_of, force_in
 from eccentra.stages.hold_second import SecondLook
 from eccentra.stages.hold_track import Held, Rise
+from eccentra.stages.hold_upright import Upright
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.live import Beat, LiveState
 
 __all__ = ["HoldRun"]
 
 _GAP_NS = 4 * TICK_NS
-# Share of a way that goes up: more than half of it.
-_SURE = 0.5
 _EVER = -(1 << 62)  # times may be negative
 # Rows of longer holds than this are kept only while they are known to be holds.
 _LONGEST_NS = 120 * NS_PER_S
@@ -59,6 +58,7 @@ class HoldRun:
         self._place, self._columns = columns_of(info, stage)
         self._history = History()
         self._gait = Gait(stage.walk)
+        self._upright = Upright(stage, self._place, self._gait)
         self._recent = Recent(stage.pose.quiet_s, stage.pose.quiet_deg, stage.rise.settle_s)
         self._judge = Judge(
             stage,
@@ -68,9 +68,10 @@ class HoldRun:
             round(NS_PER_S / info.rate_hz),
             self._history,
             first_set,
-            self._may_be,
+            self._upright.may_be,
         )
-        self._second = SecondLook(stage, stage.rise.lively_deg_s.get(self._place, 0.0), self._judge)
+        lively = stage.rise.lively_deg_s.get(self._place, 0.0)
+        self._second = SecondLook(stage, lively, self._judge, self._judge.known)
         self._judge.recall = self._second.recall
         self._home: Vector | None = None
         self._near = self._quiet_from = 0
@@ -80,7 +81,7 @@ class HoldRun:
         self._lively = Liveliness(_REST_S)
         self._rise: Rise | None = None
         self._held: Held | None = None
-        self._far: Held | None = None
+        self._far = FarPose(stage, self._place, self._judge, self._upright)
         self._t = 0
         self._angle: float | None = None
         self._phase = "rest"
@@ -96,7 +97,8 @@ class HoldRun:
         for i, t in enumerate(block.t.tolist()):
             if t % TICK_NS == 0:
                 self._tick(t, x[i].tolist(), out)
-                since = self._left()
+                going = self._held or self._rise
+                since = None if going is None else going.since
                 away = self._t == t and since is not None
                 beats.append(Beat(t, len(out), self._angle if away else None, since))
         self.beats = beats
@@ -108,11 +110,11 @@ class HoldRun:
         held = self._held
         if held is not None:
             self._judge.decide(held, self._t, out, ended=held.came_down)
-        elif self._far is not None:
-            self._judge.decide_far(self._far, None, self._t, out)
+        elif self._far.held is not None:
+            self._judge.decide_far(self._far.held, None, self._t, out)
         elif self._rise is not None and self._rise.peak >= self._stage.rise.least_deg:
-            self._judge.refuse(self._rise.since, self._t, self._t, Reason.UNFINISHED, out)
-        self._held = self._far = self._rise = None
+            self._judge.refused.refuse(self._rise.since, self._t, self._t, Reason.UNFINISHED, out)
+        self._held = self._far.held = self._rise = None
         out += self._judge.book.finish(self._t // 1000)
         return out
 
@@ -130,15 +132,10 @@ class HoldRun:
             phase=self._phase,
             set_index=max(book.set_index, 0),
             reps=book.live_reps if book.open else 0,
-            session_reps=self._judge.counted,
+            session_reps=self._judge.known.counted,
             angle_deg=self._angle,
             tut_s=(self._t - going.since) / NS_PER_S if going is not None else last,
         )
-
-    def _left(self) -> int | None:
-        """When the rest pose was left, in a movement."""
-        going = self._held or self._rise
-        return None if going is None else going.since
 
     # -- every 50 ms --------------------------------------------------------------------------------
 
@@ -154,14 +151,14 @@ class HoldRun:
             self._after_gap(before, t, u, out)
         self._seen = True
         step = self._recent.push(t, u)
-        force = self._force(row)
+        force = force_in(row, self._columns)
         knew = self._gait.upright is not None
         self._gait.push(u, force, step)
         if self._gait.walking:
-            self._far = None
+            self._far.held = None
             self._second.clear()
         if not knew and self._gait.upright is not None:
-            self._judge.learned(self._may_be, t, out)
+            self._judge.known.take_back(self._upright.may_be, t, out)
         if self._held is not None:
             self._stay(self._held, t, u, step, out)
         elif self._rise is not None:
@@ -170,20 +167,18 @@ class HoldRun:
             self._seek(t, row, out)
         else:
             self._rest(self._home, t, u, step, out)
-        if self._far is not None and self._held is None and self._rise is None:
-            self._far.live_on(step)
+        if self._far.held is not None and self._held is None and self._rise is None:
+            self._far.held.live_on(step)
         rest = self._second.push(t, u, step, self._recent, out)
         if rest is not None:
-            self._far = None
+            self._far.held = None
             self._leave(t, None, out, then=rest)
         if not t % NS_PER_S:
             self._each_second(t, out)
 
     def _each_second(self, t: int, out: list[Event]) -> None:
-        going = [way.since for way in (self._held, self._far) if way is not None]
-        rise = self._rise
-        if rise is not None and rise.clean:
-            going.append(rise.since)
+        rise = self._rise if self._rise is not None and self._rise.clean else None
+        going = [way.since for way in (self._held, self._far.held, rise) if way is not None]
         if not going:
             out += self._judge.book.tick(t // 1000)
         kept = self._second.keeps_from
@@ -208,9 +203,9 @@ class HoldRun:
         away = angle_between(home, u)
         if away > self._stage.pose.near_deg:
             # it may have gone up in the gap: what comes then is not known to be a hold
-            self._rise = Rise(self._stage, before, home, u, self._rest_lively(), clean=False)
+            self._rise = Rise(self._stage, before, home, u, self._lively.value, clean=False)
             self._rise.gap = True
-            self._far = None
+            self._far.held = None
             if rule.least_deg <= away <= rule.most_deg:
                 self._hold(self._rise, t, u, out)
 
@@ -219,8 +214,8 @@ class HoldRun:
         recent = self._recent
         if not (recent.quiet or (self._first and recent.speed < _SLOW_DEG_S)):
             return
-        usual = self._judge.usual
-        if usual is not None and self._judge.raised(usual[0], recent.middle):
+        usual = self._judge.known.usual
+        if usual is not None and self._judge.known.raised(usual[0], recent.middle):
             # up again without having been seen on the way: not to be taken for the rest pose
             way = Rise(self._stage, t, usual[0], recent.middle, None, clean=False)
             way.gap = True
@@ -237,7 +232,7 @@ class HoldRun:
 
     def _rest(self, home: Vector, t: int, u: Vector, step: float, out: list[Event]) -> None:
         if angle_between(home, u) >= self._stage.pose.near_deg:
-            self._rise = Rise(self._stage, self._near, home, u, self._rest_lively(), clean=True)
+            self._rise = Rise(self._stage, self._near, home, u, self._lively.value, clean=True)
             return
         self._near, self._angle = t, 0.0
         if self._recent.quiet:
@@ -245,13 +240,9 @@ class HoldRun:
                 self._home = self._recent.middle
             self._lively.push(step)
             if t - self._quiet_from > NS_PER_S:
-                self._judge.tell(t, out)
+                self._judge.refused.tell(t, out)
         else:
             self._quiet_from = t
-
-    def _rest_lively(self) -> float | None:
-        """Speed of "up" in the rest pose in deg/s, once there is a second of it."""
-        return self._lively.value
 
     def _go(self, way: Rise, t: int, u: Vector, force: float, out: list[Event]) -> None:
         """Away from the rest pose: until one is back, or in another pose."""
@@ -260,19 +251,19 @@ class HoldRun:
         rule = self._stage.rise
         if d < self._stage.pose.near_deg:
             if way.peak >= rule.least_deg:
-                self._judge.noise(way, t, out)
+                self._judge.refused.noise(way, t, out)
             self._leave(t, way.home, out)
             return
         if way.clean and d >= rule.least_deg:
             self._say("concentric", t, out)
         tolerance = min(rule.settle_deg, max(rule.settle_share * d, self._stage.pose.quiet_deg))
         settle_s = rule.settle_s
-        if self._far is not None and d > rule.most_deg:
+        if self._far.held is not None and d > rule.most_deg:
             # what was held is to be decided soon after its end
             settle_s = min(settle_s, self._stage.end.stop_s + 0.1)
         if not self._recent.within(Recent.ticks(settle_s), chord2(tolerance)):
             return
-        known = self._judge.raised(way.home, u)
+        known = self._judge.known.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
         hasty = way.clean and not rested and not known and not self._judge.rises(way.since, t)
         may = (
@@ -280,62 +271,19 @@ class HoldRun:
             or way.gap
             or (way.clean and (not hasty or (self._stage.far is not None and d <= rule.proof_deg)))
         )
-        if rule.least_deg <= d <= rule.most_deg and may and self._may_rise(way.home, u):
+        if rule.least_deg <= d <= rule.most_deg and may and self._upright.may_rise(way.home, u):
             self._hold(way, t, u, out, hasty=hasty)
-        elif d > rule.most_deg and (way.clean or self._far is not None) and self._stage.far is not None:
-            self._far_pose(way, t, u, out)
+        elif d > rule.most_deg and (way.clean or self._far.held is not None) and self._stage.far is not None:
+            self._far.reach(way, t, u, out)
+            self._home_from = t
+            self._leave(t, u, out)
         elif self._recent.quiet:
-            self._leave_far(way.since, t, u, out, near=True)
+            self._far.leave(way.since, t, u, out, near=True)
             if way.peak >= rule.least_deg:
                 reason = Reason.GAP if way.gap else Reason.SETUP
-                self._judge.refuse(way.since, t, t, reason, out)
+                self._judge.refused.refuse(way.since, t, t, reason, out)
                 self._home_from = t
             self._leave(t, self._recent.middle, out)
-
-    def _upwards(self, home: Vector, u: Vector, away: float) -> float | None:
-        """How much of the way from ``home`` goes up, -1 to 1; ``None`` when that is not known."""
-        sign, upright = self._stage.upright.get(self._place), self._gait.upright
-        if upright is None:
-            return None
-        lying = self._stage.rise.lying_deg
-        if angle_between(upright, u) < lying:
-            return -1.0
-        if sign is None:
-            return None
-        if angle_between(upright, home) < lying:
-            # only what may start from kneeling leads from upright to level
-            return -1.0 if self._stage.far is None else 1.0
-        return sign * (angle_between(upright, u) - angle_between(upright, home)) / away
-
-    def _may_rise(self, home: Vector, u: Vector) -> bool:
-        """Whether the way from ``home`` may be a way up; a turn mostly about another axis says nothing."""
-        upwards = self._upwards(home, u, angle_between(home, u))
-        return upwards is None or upwards > -_SURE
-
-    def _may_be(self, home: Vector, pose: Vector, far: bool) -> bool:
-        """Whether these may be the poses of a hold, as far as it is known what is upright."""
-        if not far:
-            return self._may_rise(home, pose)
-        upright = self._gait.upright
-        return upright is None or angle_between(upright, pose) >= self._stage.rise.lying_deg
-
-    def _far_pose(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
-        """A pose far away was reached in one go: it may be a hold, or the rest pose of the next ones."""
-        rule = self._stage.far
-        assert rule is not None
-        old, self._far = self._far, None
-        back = False
-        if old is not None:
-            self._judge.decide_far(old, way.since, t, out)
-            back = angle_between(old.home, u) < self._stage.end.turn_deg
-        elif angle_between(way.home, u) > rule.most_deg:
-            self._judge.refuse(way.since, t, t, Reason.SETUP, out)
-        away = angle_between(way.home, u)
-        may = rule.least_deg.get(self._place, 0.0) <= away <= rule.most_deg
-        if way.clean and not back and may and self._may_be(way.home, u, far=True):
-            self._far = Held(self._stage, way, t, u)
-        self._home_from = t
-        self._leave(t, u, out)
 
     def _hold(self, way: Rise, t: int, u: Vector, out: list[Event], *, hasty: bool = False) -> None:
         self._rise = None
@@ -344,52 +292,47 @@ class HoldRun:
         if not self._held.unsure:
             self._say("isometric", t, out)
 
-    def _force(self, row: list[float]) -> float:
-        """Size of the specific force in m/s²."""
-        at = self._columns.rate + 3
-        return math.sqrt(row[at] * row[at] + row[at + 1] * row[at + 1] + row[at + 2] * row[at + 2])
-
     def _stay(self, held: Held, t: int, u: Vector, step: float, out: list[Event]) -> None:
         verdict = held.step(t, u, step)
         self._angle = held.angle(u)
         judge = self._judge
         if self._gait.walking:
-            judge.refuse(held.since, t, t, Reason.WALKING, out)
+            judge.refused.refuse(held.since, t, t, Reason.WALKING, out)
             self._leave(t, None, out)
             return
         match verdict:
             case "down" | "away":
                 calmer = held.calmer and self._gait.upright is None
                 if calmer:
-                    judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+                    judge.refused.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
                 else:
                     self._count(held, t, out, back=angle_between(held.home, u) <= self._stage.rise.most_deg)
                 if calmer or held.reversed:
                     # the rest pose was the one that was held
                     self._held = held.turned_round(t, u, leaving=False)
                     return
-                self._leave_far(held.since, t, u, out)
+                self._far.leave(held.since, t, u, out)
                 self._home_from = _EVER
                 self._leave(t, None, out, then=u)
             case "again":
                 self._again(held, t, u, out)
             case "further":
-                self._leave_far(held.since, t, u, out)
-                judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.SETUP, out)
+                self._far.leave(held.since, t, u, out)
+                judge.refused.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.SETUP, out)
                 self._leave(t, None, out)
             case "higher":
-                judge.refuse(held.since, held.calm_at, t, Reason.SETUP, out)
+                judge.refused.refuse(held.since, held.calm_at, t, Reason.SETUP, out)
                 self._held = held.from_here(t, u)
             case "lost":
-                self._leave_far(held.since, t, u, out)
-                judge.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.NO_RETURN, out)
+                self._far.leave(held.since, t, u, out)
+                judge.refused.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.NO_RETURN, out)
                 self._leave(t, None, out)
             case "shaky":
                 if judge.decide(held, t, out, ended=True, steady=False):
-                    self._far = None
+                    self._far.held = None
                 self._leave(t, None, out)
             case _ if held.drop is None and t == held.settled + _CONFIRM_NS and judge.sinks(held, t):
-                judge.refuse(held.since, t, t, Reason.SETUP, out)
+                judge.refused.refuse(held.since, t, t, Reason.SETUP, out)
                 self._leave(t, None, out, then=u)
                 self._home_from = held.settled
             case _ if held.parked is not None and t == held.parked + _PARKED_NS:
@@ -405,14 +348,14 @@ class HoldRun:
         if lowered > 0:
             self._count(held, t, out)
             self._leave(t, None, out, then=u)
-        elif lowered < 0 and self._may_rise(held.pose, u):
-            self._judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+        elif lowered < 0 and self._upright.may_rise(held.pose, u):
+            self._judge.refused.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
             self._held = held.turned_round(t, u, leaving=False)
 
     def _count(self, held: Held, t: int, out: list[Event], *, back: bool = True) -> None:
         if self._judge.decide(held, t, out, ended=True, back=back):
             # from a rest pose to a hold and back: the pose far away was lying down
-            self._far = None
+            self._far.held = None
 
     def _again(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
         """After the hold was over it goes up again, without having been in the rest pose.
@@ -421,40 +364,24 @@ class HoldRun:
         the pose before it the rest pose.
         """
         low = held.parked is not None and held.low_at - held.parked > self._stage.end.least_s * NS_PER_S
-        if low and not self._may_rise(held.pose, held.lowest):
-            self._judge.refuse(held.since, t, t, Reason.SETUP, out)
+        if low and not self._upright.may_rise(held.pose, held.lowest):
+            self._judge.refused.refuse(held.since, t, t, Reason.SETUP, out)
             self._leave(t, None, out)
             return
         if low:
-            self._judge.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
+            self._judge.refused.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
             self._held = held.turned_round(t, u, leaving=True)
             return
         self._count(held, held.low_at, out)
         self._held = None
         self._rise = Rise(self._stage, held.low_at, held.home, u, held.rest_lively, clean=True)
 
-    def _leave_far(self, left: int, t: int, u: Vector, out: list[Event], *, near: bool = False) -> None:
-        """A pose far away was taken, and now it is left from what looked like a hold in it.
-
-        ``near``: a pose nearby is taken instead: down to the floor from a hold, or up to one from it.
-        """
-        far, end = self._far, self._stage.end
-        if far is None:
-            return
-        away = angle_between(far.pose, u)
-        if away > end.turn_deg:
-            self._far = None
-            self._judge.decide_far(far, left, t, out)
-        elif near and away > end.drop_deg:
-            self._far = None
-            self._judge.decide_far(far, left, t, out, near=True)
-
     def _leave(self, t: int, home: Vector | None, out: list[Event], then: Vector | None = None) -> None:
         """Back to resting; without a ``home`` the next pose that is held is one, or ``then`` at once."""
         self._rise = self._held = None
         self._home = home if home is not None else then
-        usual = self._judge.usual
-        if usual is not None and self._home is not None and self._judge.raised(usual[0], self._home):
+        usual = self._judge.known.usual
+        if usual is not None and self._home is not None and self._judge.known.raised(usual[0], self._home):
             self._home = None
         self._near = self._quiet_from = t
         self._lively = Liveliness(_REST_S)

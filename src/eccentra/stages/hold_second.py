@@ -12,46 +12,19 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-import msgspec
-
 from eccentra.events import Event
 from eccentra.samples import NS_PER_S
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_dwell import Dwell, Dwells
+from eccentra.stages.hold_known import Between, Known, alike
 from eccentra.stages.hold_measure import Measured, Moments
 from eccentra.stages.hold_pose import Recent
 from eccentra.stages.inclination import Vector, angle_between
 
-__all__ = ["Between", "Court", "SecondLook", "alike"]
+__all__ = ["Court", "SecondLook"]
 
-# How still a pose is shows after two calm seconds; the end of a slow way, and shifting about, take some more.
-_LOOKS_S = (2.2, 4.2, 7.2)
-# Poses before and after are one when they differ by less than this share of the rise: one never lies down
-# on exactly the same spot.
-_BACK_SHARE = 0.5
-# What waits is forgotten after so long, or when so much else waits.
-_WAIT_NS = 180 * NS_PER_S
+# So much may wait.
 _WAITING = 6
-
-
-class Between(msgspec.Struct, frozen=True):
-    """A pose with its neighbours: what may be a hold.
-
-    Attributes
-    ----------
-    before, pose, after
-        "Up" in the sensor's frame.
-    start, settled, left, end
-        When the way up began, the pose was reached and left, and the next one was reached, in ns.
-    """
-
-    before: Vector
-    pose: Vector
-    after: Vector
-    start: int
-    settled: int
-    left: int
-    end: int
 
 
 class Court(Protocol):
@@ -61,28 +34,12 @@ class Court(Protocol):
         """Take the hold apart."""
         ...
 
-    def is_counted(self, what: Between) -> bool:
-        """Whether it was counted already."""
-        ...
-
     def may_be(self, what: Between) -> bool:
         """Whether nothing that is known speaks against it."""
         ...
 
-    def like(self, what: Between) -> bool:
-        """Whether its poses are those of a hold that counts."""
-        ...
-
     def count_late(self, what: Between, m: Measured, now: int, out: list[Event]) -> None:
         """Count what was missed."""
-        ...
-
-    def prove(self, what: Between, now: int, out: list[Event]) -> None:
-        """It is a hold beyond doubt: what is nothing like it was none."""
-        ...
-
-    def was_rest(self, what: Between, now: int, out: list[Event]) -> bool:
-        """It was the rest pose: take it back if it was counted; whether it was."""
         ...
 
 
@@ -97,11 +54,13 @@ class SecondLook:
         What is slower than this is carried by the floor.
     court
         Who counts.
+    known
+        What counts already.
     """
 
-    def __init__(self, stage: Stage, lively_deg_s: float, court: Court) -> None:
-        self._stage, self._lively, self._court = stage, lively_deg_s, court
-        self._dwells = Dwells(stage.pose.quiet_s, 0.5 * stage.rise.least_deg)
+    def __init__(self, stage: Stage, lively_deg_s: float, court: Court, known: Known) -> None:
+        self._stage, self._lively, self._court, self._known = stage, lively_deg_s, court, known
+        self._dwells = Dwells(stage.pose.quiet_s, stage.second.pose_share * stage.rise.least_deg)
         self._looks = 0
         self._waiting: deque[tuple[Between, Measured]] = deque(maxlen=_WAITING)
 
@@ -121,7 +80,8 @@ class SecondLook:
         if self._dwells.push(t, u, step, recent):
             self._looks = 0
         now, past, k = self._dwells.now, self._dwells.past, self._looks
-        if now is None or k >= len(_LOOKS_S) or now.seconds < _LOOKS_S[k] or len(past) < 2:
+        looks = self._stage.second.looks_s
+        if now is None or k >= len(looks) or now.seconds < looks[k] or len(past) < 2:
             return None
         self._looks += 1
         return self._look(past[-2], past[-1], now, t, out)
@@ -130,14 +90,14 @@ class SecondLook:
         """Judge the pose ``b`` between ``a`` and ``c``, perhaps again."""
         if self._waiting and self._waiting[-1][0].settled == b.start:
             self._waiting.pop()
-        rule = self._stage.rise
+        rule, second = self._stage.rise, self._stage.second
         up, down = angle_between(a.pose, b.pose), angle_between(b.pose, c.pose)
         ways = (b.start - a.end, c.start - b.end)
         if (
             not rule.least_deg <= max(up, down) <= rule.most_deg
-            or min(up, down) < rule.least_deg * 0.7
+            or min(up, down) < second.least_share * rule.least_deg
             or max(ways) > rule.longest_s * NS_PER_S
-            or angle_between(a.pose, c.pose) > _BACK_SHARE * max(up, down)
+            or angle_between(a.pose, c.pose) > second.back_share * max(up, down)
             or b.seconds < self._stage.end.least_s
         ):
             return None
@@ -146,33 +106,39 @@ class SecondLook:
         )
         role = _role(a, b, c, rule.lively_ratio, self._lively)
         if role < -1:
-            return b.pose if self._court.was_rest(what, t, out) else None
+            return b.pose if self._known.was_rest(what, t, out) else None
         if not self._court.may_be(what):
             return None
-        calm = min(a.lively or 99.0, c.lively or 99.0) <= self._lively
-        sure = role > 0 and calm and max(up, down) <= rule.proof_deg
-        if self._court.is_counted(what):
+        calm = [dwell.lively for dwell in (a, c) if dwell.lively]
+        sure = role > 0 and bool(calm) and min(calm) <= self._lively and max(up, down) <= rule.proof_deg
+        if self._is_counted(what):
             if sure:
-                self._court.prove(what, t, out)
+                self._known.prove(what.before, what.pose, t, out)
             return None
         m = self._court.measured(moments_of(what), t)
         if m is None:
             return None
-        if role > 0 or (role == 0 and self._court.like(what)):
+        if role > 0 or (role == 0 and self._known.like(what)):
             self._court.count_late(what, m, t, out)
             if sure:
-                self._court.prove(what, t, out)
+                self._known.prove(what.before, what.pose, t, out)
             return c.pose
         self._waiting.append((what, m))
         return None
 
+    def _is_counted(self, what: Between) -> bool:
+        """Whether it was counted already, or something since then was."""
+        return what.settled < self._known.free_from
+
     def recall(self, home: Vector, pose: Vector, begin: int, now: int, out: list[Event]) -> None:
         """A hold that began at ``begin`` is to be counted: count before it what waited and is like it."""
         waiting, self._waiting = self._waiting, deque(maxlen=_WAITING)
+        second = self._stage.second
+        wait_ns = round(second.wait_s * NS_PER_S)
         for what, m in waiting:
-            if now - what.end > _WAIT_NS or self._court.is_counted(what):
+            if now - what.end > wait_ns or self._is_counted(what):
                 continue
-            if what.left <= begin and alike(what, home, pose) and self._court.may_be(what):
+            if what.left <= begin and alike(what, home, pose, second.like_share) and self._court.may_be(what):
                 self._court.count_late(what, m, now, out)
 
 
@@ -187,13 +153,6 @@ def moments_of(what: Between) -> Moments:
         home=what.before,
         dips=(),
     )
-
-
-def alike(one: Between, home: Vector, pose: Vector) -> bool:
-    """Whether rest and raised poses are the same, rather than exchanged or others."""
-    near = 0.4 * angle_between(home, pose)
-    back = min(angle_between(one.before, home), angle_between(one.after, home))
-    return angle_between(one.pose, pose) < near and back < near
 
 
 def _role(a: Dwell, b: Dwell, c: Dwell, ratio: float, least: float) -> int:

@@ -1,0 +1,150 @@
+"""Holds that count, with their poses: what is like them, and taking back what was none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from eccentra.events import Event, Reason, Repetition
+from eccentra.stages.hold import Stage
+from eccentra.stages.inclination import Vector, angle_between
+from eccentra.stages.sets import SetBook
+
+__all__ = ["Between", "Known", "alike"]
+
+# So many holds beyond doubt are remembered.
+_PROOFS = 8
+_EVER = -(1 << 62)  # times may be negative
+
+
+class Between(msgspec.Struct, frozen=True):
+    """A pose with its neighbours: what may be a hold.
+
+    Attributes
+    ----------
+    before, pose, after
+        "Up" in the sensor's frame.
+    start, settled, left, end
+        When the way up began, the pose was reached and left, and the next one was reached, in ns.
+    """
+
+    before: Vector
+    pose: Vector
+    after: Vector
+    start: int
+    settled: int
+    left: int
+    end: int
+
+
+def alike(one: Between, home: Vector, pose: Vector, share: float) -> bool:
+    """Whether rest and raised poses are the same within a share of the rise, not exchanged or others."""
+    near = share * angle_between(home, pose)
+    back = min(angle_between(one.before, home), angle_between(one.after, home))
+    return angle_between(one.pose, pose) < near and back < near
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """A hold that counts: its place in the sets, its poses, whether from far away, and its times in ns."""
+
+    set_index: int
+    index: int
+    home: Vector
+    pose: Vector
+    far: bool
+    start: int
+    end: int
+
+
+class Known:
+    """State: the holds that count, and those of them that are holds beyond doubt.
+
+    Attributes
+    ----------
+    counted
+        How many count.
+    free_from
+        What began before this time, in ns, is in a hold that counts.
+    usual
+        Rest pose and raised pose of the last hold; ``None`` before one, or when that may be wrong.
+    """
+
+    def __init__(self, stage: Stage, book: SetBook) -> None:
+        self._stage, self._book = stage, book
+        self.counted = 0
+        self.free_from = _EVER
+        self.usual: tuple[Vector, Vector] | None = None
+        self._holds: list[_Counted] = []
+        self._proven: list[tuple[Vector, Vector]] = []
+
+    @property
+    def proven(self) -> bool:
+        """Whether there was a hold beyond doubt."""
+        return bool(self._proven)
+
+    def enter(self, rep: Repetition, home: Vector, pose: Vector, *, far: bool) -> None:
+        """A hold counts."""
+        start, end = rep.start_us * 1000, rep.end_us * 1000
+        self.counted += 1
+        self.free_from = end
+        self._holds.append(_Counted(rep.set_index, rep.index, home, pose, far, start, end))
+        if not far:
+            self.usual = (home, pose)
+
+    def raised(self, home: Vector, pose: Vector) -> bool:
+        """Whether ``pose`` is the raised pose of the last hold, and ``home`` its rest pose."""
+        if self.usual is None:
+            return False
+        rest, up = self.usual
+        near = self._stage.second.like_share * angle_between(rest, up)
+        return angle_between(rest, home) < near and angle_between(up, pose) < near
+
+    def like(self, what: Between) -> bool:
+        """Whether its poses are those of a hold that counts."""
+        known = [*self._proven] if self.usual is None else [self.usual, *self._proven]
+        return any(alike(what, *poses, self._stage.second.like_share) for poses in known)
+
+    def fits(self, home: Vector, pose: Vector, far: bool) -> bool:
+        """Whether poses are like those of holds beyond doubt; true before there was one.
+
+        Standing, sitting and kneeling are far from the raised poses of all holds, and where all begin lying,
+        from their rest poses.
+        """
+        most = self._stage.rise.like_deg
+        many = self._stage.far is not None or far
+        return not self._proven or any(
+            angle_between(pose, up) <= most and (many or angle_between(home, rest) <= most)
+            for rest, up in self._proven
+        )
+
+    def prove(self, home: Vector, pose: Vector, now: int, out: list[Event]) -> None:
+        """A hold beyond doubt: take back what was counted before and is nothing like it."""
+        known = self.proven and self.fits(home, pose, False)
+        self._proven = [*self._proven, (home, pose)][-_PROOFS:]
+        if not known:
+            self.take_back(self.fits, now, out)
+
+    def take_back(self, may: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
+        """Take back what was counted and may not have been a hold."""
+        for one in list(self._holds):
+            if not may(one.home, one.pose, one.far):
+                self._forget(one, now, out)
+
+    def was_rest(self, what: Between, now: int, out: list[Event]) -> bool:
+        """It was the rest pose: take it back if it was counted; whether it was."""
+        for one in self._holds:
+            middle = (one.start + one.end) // 2
+            nearer = angle_between(one.pose, what.pose) < angle_between(one.home, what.pose)
+            if what.settled < middle < what.left and nearer:
+                self._forget(one, now, out)
+                self.free_from = max((other.end for other in self._holds), default=_EVER)
+                return True
+        return False
+
+    def _forget(self, one: _Counted, now: int, out: list[Event]) -> None:
+        """Take one back."""
+        self._holds.remove(one)
+        self.counted -= 1
+        out += self._book.amend(one.set_index, one.index, now // 1000, Reason.SETUP)
+        self.usual = None
