@@ -56,8 +56,9 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     residual: float
 
 
-# Minimum-jerk and ramped strokes are what is usually found and taught (eccentra.stages.shapes).
-_PRIORS = (0.13, 0.13, 0.13, 0.25, 0.36)
+# Minimum-jerk and ramped strokes are what is usually found and taught (eccentra.stages.shapes), as often as
+# each other; a half-cosine is neither, for what is between them: under sway it would pass for minimum-jerk.
+_PRIORS = (0.15, 0.15, 0.15, 0.1, 0.45)
 
 
 @lru_cache(maxsize=1)

@@ -34,8 +34,6 @@ _BESIDE_S = 2.5
 # What a shape may leave of the speed: times the sway, or share of the way (a stop half-way leaves all of it).
 _SWAY_TIMES = 1.5
 _WAY_SHARE = 0.12
-_DISAGREE_S = 0.1
-_OFF_TIMES = 3.0
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,14 +205,10 @@ class _Work:
     def _better(
         self, way: Way | None, strokes: tuple[float, float] | None, which: int
     ) -> tuple[float, float] | None:
-        """Ends from the whole way; where its shapes disagree, the neighbourhoods of the ends decide."""
+        """Ends from the whole way; where it has no known shape, the neighbourhoods of the ends decide."""
         if way is None:
             return strokes
         self.errors[which] = math.hypot(way.spread_s, way.error_s)
-        if strokes is not None and way.spread_s > _DISAGREE_S:
-            off = max(abs(strokes[0] - way.start_s), abs(strokes[1] - way.end_s))
-            if off < _OFF_TIMES * way.spread_s:
-                return strokes
         return way.start_s, way.end_s
 
     def _up_way(self) -> Way | None:

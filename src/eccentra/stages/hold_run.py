@@ -17,7 +17,7 @@ from eccentra.stages.hold_far import FarPose
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
 from eccentra.stages.hold_rows import columns_of, force_in
-from eccentra.stages.hold_second import SecondLook
+from eccentra.stages.hold_second import SecondLook, Seen
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.hold_upright import Upright
 from eccentra.stages.inclination import Vector, angle_between
@@ -169,12 +169,20 @@ class HoldRun:
             self._rest(self._home, t, u, step, out)
         if self._far.held is not None and self._held is None and self._rise is None:
             self._far.held.live_on(step)
-        rest = self._second.push(t, u, step, self._recent, out)
-        if rest is not None:
+        seen = self._second.push(t, u, step, self._recent, out)
+        if seen is not None:
             self._far.held = None
-            self._leave(t, None, out, then=rest)
+            self._begin_again(seen, t, out)
         if not t % NS_PER_S:
             self._each_second(t, out)
+
+    def _begin_again(self, seen: Seen, t: int, out: list[Event]) -> None:
+        """From what the second look has found: in a rest pose, or in a hold that is going on."""
+        rest, raised = seen
+        self._leave(t, None, out, then=rest.pose)
+        if raised is not None:
+            way = Rise(self._stage, rest.end, rest.pose, raised.pose, rest.lively, clean=True)
+            self._hold(way, raised.start, raised.pose, out)
 
     def _each_second(self, t: int, out: list[Event]) -> None:
         rise = self._rise if self._rise is not None and self._rise.clean else None

@@ -10,7 +10,7 @@ told alone waits until a hold like it is beyond doubt.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from eccentra.events import Event
 from eccentra.samples import NS_PER_S
@@ -21,7 +21,7 @@ from eccentra.stages.hold_measure import Measured, Moments
 from eccentra.stages.hold_pose import Recent
 from eccentra.stages.inclination import Vector, angle_between
 
-__all__ = ["Court", "SecondLook"]
+__all__ = ["Court", "SecondLook", "Seen"]
 
 # So much may wait.
 _WAITING = 6
@@ -41,6 +41,13 @@ class Court(Protocol):
     def count_late(self, what: Between, m: Measured, now: int, out: list[Event]) -> None:
         """Count what was missed."""
         ...
+
+
+class Seen(NamedTuple):
+    """The rest pose, and the raised pose after it when one is in that."""
+
+    rest: Dwell
+    raised: Dwell | None
 
 
 class SecondLook:
@@ -75,8 +82,8 @@ class SecondLook:
         self._dwells.clear()
         self._looks = 0
 
-    def push(self, t: int, u: Vector, step: float, recent: Recent, out: list[Event]) -> Vector | None:
-        """Take one moment; the rest pose one is in when something was decided, else ``None``."""
+    def push(self, t: int, u: Vector, step: float, recent: Recent, out: list[Event]) -> Seen | None:
+        """Take one moment; what one is in when something was decided, else ``None``."""
         if self._dwells.push(t, u, step, recent):
             self._looks = 0
         now, past, k = self._dwells.now, self._dwells.past, self._looks
@@ -86,7 +93,7 @@ class SecondLook:
         self._looks += 1
         return self._look(past[-2], past[-1], now, t, out)
 
-    def _look(self, a: Dwell, b: Dwell, c: Dwell, t: int, out: list[Event]) -> Vector | None:
+    def _look(self, a: Dwell, b: Dwell, c: Dwell, t: int, out: list[Event]) -> Seen | None:
         """Judge the pose ``b`` between ``a`` and ``c``, perhaps again."""
         if self._waiting and self._waiting[-1][0].settled == b.start:
             self._waiting.pop()
@@ -106,7 +113,7 @@ class SecondLook:
         )
         role = _role(a, b, c, rule.lively_ratio, self._lively)
         if role < -1:
-            return b.pose if self._known.was_rest(what, t, out) else None
+            return Seen(rest=b, raised=c) if self._known.was_rest(what, t, out) else None
         if not self._court.may_be(what):
             return None
         calm = [dwell.lively for dwell in (a, c) if dwell.lively]
@@ -122,7 +129,7 @@ class SecondLook:
             self._court.count_late(what, m, t, out)
             if sure:
                 self._known.prove(what.before, what.pose, t, out)
-            return c.pose
+            return Seen(rest=c, raised=None)
         self._waiting.append((what, m))
         return None
 
