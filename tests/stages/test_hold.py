@@ -201,7 +201,8 @@ def test_a_dip_does_not_end_a_hold_and_is_marked() -> None:
     simulation = usual()
     events = events_of(simulation)
     reps = reps_in(events)
-    compare(simulation, reps)
+    # a ramped way of 3 s in sway looks a little softer than it is
+    compare(simulation, reps, slack=1.25)
     assert [rep.value("dips") for rep in reps] == [0.0, 1.0]
     assert [fault.id for fault in reps[1].faults] == [FaultId.DIPPED]
     assert Reason.TOO_SHORT in refused(events)
@@ -380,6 +381,9 @@ def test_what_a_gap_touches_is_flagged(start: float, length: float) -> None:
 
 def test_rules_of_the_exercise_are_checked_when_it_is_read() -> None:
     raw = msgspec.toml.decode((ROOT / "pipelines" / "bridge-hold.toml").read_bytes())
+    shared = msgspec.toml.decode((ROOT / "pipelines" / "shared" / "hold.toml").read_bytes())
+    assert raw["stage"].pop("defaults") == "hold"
+    raw["stage"] |= shared
     raw["stage"]["faults"][0]["metric"] = "hold_minutes"
     with pytest.raises(ExerciseError, match="no metric 'hold_minutes'"):
         parse_exercise(raw, "bridge-hold.toml")
