@@ -292,9 +292,13 @@ class ForceRun:
 
     def _small(self, burst: Burst) -> bool:
         """A movement too small to be a partial repetition."""
-        count = self._stage.count
-        least = max(count.partial_least_deg, count.partial_share * FLOOR_DEG)
-        return burst.kind(self._whole) == "turn" and math.degrees(burst.lean(self._whole)) < least
+        rule = self._stage.count
+        return self._turned(burst, max(rule.partial_least_deg, rule.partial_share * FLOOR_DEG))
+
+    def _turned(self, burst: Burst, least_deg: float) -> bool:
+        """Whether it came back up before this lean, beyond doubt: else it counts, flagged as unsure."""
+        turn = burst.shares(self._whole)["turn"]
+        return turn >= self._stage.whole.sure_share and math.degrees(burst.lean(self._whole)) < least_deg
 
     def _doubt(self, t: int, out: list[Event]) -> None:
         """The first bursts were counted before the body's weight was known: take back what was too small."""
@@ -355,8 +359,7 @@ class ForceRun:
         flag = Flag.GAP_INSIDE if found.gap else Flag.PHASE_FROM_FORCE
         seconds = (found.end - found.start) / NS_PER_S
         length, why, error = length_of(seconds, found.load, self._stage, flag)
-        count = self._stage.count
-        partial = found.load.kind == "turn" and math.degrees(found.load.lean) < count.full_share * FLOOR_DEG
+        partial = self._turned(found.burst, self._stage.count.full_share * FLOOR_DEG)
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
             "tut_s": metric_of(length, "s", "tut_force", why, error),
