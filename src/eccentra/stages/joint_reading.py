@@ -106,10 +106,11 @@ def alike(a: Item, b: Item, rule: CountRule) -> bool:
 def in_time(a: Item, b: Item, rule: CountRule) -> bool:
     """Whether two movements keep the same tempo, whatever their size."""
     m, n = a.measured, b.measured
-    # the smaller of two goes less far in less time, or as slowly
+    # the smaller of two goes less far in less time, or as slowly; a quick one may be something else
     small, big = (m, n) if a.size < b.size else (n, m)
     least = big.moving_s / rule.unlike_ratio
-    if ratio(a.size, b.size) > rule.unlike_ratio:
+    slow = small.moving_s > 2.0 * rule.everyday_stroke_s
+    if slow and ratio(a.size, b.size) > rule.unlike_ratio:
         least /= ratio(a.size, b.size)
     return (
         abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s
@@ -292,7 +293,8 @@ def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list
             # one of the last may have been held, or interrupted
             last = [item for item in out[-1] if reading.is_full(item)][-_LAST:]
             strong = any(alike(item, b, rule) for item in last)
-        if not both and not other and pause <= far_s and in_time(a, b, rule):
+        partial_s = far_s if slow else rule.most_pause_s
+        if not both and not other and pause <= partial_s and in_time(a, b, rule):
             strong = True  # a partial one at the tempo of the others
         elif strong and not reading.is_full(b) and k + 2 == len(members):
             # a partial one at the end that stays longer at the far end is something else
