@@ -21,6 +21,8 @@ __all__ = ["PauseRules", "Tracking"]
 
 # Fewer repetitions do not say what is usual.
 _FEWEST = 2
+# Earlier ways of doing it are remembered, so many times as many repetitions as the counter remembers.
+_STYLES = 4
 
 
 class PauseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,7 +102,7 @@ class Tracking:
         self._lasting = [*self._lasting, rep.end_us - rep.start_us][-self.counter.memory :]
         seen = self._looks.pop(rep.start_us, None)
         if seen is not None:
-            self._usual = [*self._usual, seen][-self.counter.memory :]
+            self._usual = [*self._usual, seen][-_STYLES * self.counter.memory :]
 
     def odd_first(self, rules: OddRules) -> bool:
         """Whether the first of those that wait, with which a set would begin, is not like those after it.
@@ -119,16 +121,18 @@ class Tracking:
         )
 
     def odd(self, rules: OddRules) -> bool:
-        """Whether none of those that wait is like those that count."""
+        """Whether none of those that wait is like any that count: who changed the pace may change it back."""
         if len(self._usual) <= _FEWEST:
             return False
+        width = min(self.counter.memory, len(self._usual))
+        styles = [self._usual[k : k + width] for k in range(len(self._usual) - width + 1)]
         pauses = sorted(self._pauses)
         usual_us = pauses[len(pauses) // 2]
         end_us = self._last_end_us
         for rep in self.waiting:
             seen = self._looks.get(rep.start_us)
             extra_s = (rep.start_us - end_us - usual_us) * 1e-6
-            if seen is None or oddness(seen, self._usual, extra_s, rules) <= rules.most:
+            if seen is None or any(oddness(seen, one, extra_s, rules) <= rules.most for one in styles):
                 return False
             end_us = rep.end_us
         return True
