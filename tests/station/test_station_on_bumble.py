@@ -100,6 +100,7 @@ def pull(tmp_path: Path, cases: list[tuple[str, str, float]]) -> None:
         check(told, simulation, path, cases[number][0])
 
 
+@pytest.mark.long
 def test_the_plug_pulled_costs_a_marked_gap(tmp_path: Path) -> None:
     pull(tmp_path, [("thigh", "drop", 6.0), ("right", "radio off", 9.0)])
 

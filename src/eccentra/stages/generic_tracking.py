@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect
 from collections import deque
 from itertools import pairwise
@@ -124,8 +125,7 @@ class Tracking:
         """Whether none of those that wait is like any that count: who changed the pace may change it back."""
         if len(self._usual) <= _FEWEST:
             return False
-        width = min(self.counter.memory, len(self._usual))
-        styles = [self._usual[k : k + width] for k in range(len(self._usual) - width + 1)]
+        styles = self._styles(rules)
         pauses = sorted(self._pauses)
         usual_us = pauses[len(pauses) // 2]
         end_us = self._last_end_us
@@ -136,6 +136,20 @@ class Tracking:
                 return False
             end_us = rep.end_us
         return True
+
+    def _styles(self, rules: OddRules) -> list[list[Looks]]:
+        """The last repetitions, and earlier ones in a row that were of quite another pace."""
+        now, width = self._usual[-self.counter.memory :], _FEWEST + 1
+        pace = sorted(one.lasts_s for one in now)[len(now) // 2]
+        rows = (self._usual[k : k + width] for k in range(len(self._usual) - width + 1))
+        return [
+            now,
+            *(
+                row
+                for row in rows
+                if all(abs(math.log(one.lasts_s / pace)) > 2.0 * rules.time for one in row)
+            ),
+        ]
 
     def alike(self, rules: OddRules) -> bool:
         """Whether those that wait are like each other: the person does it in another way now."""
