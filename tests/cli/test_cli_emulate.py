@@ -51,7 +51,7 @@ def test_the_program_is_two_sensors_that_can_be_found_and_started() -> None:
     async def scene() -> str:
         air = Air()
         scanner, client_class = make_backend(await Central.switched_on(air))
-        async with served(air) as transport, asyncio.timeout(40):
+        async with served(air) as transport, asyncio.timeout(90):
             command = [PROGRAM, "emulate", "movesense", "tindeq-progressor", "--transport", transport]
             program = await asyncio.create_subprocess_exec(
                 *command, "--faults", "left:low_battery@0.5", stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -127,7 +127,8 @@ def test_a_command_is_never_taken_retained_or_late(
         late = {"request_id": "r-late", "time": "2026-03-01T10:00:00.000Z", **enrolment()}
         out.send(topic, contract.encode(late))
         replies = lambda: [msgspec.json.decode(one) for one in sent(subscriber, "/reply/hub")]  # noqa: E731
-        subscriber.until(lambda: len(replies()) >= 2, "two answers")
+        # a retained message may come again when subscribed again
+        subscriber.until(lambda: len({one["request_id"] for one in replies()}) >= 2, "two answers")
         assert {(one["request_id"], one["status"], one["reason"]) for one in replies()} == {
             ("r-kept", "refused", "retained"),
             ("r-late", "refused", "late"),

@@ -427,7 +427,7 @@ def test_a_full_outbox_is_filled_from_the_session_file(tmp_path: Path) -> None:
     try:
         listener = Subscriber(broker.port).wait_ready()
         publisher.start()
-        wait_for(lambda: bool(asked), "asked")
+        wait_for(lambda: bool(publisher._refill._again_ns), "asked in vain")
         publisher._refill._again_ns = {}
         station.handle(events[2900:])
         wait_for(lambda: publisher.health().outbox_missing == 0, "nothing is missing")
