@@ -25,6 +25,7 @@ from vqf import VQF
 
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.lowpass import LowPass, LowPassRun
+from eccentra.stages.stillness import TICK_NS
 
 __all__ = ["COLUMNS", "Orientation", "StillRule"]
 
@@ -32,6 +33,8 @@ _AXES = ("x", "y", "z")
 COLUMNS = tuple(f"{what}_{axis}" for what in ("up", "rate", "acc") for axis in _AXES)
 # Below this a plain loop is quicker than a dozen NumPy calls; both do the same arithmetic.
 _LONG_BLOCK = 20
+# As above, of rows that are looked at.
+_MANY_LOOKS = 8
 _UNITS = ("1",) * 3 + ("rad/s",) * 3 + ("m/s2",) * 3
 
 
@@ -142,7 +145,7 @@ class _FusedRun:
             result, rest = self._filter.updateBatch(gyr, acc), out[done:]
             _up(result["quat6D"], rest)
             rest[:, 3:6] = gyr - result["bias"]
-            at = self._wrong.found(rest)
+            at = self._wrong.found(block.t.item(done), rest)
             if at is None:
                 break
             self._anew(result["bias"][at], result["biasSigma"][at])
@@ -151,7 +154,7 @@ class _FusedRun:
 
 
 class _Wrong:
-    """Looks for a still sensor whose specific force is not where up should be.
+    """Looks every 50 ms for a still sensor whose specific force is not where up should be.
 
     Parameters
     ----------
@@ -162,38 +165,44 @@ class _Wrong:
     """
 
     def __init__(self, rule: StillRule, rate_hz: float) -> None:
-        self.since: list[float] | None = None
-        self._rows = 0
+        self.since: tuple[float, float, float] | None = None
+        self._looks = 0
         self._rule = rule
-        self._need = round(rule.still_s * rate_hz)
+        self._step = round(NS_PER_S / rate_hz)
+        self._stride = max(1, TICK_NS // self._step)
+        self._need = round(rule.still_s * rate_hz / self._stride)
         self._cos = math.cos(math.radians(rule.off_deg))
         self._rate2 = math.radians(rule.rate_deg_s) ** 2
 
-    def found(self, rows: Floats) -> int | None:
-        """Index of the row at which that is sure; ``None`` when it is not by the last one."""
-        up, acc = rows[:, 0:3], rows[:, 6:9]
-        along, size = up * acc, acc * acc
-        size = np.sqrt(size[:, 0] + size[:, 1] + size[:, 2])
-        off = (along[:, 0] + along[:, 1] + along[:, 2] < self._cos * size).tolist()
-        if True not in off:
+    def found(self, t_ns: int, rows: Floats) -> int | None:
+        """Index of the row at which that is sure (the first is of ``t_ns``); ``None`` when it is not yet."""
+        first = -t_ns % TICK_NS // self._step
+        looked_at = rows[first :: self._stride]
+        if len(looked_at) > _MANY_LOOKS and not self._any_off(looked_at):
             self.since = None
             return None
-        for i, one in enumerate(off):
-            if self._goes_on(one, rows[i, 3:9].tolist()) and self._rows >= self._need:
+        for k, row in enumerate(looked_at.tolist()):
+            if self._goes_on(row) and self._looks >= self._need:
                 self.since = None
-                return i
+                return first + k * self._stride
         return None
 
-    def _goes_on(self, off: bool, row: list[float]) -> bool:
-        """Take a row (rate, specific force)."""
-        p, q, r, *acc = row
+    def _any_off(self, rows: Floats) -> bool:
+        along, size = rows[:, 0:3] * rows[:, 6:9], rows[:, 6:9] * rows[:, 6:9]
+        size = np.sqrt(size[:, 0] + size[:, 1] + size[:, 2])
+        return bool((along[:, 0] + along[:, 1] + along[:, 2] < self._cos * size).any())
+
+    def _goes_on(self, row: list[float]) -> bool:
+        """Take a row."""
+        x, y, z, p, q, r, a, b, c, _ = row
+        off = x * a + y * b + z * c < self._cos * math.sqrt(a * a + b * b + c * c)
         if not off or p * p + q * q + r * r > self._rate2:
             self.since = None
             return False
-        limit = self._rule.change_m_s2
-        if self.since is None or any(abs(a - b) > limit for a, b in zip(acc, self.since, strict=True)):
-            self.since, self._rows = acc, 0
-        self._rows += 1
+        acc, limit = (a, b, c), self._rule.change_m_s2
+        if self.since is None or any(abs(u - v) > limit for u, v in zip(acc, self.since, strict=True)):
+            self.since, self._looks = acc, 0
+        self._looks += 1
         return True
 
 
