@@ -89,6 +89,10 @@ def test_show_as_one_document(url: str) -> None:
     assert document["ledger"][0]["exercise"] == "nordic-curl"
 
 
+def test_show_says_how_long_the_first_session_took_to_come(url: str) -> None:
+    assert "first session 4 days after the start" in out("show", "--athlete", "p1", "--store", url)
+
+
 def test_explain_says_why_and_what_would_change_it(url: str) -> None:
     text = out("explain", "--athlete", "p1", "--store", url)
     for part in (

@@ -141,6 +141,15 @@ def test_reports_carry_everything_and_count_once(store: Store) -> None:
     }
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_a_warm_up_is_recorded_as_done_or_not(store: Store, done: bool) -> None:
+    begin(store)
+    assert ask(store, "report", "r1", NOW_US, athlete="p1", kind="before", warm_up=done) == ("done", "done")
+    with store.read() as connection:
+        body = connection.execute(select(tables.reported.c.body)).scalar_one()
+    assert msgspec.json.decode(body)["warm_up"] is done
+
+
 def test_a_report_of_somebody_unknown_is_kept(store: Store) -> None:
     assert ask(store, "report", "r1", NOW_US, athlete="new", pain=1.0) == ("done", "done")
     with store.read() as connection:

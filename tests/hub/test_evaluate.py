@@ -221,6 +221,25 @@ def test_the_athlete_accepts_alone_for_prevention(store: Store) -> None:
     assert done.prescription.level == 1
 
 
+def test_a_step_down_of_one_exercise_leaves_the_others_alone(store: Store) -> None:
+    begin(store)
+    other = programme_prescription(
+        "hsr-12-weeks", "plank", 1, {"load_kg": 0.0}, author="t1", approved_by="t1", stage=3
+    )
+    with store.write() as connection:
+        prescribe(connection, "p1", other, at_us=at(-1), who="t1")
+        before = in_force(connection, "p1", "plank")
+    name = train(store, 0, pain=5.0)
+    kept, out = judge(store, name)
+    assert out["action"] == "STOP"
+    with store.write() as connection:
+        assert respond(
+            connection, "r", kept.id, "accept", who="t1", role="therapist", at_us=at(1)
+        ).prescription
+        assert in_force(connection, "p1", "plank") == before
+        assert evaluate(connection, "p1", "plank") is None
+
+
 def test_an_edit_is_a_whole_prescription(store: Store) -> None:
     begin(store)
     name = train(store, 0)

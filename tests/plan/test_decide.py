@@ -364,3 +364,68 @@ def test_reasons_begin_with_the_words_of_the_row() -> None:
     assert decided(both(asymmetry_pct=22)).reason.startswith("Left does less")
     assert "match the tempo" in decided([session(5), session(1, tempo_adherence=0.6)]).reason
     assert decided().reason.startswith("Two good sessions: next step")
+
+
+# -- what is asked beyond the table -------------------------------------------------------------------------
+
+
+def test_a_stop_says_what_comes_next_and_a_lock_who_decides() -> None:
+    stop = decided([session(5), session(1, pain_during=5)])
+    assert stop.action == "STOP"
+    assert "for today" in stop.reason
+    assert "next time one step easier in load" in stop.reason
+    assert stop.next_prescription is not None
+    assert stop.next_prescription["load_kg"] == 38.0
+    lock = decided([session(red_flags=["pop"])])
+    assert "until a therapist unlocks it" in lock.reason
+
+
+@pytest.mark.parametrize(
+    ("table", "axis", "changed"),
+    [
+        ({"load_kg": 40.0}, "load", {"load_kg": 38.0}),
+        ({"load_kg": 0.0}, "reps", {"reps": 4}),
+        ({"load_kg": 0.0, "sets": 1, "reps": 1, "rom_target_deg": 90.0}, "rom", {"rom_target_deg": 81.0}),
+        ({"load_kg": 0.0, "sets": 1, "reps": 1}, "variant", {"variant": "glute-bridge"}),
+    ],
+)
+def test_a_step_down_takes_load_then_repetitions_then_range_then_variant(
+    table: dict[str, Any], axis: str, changed: dict[str, Any]
+) -> None:
+    out = decided([session(5), session(1, pain_24h_change=2)], prescription={"sets": 4, "reps": 6, **table})
+    assert (out.action, out.axis) == ("REGRESS", axis)
+    assert out.next_prescription is not None
+    assert out.next_prescription.items() >= changed.items()
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "pop", "cannot_bear_weight", "bruise_or_gap", "numbness_tingling", "radiating_pain", "weakness",
+        "saddle_bladder_bowel", "calf_swelling", "chest_pain_fainting_breathless", "rhabdo_signs",
+        "fever_unwell", "night_pain", "something else",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_known_red_flag_locks(flag: str, which: int) -> None:
+    sessions = both()
+    sessions[which]["red_flags"] = [flag]
+    out = decided(sessions)
+    assert (out.row, out.action, out.locked, out.next_prescription) == (1, "REFER", True, None)
+    assert out.reason.startswith("Stop. Contact your clinician")
+
+
+def test_no_decision_changes_the_stage() -> None:
+    for name, sessions, more, _ in VECTORS:
+        table = decided(sessions, **more, stage=2).next_prescription or {}
+        assert "stage" not in table, name
+
+
+@pytest.mark.parametrize("name", ["pain_during", "rpe", "reps_ratio", "dose_ratio", "quality", "rom_ratio"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_nobody_said_is_not_good(name: str, which: int) -> None:
+    sessions = both()
+    sessions[which][name] = None
+    out = decided(sessions)
+    assert out.action == "HOLD"
+    assert out.row in (6, 17)

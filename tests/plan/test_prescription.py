@@ -100,6 +100,18 @@ def test_repetitions_left_are_effort() -> None:
     assert parse_prescription(raw, "p").target_rpe == 7.0
 
 
+def test_a_range_of_two_joints_at_once() -> None:
+    knee = {"joint": "knee", "start_deg": 45.0, "end_deg": 90.0, "least_deg": 40.0}
+    hip = {"joint": "hip", "start_deg": 20.0, "end_deg": 110.0, "least_deg": 80.0}
+    one = parse_prescription(whole(rom=[hip, knee]), "p")
+    assert [joint.joint for joint in one.rom] == ["hip", "knee"]
+    # a step of the range is one of the joint that moves most
+    next_one = one.changed({**one.for_decision(), "rom_target_deg": 99.0}, author="plan", approved_by="t1")
+    assert [joint.end_deg - joint.start_deg for joint in next_one.rom] == [pytest.approx(99.0), 45.0]
+    with pytest.raises(PlanError, match="rom"):
+        parse_prescription(whole(rom=[hip, knee, hip]), "p")
+
+
 TOML = """
 [[prescription]]
 exercise = "leg-curl"

@@ -60,3 +60,10 @@ def test_a_wrong_programme_names_its_key(
             load_programme("mjolsnes-2004")
     finally:
         load_programme.cache_clear()
+
+
+@pytest.mark.parametrize("name", programme_ids())
+def test_a_tendon_gets_twelve_to_twenty_six_weeks(name: str) -> None:
+    one = load_programme(name)
+    if one.profile == "tendinopathy":
+        assert 12 <= one.weeks <= 26

@@ -90,6 +90,7 @@ def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
             "suggestions": suggestions_on(connection),
             "programme": None if run is None else run.template or "free",
             "since": followed.started,
+            "first_session": min((day_of(each.began_us) for each in followed.sessions), default=None),
             "idle_hours": idle_hours(followed, now_us),
             "week": week_of(followed.started, day_of(now_us)),
             "weeks": followed.weeks,
@@ -113,6 +114,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['athlete']}: {mode}; profile {found['profile']}, stage {found['stage']}"
     name = found["programme"] or "no programme"
     yield f"{name}, week {found['week']} of {found['weeks']}, since {found['since']}"
+    if found["first_session"] is not None:
+        yield f"first session {(found['first_session'] - found['since']).days} days after the start"
     if found["idle_hours"] is not None:
         yield f"no session for {found['idle_hours']:.0f} h, longer than planned and no pause is set"
     if found["mode"] == "clinic" and not found["suggestions"]:

@@ -57,6 +57,7 @@ _MEANING: dict[str, tuple[str, str]] = {
     "rir": ("{score}", "repetitions left, as the person said"),
     "self_confidence": ("{score}", "confidence 0 to 10, as the person said"),
     "analgesic": ("", "a painkiller within 24 h"),
+    "warm_up": ("", "a warm-up came before the first set"),
     "red_flag": ("", "sign after which somebody qualified has to look first"),
     "prom": ("", "questionnaire"),
     "version": ("", "version of the questionnaire, or of the rules of a decision"),

@@ -38,6 +38,7 @@ _SCORES = {
     "rir": ("Repetitions left", "{reps}"),
     "confidence": ("Confidence 0 to 10", "{score}"),
 }
+_YES_OR_NO = {"analgesic": "Painkiller within 24 h", "warm_up": "Warm-up before the first set"}
 _WHEN = {
     "before": ", before the session",
     "during": ", worst in the session",
@@ -245,8 +246,8 @@ def _said(report: Report, name: str, person: _Resource) -> _Resource | None:
         if name == "pain":
             code["coding"] += _loinc(*_PAIN)["coding"]
         return out | {"code": code | {"text": text + when}} | who | {"valueQuantity": _quantity(value, unit)}
-    if name == "analgesic":
-        return out | {"code": _code("report", name, "Painkiller within 24 h")} | who | {"valueBoolean": value}
+    if name in _YES_OR_NO:
+        return out | {"code": _code("report", name, _YES_OR_NO[name])} | who | {"valueBoolean": value}
     if name == "red_flag":
         told = _code("red-flag", str(value), str(value).replace("_", " "))
         return out | {"code": _code("report", name, "Reported sign")} | who | {"valueCodeableConcept": told}

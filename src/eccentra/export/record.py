@@ -52,6 +52,7 @@ SAID = (
     "rir",
     "confidence",
     "analgesic",
+    "warm_up",
     "red_flag",
     "prom",
     "version",

@@ -25,6 +25,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         A painkiller within 24 h.
     confidence
         0 to 10.
+    warm_up
+        Whether one came before the first set.
     prom, version, scores
         A questionnaire by name and version with its subscales' scores; no item texts.
     """
@@ -35,6 +37,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rir: Score | None = None
     confidence: Score | None = None
     analgesic: bool | None = None
+    warm_up: bool | None = None
     red_flag: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     note: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)] | None = None
     prom: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
