@@ -44,7 +44,19 @@ FLOORS = [
         },
         0,
     ),
-    ({"decode", "clock", "profiles", "stages", "exercises"}, 1),
+    (
+        {
+            "decode",
+            "clock",
+            "profiles",
+            "profile_ble",
+            "profile_mode",
+            "profile_vector",
+            "stages",
+            "exercises",
+        },
+        1,
+    ),
     ({"pipeline", "intake", "session", "recording", "plan"}, 2),
     (
         {

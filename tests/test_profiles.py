@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eccentra.decode import CHANNEL, Decoder, Frame, Notice
+from eccentra.decode import Decoder, Frame, Notice
 from eccentra.errors import DecodeError, ProfileError
 from eccentra.profiles import (
     DeviceProfile,
@@ -44,41 +44,58 @@ def received() -> Iterator[Any]:
 VECTORS = list(received())
 
 
+Arrivals = tuple[tuple[str, bytes], ...]
+
+
+def typed(profile: DeviceProfile) -> dict[str, float]:
+    """Plausible numbers for what somebody has to type in."""
+    return {one.id: one.example for one in profile.setting if one.example is not None}
+
+
 def setup_of(profile: DeviceProfile, vector: Vector) -> SensorSetup:
     mode = next((m for m in profile.mode if m.id == vector.mode), profile.mode[0])
-    return SensorSetup(sensor="s", profile=profile, rate_hz=vector.rate_hz, channels=mode.channels)
+    settings = {**typed(profile), **vector.settings}
+    return SensorSetup(
+        sensor="s", profile=profile, rate_hz=vector.rate_hz, channels=mode.channels, settings=settings
+    )
 
 
-def feed(decoder: Decoder, packets: tuple[bytes, ...], channel: str = CHANNEL) -> list[Frame | Notice]:
+def feed(decoder: Decoder, arrivals: Arrivals) -> list[Frame | Notice]:
     """Everything that comes out; errors of the protocol are allowed, others are not."""
     out: list[Frame | Notice] = []
-    for packet in packets:
+    for channel, packet in arrivals:
         with contextlib.suppress(DecodeError):
             out += decoder.feed(channel, packet)
     return out
 
 
+def asked(decoder: Decoder, vector: Vector) -> None:
+    for written in vector.written_before:
+        decoder.expect(written)
+
+
 def give(decoder: Decoder, vector: Vector) -> list[Frame | Notice]:
-    if vector.after is not None:
-        decoder.expect(bytes.fromhex(vector.after))
-    return feed(decoder, vector.packets, vector.channel)
+    asked(decoder, vector)
+    return feed(decoder, vector.arrivals)
 
 
 def samples(profile: DeviceProfile, out: list[Frame | Notice]) -> tuple[list[float], list[list[float]]]:
     """Device time in s, and values."""
     t: list[float] = []
     x: list[list[float]] = []
-    tick_s = profile.clock.tick_s or 1e-9
+    clock = profile.clock
+    tick_s = clock.tick_s or (1e-9 if clock.kind == "identity" else 1.0)
     for frame in out:
         if isinstance(frame, Frame):
             assert frame.x.dtype == np.float64
             assert frame.x.flags.c_contiguous
             assert len(frame.x) >= 1
-            assert frame.ticks is not None
-            assert frame.ticks.dtype == np.int64
-            assert len(frame.ticks) == len(frame.x)
             offset = np.zeros(len(frame.x)) if frame.offset_ns is None else frame.offset_ns * 1e-9
-            t += (frame.ticks * tick_s + offset).tolist()
+            if profile.clock.stamped or frame.ticks is not None:
+                assert frame.ticks is not None
+                assert frame.ticks.dtype == np.int64
+                assert len(frame.ticks) == len(frame.x)
+                t += (frame.ticks * tick_s + offset).tolist()
             x += frame.x.tolist()
     return t, x
 
@@ -86,12 +103,18 @@ def samples(profile: DeviceProfile, out: list[Frame | Notice]) -> tuple[list[flo
 def check(profile: DeviceProfile, vector: Vector, out: list[Frame | Notice]) -> None:
     assert vector.expected is not None
     t, x = samples(profile, out)
-    assert t == pytest.approx(vector.expected.t_s, rel=0, abs=1e-8)
+    if vector.expected.t_s:
+        assert t == pytest.approx(vector.expected.t_s, rel=0, abs=1e-8)
+    else:
+        assert not t, "a profile with device times says them in its vectors"
     assert len(x) == len(vector.expected.x)
     for row, expected in zip(x, vector.expected.x, strict=True):
         assert row == pytest.approx(expected, rel=1e-8, abs=1e-8)
-    notices = [(n.kind, n.value) for n in out if isinstance(n, Notice)]
-    assert notices == [(n.kind, n.value) for n in vector.expected.notices]
+    notices = [n for n in out if isinstance(n, Notice)]
+    assert [n.kind for n in notices] == [n.kind for n in vector.expected.notices]
+    for notice, wanted in zip(notices, vector.expected.notices, strict=True):
+        close = isinstance(wanted.value, float)
+        assert notice.value == (pytest.approx(wanted.value, rel=1e-8) if close else wanted.value)
 
 
 def check_sane(profile: DeviceProfile, setup: SensorSetup, out: list[Frame | Notice]) -> None:
@@ -122,19 +145,25 @@ def test_profile_can_be_used(name: str) -> None:
     assert profile.vector, "a profile proves itself by at least one vector"
     assert profile.sources
     for mode in profile.mode:
-        for rate in profile.rates_hz or (profile.rate_hz,):
-            setup = SensorSetup(sensor="s", profile=profile, rate_hz=rate, channels=mode.channels)
+        for rate in mode.rates_hz or profile.rates_hz or (profile.rate_hz,):
+            setup = SensorSetup(
+                sensor="s", profile=profile, rate_hz=rate, channels=mode.channels, settings=typed(profile)
+            )
             info = setup.info()
             assert (info.kind, info.channels, info.units) == (mode.kind, mode.channels, mode.units)
             assert info.rate_hz == rate
             assert setup.start_encoder().samples_per_packet >= 1
-    if profile.ble is not None:
-        assert profile.ble.command("start", profile.mode[0].id, profile.rate_hz)
+            if profile.ble is not None:
+                for command in profile.ble.commands:
+                    assert all(step.data is None or step.data for step in setup.steps(command))
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_profile_survives_a_session_file(name: str) -> None:
-    setup = SensorSetup(sensor="thigh-1", profile=PROFILES[name], placement="thigh", side="left")
+    profile = PROFILES[name]
+    setup = SensorSetup(
+        sensor="thigh-1", profile=profile, placement="thigh", side="left", settings=typed(profile)
+    )
     assert msgspec.json.decode(msgspec.json.encode(setup), type=SensorSetup) == setup
 
 
@@ -149,7 +178,7 @@ def test_vector_whole(profile: DeviceProfile, vector: Vector) -> None:
 @pytest.mark.parametrize(("profile", "vector"), VECTORS)
 def test_vector_on_another_channel_is_refused(profile: DeviceProfile, vector: Vector) -> None:
     with pytest.raises(DecodeError, match="unknown_channel"):
-        setup_of(profile, vector).start_decoder().feed("other", vector.packets[0])
+        setup_of(profile, vector).start_decoder().feed("nowhere", vector.packets[0])
 
 
 @pytest.mark.parametrize(("profile", "vector"), VECTORS)
@@ -157,22 +186,37 @@ def test_vector_cut_off_at_each_byte(profile: DeviceProfile, vector: Vector) -> 
     """An error, or fewer samples; never other samples. Then the whole vector decodes."""
     setup = setup_of(profile, vector)
     assert vector.expected is not None
-    for i, packet in enumerate(vector.packets):
+    whole = max(1, len(vector.expected.x) + len(vector.expected.notices))
+    for i, (channel, packet) in enumerate(vector.arrivals):
         for cut in range(len(packet)):
             decoder = setup.start_decoder()
-            if vector.after is not None:
-                decoder.expect(bytes.fromhex(vector.after))
-            out = feed(decoder, (*vector.packets[:i], packet[:cut]))
-            _, x = samples(profile, out)
-            assert len(x) < max(1, len(vector.expected.x))
-            for row, expected in zip(x, vector.expected.x, strict=False):
-                assert row == pytest.approx(expected, rel=1e-8, abs=1e-8)
+            asked(decoder, vector)
+            out = feed(decoder, (*vector.arrivals[:i], (channel, packet[:cut])))
+            if profile.packets == "whole":
+                _, x = samples(profile, out)
+                assert len(x) <= whole
+                for row, expected in zip(x, vector.expected.x, strict=False):
+                    assert row == pytest.approx(expected, rel=1e-8, abs=1e-8)
             check_sane(profile, setup, out)
             check_decodes_after(decoder, profile, vector)
 
 
 def check_decodes_after(decoder: Decoder, profile: DeviceProfile, vector: Vector) -> None:
-    """A good packet after anything is decoded; the one loss it may report is that of what came before."""
+    """A good packet after anything is decoded; the one loss it may report is that of what came before.
+
+    A stream of bytes may need one whole message to find its place again. Of differences only the steps are
+    right again, and only from the second on.
+    """
+    if profile.packets == "differences":
+        out = give(decoder, vector)
+        _, x = samples(profile, out)
+        assert vector.expected is not None
+        if len(x) == len(vector.expected.x):
+            steps = np.diff(np.array(vector.expected.x), axis=0)
+            assert np.diff(np.array(x), axis=0) == pytest.approx(steps, abs=1e-8)
+        return
+    for _ in range(2 if profile.packets == "stream" else 0):
+        give(decoder, vector)
     out = [n for n in give(decoder, vector) if not (isinstance(n, Notice) and n.kind == "lost_part")]
     check(profile, vector, out)
 
@@ -180,28 +224,30 @@ def check_decodes_after(decoder: Decoder, profile: DeviceProfile, vector: Vector
 @pytest.mark.parametrize(("profile", "vector"), VECTORS)
 def test_vector_with_each_byte_corrupted(profile: DeviceProfile, vector: Vector) -> None:
     setup = setup_of(profile, vector)
-    for i, packet in enumerate(vector.packets):
+    arrivals = vector.arrivals
+    for i, (channel, packet) in enumerate(arrivals):
         for at in range(len(packet)):
             for flip in (0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xFF):
                 bad = bytearray(packet)
                 bad[at] ^= flip
                 decoder = setup.start_decoder()
-                if vector.after is not None:
-                    decoder.expect(bytes.fromhex(vector.after))
-                packets = (*vector.packets[:i], bytes(bad), *vector.packets[i + 1 :])
+                asked(decoder, vector)
+                packets = (*arrivals[:i], (channel, bytes(bad)), *arrivals[i + 1 :])
                 check_sane(profile, setup, feed(decoder, packets))
                 check_decodes_after(decoder, profile, vector)
 
 
 @pytest.mark.parametrize(("profile", "vector"), VECTORS)
 def test_vector_one_byte_at_a_time(profile: DeviceProfile, vector: Vector) -> None:
-    """Notifications are packets, not a stream of bytes: single bytes are refused and do no harm."""
+    """Of whole packets single bytes do no harm; a stream of bytes may be cut anywhere."""
     decoder = setup_of(profile, vector).start_decoder()
-    for packet in vector.packets:
-        for byte in packet:
-            with pytest.raises(DecodeError):
-                decoder.feed(vector.channel, bytes([byte]))
-    check_decodes_after(decoder, profile, vector)
+    single = tuple((channel, bytes([byte])) for channel, packet in vector.arrivals for byte in packet)
+    if profile.packets == "stream":
+        asked(decoder, vector)
+        check(profile, vector, feed(decoder, single))
+    else:
+        check_sane(profile, setup_of(profile, vector), feed(decoder, single))
+        check_decodes_after(decoder, profile, vector)
 
 
 @pytest.mark.parametrize(("profile", "vector"), VECTORS)
@@ -211,8 +257,8 @@ def test_good_vector_decodes_after_garbage(
     profile: DeviceProfile, vector: Vector, data: st.DataObject
 ) -> None:
     """Random packets, most of which start like real ones."""
-    head = st.sampled_from([packet[:k] for packet in vector.packets for k in (0, 1, 2, 6)])
-    packet = st.builds(lambda a, b: a + b, head, st.binary(max_size=220))
+    head = st.sampled_from([(on, packet[:k]) for on, packet in vector.arrivals for k in (0, 1, 2, 6)])
+    packet = st.builds(lambda a, b: (a[0], a[1] + b), head, st.binary(max_size=220))
     garbage = tuple(data.draw(st.lists(packet, max_size=6)))
     setup = setup_of(profile, vector)
     decoder = setup.start_decoder()
@@ -225,10 +271,16 @@ def test_sent_vectors_are_the_commands(name: str) -> None:
     profile = PROFILES[name]
     for vector in profile.vector:
         if vector.command is not None:
-            assert profile.ble is not None
             setup = setup_of(profile, vector)
-            writes = profile.ble.command(vector.command, setup.mode.id, setup.rate)
-            assert writes[-1][1] == vector.packets[-1]
+            framer = setup.start_framer()
+            written: list[bytes] = []
+            for command in (*vector.earlier, vector.command):
+                written = []
+                for step in setup.steps(command):
+                    if step.data is not None:
+                        framed = step.framed and framer is not None
+                        written.append(framer.frame(step.data) if framed and framer else step.data)
+            assert written[vector.step] == vector.packets[-1]
 
 
 # -- bad files ----------------------------------------------------------------------------------------
@@ -259,13 +311,13 @@ ONE_AXIS = {"id": "a", "kind": "imu", "channels": ["x"], "units": ["1"]}
     [
         (put("colour", "red"), "colour", "no such key; allowed are ble, clock"),
         (put("ble.name_prefix", "M"), "ble.name_prefix", "name_prefixes"),
-        (put("ble.service", ...), "ble", "missing required field `service`"),
+        (put("ble.service", ...), "ble", "service is missing"),
         (put("ble.service", "34802252"), "ble.service", "found '34802252'"),
         (put("ble.commands.start.0.to", "comand"), "ble", "'comand' is no characteristic"),
         (put("ble.characteristics", {}), "ble", "one must be named 'data'"),
         (put("clock.bits", 17), "clock.bits", "is 17, expected one of 8, 16, 24, 32, 64"),
         (put("clock.bits", "32"), "clock.bits", "is '32', expected one of"),
-        (put("clock.kind", "last"), "clock.kind", "is 'last', expected one of counter"),
+        (put("clock.kind", "last"), "clock.kind", "is 'last', expected one of arrival, counter"),
         (put("clock.tick_s", ...), "clock", "tick_s is missing"),
         (put("clock.tick_s", math.nan), "clock", "tick_s is nan"),
         (put("clock.tick_s", 0.0), "clock", "tick_s is 0.0"),
@@ -277,7 +329,7 @@ ONE_AXIS = {"id": "a", "kind": "imu", "channels": ["x"], "units": ["1"]}
         (put("decoder.packets_hz", ...), "decoder", "missing required field `packets_hz`"),
         (put("decoder.acc_limit", 1.0), "decoder.acc_limit", "acc_limit_m_s2"),
         (put("decoder.acc_limit_m_s2", math.nan), "decoder.acc_limit_m_s2", "> 0"),
-        (put("knowledge", "sure"), "knowledge", "is 'sure', expected one of solid, uncertain"),
+        (put("knowledge", "sure"), "knowledge", "is 'sure', expected one of raw, solid, uncertain"),
         (put("rate_hz", 100.0), None, "rate_hz is 100, expected one of rates_hz"),
         (put("rate_hz", math.nan), "rate_hz", "> 0"),
         (put("schema", 2), "schema", "is 2; this version reads 1"),

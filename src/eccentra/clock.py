@@ -51,7 +51,8 @@ _MIN_BINS = 3
 # One packet never spans more.
 _MAX_PACKET_NS = 10 * NS_PER_S
 
-Kind = Literal["per_sample", "first_of_packet", "counter", "nominal", "identity"]
+Kind = Literal["per_sample", "first_of_packet", "last_of_packet", "counter", "nominal", "arrival", "identity"]
+_PER_PACKET = ("first_of_packet", "last_of_packet")
 _NONE = np.empty(0, dtype=np.int64)
 _ZERO = np.zeros(1, dtype=np.int64)
 _LONG_AGO = -(1 << 62)
@@ -63,10 +64,12 @@ class ClockSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes
     ----------
     kind
-        ``per_sample``: each sample carries the device's time. ``first_of_packet``: one time a packet, the
-        others follow at the nominal rate. ``counter``: each sample carries a running number. ``nominal``:
-        nothing, samples are taken to come at the nominal rate and loss cannot be seen. ``identity``: ticks
-        are session time in ns.
+        ``per_sample``: each sample carries the device's time. ``first_of_packet``, ``last_of_packet``: one
+        time a packet, that of its first or last sample; the decoder says how far the others are from it.
+        ``counter``: each sample carries a running number. ``nominal``: nothing, samples are taken to come at
+        the nominal rate and loss cannot be seen. ``arrival``: nothing, and no rate that could be relied on
+        either: the time of arrival has to do, and loss cannot be seen. ``identity``: ticks are session time
+        in ns.
     tick_s, bits
         Length of a tick and width of the field that holds it, for kinds that have them.
     epoch
@@ -83,7 +86,7 @@ class ClockSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     drift_ppm: float = _CRYSTAL_PPM
 
     def __post_init__(self) -> None:
-        stamped = self.kind in ("per_sample", "first_of_packet")
+        stamped = self.stamped
         if (self.tick_s is not None) != stamped:
             raise ValueError(f"tick_s is {'missing' if stamped else 'not allowed'} for kind {self.kind!r}")
         if (self.bits is not None) != (stamped or self.kind == "counter"):
@@ -94,13 +97,20 @@ class ClockSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(f"drift_ppm is {self.drift_ppm}, expected above 0 and at most 100000")
 
     @property
+    def stamped(self) -> bool:
+        """Whether packets carry the device's time."""
+        return self.kind == "per_sample" or self.kind in _PER_PACKET
+
+    @property
     def loss_observable(self) -> bool:
         """Whether lost samples leave a trace in the sensor's own times or numbers."""
-        return self.kind != "nominal"
+        return self.kind not in ("nominal", "arrival")
 
     def start(self, rate_hz: float) -> ClockMap:
         """A map for a new connection to a sensor with the nominal rate ``rate_hz``."""
-        return _Identity() if self.kind == "identity" else _Envelope(self, rate_hz)
+        if self.kind == "identity":
+            return _Identity()
+        return _Arrival(rate_hz) if self.kind == "arrival" else _Envelope(self, rate_hz)
 
 
 class ClockMap(Protocol):
@@ -189,6 +199,38 @@ class _Identity:
         return t
 
 
+class _Arrival:
+    """Time of arrival: for sensors that send neither time nor number, and at no steady rate.
+
+    The last sample of a packet is taken to be as old as its arrival, those before it follow each other at
+    the nominal rate.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self.epoch = self.refused = self.lost = 0
+        self._period_ns = round(NS_PER_S / rate_hz)
+        self._last = _LONG_AGO
+
+    @property
+    def residual_ns(self) -> int:
+        """A sample waits up to its own period for its packet, and that for a connection interval."""
+        return self._period_ns + _UNKNOWN_RESIDUAL_NS
+
+    def map(self, arrival_ns: int, frame: Frame) -> Times:
+        """See :class:`ClockMap`."""
+        n = len(frame.x)
+        if n == 1 and arrival_ns > self._last:
+            self._last = arrival_ns
+            return np.array((arrival_ns,), dtype=np.int64)
+        t = arrival_ns - self._period_ns * np.arange(n - 1, -1, -1, dtype=np.int64)
+        if t[0] <= self._last:
+            # a burst: what there is room for since the packet before
+            room = max(arrival_ns - self._last, 0)
+            t = _increasing(self._last + room * np.arange(1, n + 1, dtype=np.int64) // n, self._last)
+        self._last = int(t[-1])
+        return t
+
+
 # A packet on the device's own clock: first tick; time of each sample after it, ns; its first and last time.
 _Placed = tuple[int, Times, int, int]
 
@@ -232,7 +274,7 @@ class _Envelope:
 
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """See :class:`ClockMap`."""
-        placed = self._one_stamp(frame) if self._kind == "first_of_packet" else self._each(frame)
+        placed = self._one_stamp(frame) if self._kind in _PER_PACKET else self._each(frame)
         if placed is None or not self._follow(arrival_ns, placed):
             self.refused += 1
             return _NONE
@@ -249,7 +291,7 @@ class _Envelope:
     def _one_stamp(self, frame: Frame) -> _Placed | None:
         """One stamp a packet; decoders give the same array of offsets again and again."""
         if frame.ticks is None or frame.offset_ns is None:
-            raise ValueError("frames of kind 'first_of_packet' carry ticks and offset_ns")
+            raise ValueError(f"frames of kind {self._kind!r} carry ticks and offset_ns")
         within, start, end = self._offsets
         if frame.offset_ns is not within:
             within = frame.offset_ns

@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,8 +20,11 @@ import msgspec
 import eccentra.decode
 from eccentra.clock import ClockMap, ClockSpec
 from eccentra.datafolder import data_files, explain_invalid, find_data_file
-from eccentra.decode import CHANNEL, Decoder, DecoderParameters, Encoder
+from eccentra.decode import Decoder, DecoderParameters, Encoder, Framer, start_framer
 from eccentra.errors import ProfileError
+from eccentra.profile_ble import Ble, Step, Write
+from eccentra.profile_mode import Mode, Rate, Setting
+from eccentra.profile_vector import Expected, Vector
 from eccentra.samples import Placement, Side, StreamInfo
 
 __all__ = [
@@ -29,6 +33,8 @@ __all__ = [
     "Expected",
     "Mode",
     "SensorSetup",
+    "Setting",
+    "Step",
     "Vector",
     "Write",
     "decoder_kinds",
@@ -41,152 +47,7 @@ _SCHEMA = 1
 _FOLDER = "devices"
 _MOST_BYTES = 1 << 20
 
-Hex = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2})+$", max_length=2048)]
-Uuid = Annotated[
-    str, msgspec.Meta(pattern=r"^([0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$", max_length=36)
-]
-Rate = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
-
-
-class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way in which a sensor streams: which channels, in which SI units. The first one is the default."""
-
-    id: str
-    kind: Literal["imu", "force"]
-    channels: tuple[str, ...]
-    units: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not self.channels or len(set(self.channels)) != len(self.channels):
-            raise ValueError(f"channels are {list(self.channels)}, expected different names")
-        if len(self.units) != len(self.channels):
-            raise ValueError(f"{len(self.units)} units for {len(self.channels)} channels")
-
-
-class Write(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bytes to write: ``hex``, then ``text`` (``{mode}`` and ``{rate}`` are filled in), then ``tail``.
-
-    ``to`` names one of the characteristics.
-    """
-
-    to: str
-    hex: Hex
-    text: str = ""
-    tail: Hex | None = None
-
-    def data(self, mode: str, rate_hz: float) -> bytes:
-        """The bytes for the mode with id ``mode`` at ``rate_hz``."""
-        text = self.text.replace("{mode}", mode).replace("{rate}", f"{rate_hz:g}")
-        return bytes.fromhex(self.hex) + text.encode("ascii") + bytes.fromhex(self.tail or "")
-
-
-class Ble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a sensor is recognised and commanded over Bluetooth Low Energy.
-
-    Attributes
-    ----------
-    name_prefixes, advertised_services, manufacturer_ids
-        Any one of these in any advertisement or scan response speaks for this sensor.
-    service
-        The service that holds the characteristics.
-    characteristics
-        UUID by name. The one named ``data`` is that of the decoder's packets.
-    notify
-        Names of those to subscribe to, in this order, before anything is written.
-    min_mtu
-        Smallest ATT MTU with which a packet of samples gets through.
-    commands
-        What to write, in order, by name: ``start``, ``stop``, and where there are such ``tare``,
-        ``battery``, ``firmware`` ...
-    """
-
-    name_prefixes: tuple[str, ...]
-    service: Uuid
-    characteristics: dict[str, Uuid]
-    notify: tuple[str, ...]
-    commands: dict[str, tuple[Write, ...]]
-    advertised_services: tuple[Uuid, ...] = ()
-    manufacturer_ids: tuple[int, ...] = ()
-    min_mtu: Annotated[int, msgspec.Meta(ge=23, le=517)] = 23
-
-    def __post_init__(self) -> None:
-        if CHANNEL not in self.characteristics:
-            raise ValueError(
-                f"characteristics are {sorted(self.characteristics)}, one must be named {CHANNEL!r}"
-            )
-        named = [*self.notify, *(write.to for writes in self.commands.values() for write in writes)]
-        for name in named:
-            if name not in self.characteristics:
-                raise ValueError(f"{name!r} is no characteristic; there are {sorted(self.characteristics)}")
-
-    def command(self, name: str, mode: str, rate_hz: float) -> tuple[tuple[str, bytes], ...]:
-        """What to write for the command ``name``, as (UUID, bytes); empty when there is no such command."""
-        return tuple(
-            (self.characteristics[write.to], write.data(mode, rate_hz))
-            for write in self.commands.get(name, ())
-        )
-
-
-class ExpectedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A notice that a vector gives."""
-
-    kind: str
-    value: float | str | int | None = None
-
-
-class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a vector means: device time in s and SI values of each sample, and notices, in order."""
-
-    t_s: tuple[float, ...] = ()
-    x: tuple[tuple[float, ...], ...] = ()
-    notices: tuple[ExpectedNotice, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.t_s) != len(self.x):
-            raise ValueError(f"{len(self.t_s)} times for {len(self.x)} samples")
-
-
-class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Captured or worked-out bytes and their meaning; the test suite runs every one.
-
-    Attributes
-    ----------
-    hex
-        The packet, or the packets of which it is made.
-    source, checked_by
-        Where it comes from, and how it is known to be right.
-    channel
-        Where it arrived.
-    mode, rate_hz
-        Id of the mode and rate it was taken with; the profile's first ones when absent.
-    after
-        Command that was written before, hex.
-    expected
-        What the decoder gives, or
-    command
-        the name of the command of which ``hex`` is the last write: a vector in the other direction.
-    """
-
-    hex: Hex | tuple[Hex, ...]
-    source: str
-    checked_by: str
-    channel: str = CHANNEL
-    mode: str | None = None
-    rate_hz: Rate | None = None
-    after: Hex | None = None
-    expected: Expected | None = None
-    command: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.expected is None) == (self.command is None):
-            raise ValueError("a vector has either expected or command")
-
-    @property
-    def packets(self) -> tuple[bytes, ...]:
-        """The bytes, one item a packet."""
-        parts = (self.hex,) if isinstance(self.hex, str) else self.hex
-        return tuple(bytes.fromhex(part) for part in parts)
 
 
 class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -209,7 +70,15 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     clock
         How its times are to be read.
     knowledge
-        ``solid``: from several sources or captures; ``uncertain``: see ``notes``.
+        ``solid``: from several sources or captures; ``uncertain``: see ``notes``; ``raw``: what its numbers
+        mean is not known, see ``missing``.
+    missing
+        What would have to be known to measure with it.
+    packets
+        What a packet is by itself: ``whole``; a piece of a ``stream`` of bytes that may be cut anywhere; or
+        ``differences`` to the packet before, so that a lost one shifts all that follow.
+    setting
+        What can or must be typed in.
     sources, notes
         Where this comes from, and what to know.
     ble
@@ -226,8 +95,11 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     mode: Annotated[tuple[Mode, ...], msgspec.Meta(min_length=1)]
     decoder: dict[str, Any]
     clock: ClockSpec
-    knowledge: Literal["solid", "uncertain"]
+    knowledge: Literal["solid", "uncertain", "raw"]
     sources: tuple[str, ...]
+    missing: str = ""
+    packets: Literal["whole", "stream", "differences"] = "whole"
+    setting: tuple[Setting, ...] = ()
     rates_hz: tuple[Rate, ...] = ()
     notes: tuple[str, ...] = ()
     ble: Ble | None = None
@@ -236,14 +108,45 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def __post_init__(self) -> None:
         if self.rates_hz and self.rate_hz not in self.rates_hz:
             raise ValueError(f"rate_hz is {self.rate_hz:g}, expected one of rates_hz {list(self.rates_hz)}")
+        if (self.knowledge == "raw") != bool(self.missing):
+            raise ValueError("missing says what is not known of a sensor with knowledge 'raw'")
+        self._check_settings()
         for vector in self.vector:
             if vector.mode is not None and vector.mode not in [mode.id for mode in self.mode]:
                 raise ValueError(f"a vector names mode {vector.mode!r}, which is none of this profile")
 
+    def _check_settings(self) -> None:
+        known = {setting.id for setting in self.setting}
+        for mode in self.mode:
+            if not known.issuperset(mode.needs):
+                raise ValueError(f"mode {mode.id!r} needs {sorted({*mode.needs} - known)}, no setting of it")
+        for name, table in (self.ble.tables if self.ble else {}).items():
+            if table.by not in ("mode", "rate", *known):
+                raise ValueError(f"table {name!r} goes by {table.by!r}; expected mode, rate or a setting")
+
     @property
-    def kind(self) -> Literal["imu", "force"]:
+    def kind(self) -> Literal["imu", "force", "heart_rate", "raw"]:
         """What the default mode measures."""
         return self.mode[0].kind
+
+    def settings(self, typed: Mapping[str, float]) -> dict[str, float]:
+        """Settings with what was typed in, else their defaults.
+
+        Raises
+        ------
+        ValueError
+            When there is no such setting, or the number is impossible.
+        """
+        known = {setting.id: setting for setting in self.setting}
+        for name, value in typed.items():
+            one = known.get(name)
+            if one is None:
+                has = ", ".join(known) or "none"
+                raise ValueError(f"{self.id} has no setting {name!r}; it has {has}")
+            if not one.low <= value <= one.high:
+                raise ValueError(f"{name} is {value:g}, expected {one.low:g} to {one.high:g} {one.unit}")
+        defaults = {name: one.default for name, one in known.items() if one.default is not None}
+        return {**defaults, **typed}
 
     def mode_of(self, channels: tuple[str, ...] | None) -> Mode:
         """The mode with these channels, or the default.
@@ -259,15 +162,15 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         known = "; ".join(", ".join(mode.channels) for mode in self.mode)
         raise ValueError(f"{self.id} has no mode with channels {', '.join(channels or ())}; it has {known}")
 
-    def parameters(self) -> DecoderParameters:
-        """Parameters of the decoder.
+    def parameters(self, typed: Mapping[str, float] | None = None) -> DecoderParameters:
+        """Parameters of the decoder, with the settings that were ``typed`` in.
 
         Raises
         ------
         ProfileError
             When the table ``[decoder]`` is not valid.
         """
-        return _decoder_parameters(self.decoder, self.id)
+        return _decoder_parameters(self.decoder, self.id, self.settings(typed or {}))
 
 
 class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -285,6 +188,8 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Nominal rate; ``None`` for the profile's.
     channels
         Channels of one of the profile's modes; ``None`` for the default.
+    settings
+        What was typed in for this very sensor, by id of the profile's settings.
     """
 
     sensor: str
@@ -293,12 +198,18 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     side: Side | None = None
     rate_hz: float | None = None
     channels: tuple[str, ...] | None = None
+    settings: dict[str, float] = {}
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9_-]{1,64}", self.sensor):
             raise ValueError(f"sensor id is {self.sensor!r}, expected a-z, 0-9, _ and - only")
-        self.profile.mode_of(self.channels)
-        rates = self.profile.rates_hz
+        mode = self.profile.mode_of(self.channels)
+        rates = mode.rates_hz or self.profile.rates_hz
+        typed = self.profile.settings(self.settings)
+        for setting in self.profile.setting:
+            if setting.id in mode.needs and setting.id not in typed:
+                what = f"{self.profile.id} gives no {mode.units[0]} without the setting {setting.id}"
+                raise ValueError(f"{what}: {setting.why}")
         if self.rate_hz is not None and not 0 < self.rate_hz <= 100_000:
             raise ValueError(f"rate_hz is {self.rate_hz}, expected above 0 and at most 100000")
         if self.rate_hz is not None and rates and self.rate_hz not in rates:
@@ -312,7 +223,10 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def rate(self) -> float:
         """Nominal rate, Hz."""
-        return self.profile.rate_hz if self.rate_hz is None else self.rate_hz
+        if self.rate_hz is not None:
+            return self.rate_hz
+        own = self.mode.rates_hz
+        return own[0] if own and self.profile.rate_hz not in own else self.profile.rate_hz
 
     def info(self) -> StreamInfo:
         """What the stream is."""
@@ -330,13 +244,31 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def start_decoder(self) -> Decoder:
         """A decoder for a new connection."""
-        return self.profile.parameters().start(channels=self.mode.channels, rate_hz=self.rate)
+        return self.profile.parameters(self.settings).start(channels=self.mode.channels, rate_hz=self.rate)
 
     def start_encoder(self, mtu: int = 247) -> Encoder:
         """The inverse of :meth:`start_decoder`, for simulated sensors; ``mtu`` is the ATT MTU."""
-        return self.profile.parameters().start_encoder(
+        return self.profile.parameters(self.settings).start_encoder(
             channels=self.mode.channels, rate_hz=self.rate, mtu=mtu
         )
+
+    def start_framer(self) -> Framer | None:
+        """What puts commands into frames on a new connection; ``None`` for a protocol without frames."""
+        return start_framer(self.profile.parameters(self.settings))
+
+    def steps(self, command: str) -> tuple[Step, ...]:
+        """The steps of one of the profile's commands, for this sensor; empty when it has none of the name."""
+        ble = self.profile.ble
+        if ble is None:
+            return ()
+        return ble.steps(command, self.mode.id, self.rate, self.profile.settings(self.settings))
+
+    @property
+    def notify(self) -> tuple[str, ...]:
+        """Names of the characteristics to subscribe to."""
+        ble = self.profile.ble
+        own = self.mode.notify
+        return own if own is not None else ble.notify if ble is not None else ()
 
     def start_clock(self) -> ClockMap:
         """A clock map for a new connection."""
@@ -383,10 +315,11 @@ def parse_profile(raw: dict[str, Any], source: str | Path) -> DeviceProfile:
     except msgspec.ValidationError as error:
         problem, where = explain_invalid(error, raw, DeviceProfile)
         raise ProfileError(source, problem, where=where) from None
-    parameters = _decoder_parameters(profile.decoder, source)
+    parameters = _decoder_parameters(profile.decoder, source, profile.settings({}))
     for mode in profile.mode:
+        rate_hz = mode.rates_hz[0] if mode.rates_hz else profile.rate_hz
         try:
-            parameters.start(channels=mode.channels, rate_hz=profile.rate_hz)
+            parameters.start(channels=mode.channels, rate_hz=rate_hz)
         except ValueError as error:
             raise ProfileError(source, str(error), where="mode") from None
     return profile
@@ -408,7 +341,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise ProfileError(path, f"is not TOML: {error}") from None
 
 
-def _decoder_parameters(table: dict[str, Any], source: str | Path) -> DecoderParameters:
+def _decoder_parameters(
+    table: dict[str, Any], source: str | Path, settings: Mapping[str, float] | None = None
+) -> DecoderParameters:
     fields = dict(table)
     kind = fields.pop("kind", None)
     kinds = decoder_kinds()
@@ -416,6 +351,8 @@ def _decoder_parameters(table: dict[str, Any], source: str | Path) -> DecoderPar
         found = "is missing" if kind is None else f"is {kind!r}"
         raise ProfileError(source, f"{found}; expected one of {', '.join(kinds)}", where="decoder.kind")
     module = importlib.import_module(f"eccentra.decode.{kind}")
+    own = module.Parameters.__struct_fields__
+    fields.update((name, value) for name, value in (settings or {}).items() if name in own)
     try:
         made: DecoderParameters = msgspec.convert(fields, module.Parameters)
     except msgspec.ValidationError as error:

@@ -127,6 +127,11 @@ class Session:
         self.exercise = header.exercise
         self.ended = False
         self.prescription: dict[str, Any] | None = None
+        for setup in header.sensors:
+            if setup.mode.kind == "raw":
+                raise InputError(
+                    setup.sensor, f"{setup.profile.name} gives raw counts only: {setup.profile.missing}"
+                )
         self._sensors = {setup.sensor: Intake(setup) for setup in header.sensors}
         if len(self._sensors) != len(header.sensors):
             raise InputError(header.session, "two sensors have the same id; give each its own")

@@ -18,7 +18,19 @@ import msgspec
 
 from eccentra.samples import Floats, Times
 
-__all__ = ["CHANNEL", "Count", "Decoder", "DecoderParameters", "Encoder", "Frame", "Limit", "Notice"]
+__all__ = [
+    "CHANNEL",
+    "Count",
+    "Decoder",
+    "DecoderParameters",
+    "Encoder",
+    "Frame",
+    "Framer",
+    "Limit",
+    "Notice",
+    "opening",
+    "start_framer",
+]
 
 CHANNEL = "data"
 """Name of the channel that carries samples; profiles say which characteristic it is."""
@@ -52,7 +64,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     ``battery_low``; ``battery_v``, ``battery_pct``; ``firmware``, ``device_id``, ``product``, ``serial``;
     ``result`` (status of a command); ``answer`` (bytes as hex, meaning unknown); ``lost_samples`` (number of
     samples of a packet that carried no number); ``lost_part`` (a packet was given up, its second half never
-    came).
+    came); ``zero_lost`` (its values count from another zero from here on); ``setting`` (what the sensor
+    answered about how it streams); ``calibration`` (a table was read).
     """
 
     kind: str
@@ -109,3 +122,28 @@ class DecoderParameters(Protocol):
     def start_encoder(self, *, channels: tuple[str, ...], rate_hz: float, mtu: int) -> Encoder:
         """An encoder whose packets fit an ATT MTU of ``mtu`` bytes (3 of them are protocol)."""
         ...
+
+
+class Framer(Protocol):
+    """Puts commands into frames: length, rolling counter, check sum. Made anew for every connection."""
+
+    def frame(self, inside: bytes) -> bytes:
+        """The frame around a command."""
+        ...
+
+
+def start_framer(parameters: DecoderParameters) -> Framer | None:
+    """A framer, when the protocol has one: its ``Parameters`` then offer ``start_framer()``."""
+    start = getattr(parameters, "start_framer", None)
+    made: Framer | None = None if start is None else start()
+    return made
+
+
+def opening(encoder: Encoder) -> Sequence[tuple[str, bytes]]:
+    """What a sensor says before its first samples and a decoder needs, as (channel, data).
+
+    Calibration tables, answers with a factor: an encoder that has such offers ``opening()``.
+    """
+    say = getattr(encoder, "opening", None)
+    said: Sequence[tuple[str, bytes]] = () if say is None else say()
+    return said

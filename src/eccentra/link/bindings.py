@@ -50,6 +50,8 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Where it is worn. A force sensor has a side only.
     rate_hz, mode
         How it streams; absent: as its profile says.
+    settings
+        What was typed in for this very device, such as its coefficient.
     """
 
     sensor: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -59,6 +61,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     side: Side | None = None
     rate_hz: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None
     mode: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    settings: dict[Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")], float] = {}
 
     @property
     def place(self) -> str:
@@ -83,6 +86,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             side=self.side,
             rate_hz=self.rate_hz,
             channels=_channels(profile, self.mode),
+            settings=self.settings,
         )
 
 
@@ -263,6 +267,9 @@ def _table(binding: Binding) -> str:
     lines = ["[[sensor]]"]
     for name in binding.__struct_fields__:
         value = getattr(binding, name)
-        if value is not None:
+        if isinstance(value, dict):
+            pairs = ", ".join(f"{key} = {float(one)!r}" for key, one in value.items())
+            lines += [f"{name} = {{ {pairs} }}"] if pairs else []
+        elif value is not None:
             lines.append(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {float(value)!r}")
     return "\n".join(lines) + "\n"

@@ -143,6 +143,7 @@ class BluetoothLink:
             raise InputError(name, f"{one.setup.profile.name} is no Bluetooth device")
         if name in self._sensors or address in self._by_address:
             raise InputError(name, "is bound twice; each sensor has one address and one id")
+        patience = (patience or Patience()).with_quiet(one.setup.profile.ble.quiet_s)
         sensor = _Sensor(one, SensorMachine(name, self._now(), patience, self._platform))
         self._sensors[name] = self._by_address[address] = sensor
 
@@ -263,7 +264,12 @@ class BluetoothLink:
 
     async def _listen(self) -> None:
         machines = [(sensor.machine, sensor.setup.profile.ble) for sensor in self._sensors.values()]
-        searched = {ble.service for machine, ble in machines if ble and machine.state == "searching"}
+        searched = {
+            uuid
+            for machine, ble in machines
+            if ble and machine.state == "searching"
+            for uuid in ble.all_services
+        }
         try:
             await self._radio.listen(sorted(searched), lambda: self._needed() and not self._ending)
         finally:
@@ -337,7 +343,7 @@ class BluetoothLink:
         return BleakClient(
             sensor.device,
             disconnected_callback=functools.partial(self._dropped, sensor, connection),
-            services=[long_uuid(connection.ble.service), long_uuid("180f")],
+            services=[long_uuid(uuid) for uuid in dict.fromkeys([*connection.ble.all_services, "180f"])],
             timeout=_BLEAK_SHARE * sensor.machine.patience.connect_s,
             backend=self._client_class,
         )

@@ -17,6 +17,8 @@ from eccentra.events import StationReason
 from eccentra.inputs import Connected, Input, Lost, Packet, Written
 from eccentra.link.addresses import long_uuid
 from eccentra.link.advice import advice_for
+from eccentra.link.commanding import Commander
+from eccentra.profile_ble import KeepAlive
 from eccentra.profiles import Ble, SensorSetup
 
 if TYPE_CHECKING:
@@ -80,8 +82,9 @@ class Connection:
         self._took = took
         self._platform = platform
         self._announced = False
-        self._writing = asyncio.Lock()
         self._answered = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self._commander = Commander(setup, wrote=self._wrote, came=self._came, is_open=lambda: self.open)
         # until samples flow, what comes is looked at here as well
         self._proof: Any = setup.start_decoder()
         self._shown_mtu = _SMALLEST_MTU
@@ -104,7 +107,7 @@ class Connection:
             When it is another device.
         """
         found = self._characteristics()
-        await self._wait_for_mtu(found[CHANNEL])
+        await self._wait_for_mtu(next(iter(found.values())) if CHANNEL not in found else found[CHANNEL])
         if self.inherited:
             # Nobody listens yet; what is left of an earlier stream must not mix with the new one.
             await self._ask("stop", found)
@@ -112,16 +115,23 @@ class Connection:
             return
         self._announced = True
         self._put(Connected(self._now(), self.setup.sensor))
-        for name in self.ble.notify:
-            await self._connected_client().start_notify(found[name], self._receiver(name))
+        for name in self.setup.notify:
+            if name in found:
+                await self._connected_client().start_notify(found[name], self._receiver(name))
         await self._learn_battery(found)
         await self._write("start", found)
+        if self.ble.keep_alive is not None and self.open:
+            self._keeping = asyncio.get_running_loop().create_task(
+                self._keep_alive(self.ble.keep_alive, found)
+            )
 
     def close(self, why: str) -> None:
         """From now on nothing that comes counts; said once if it was said to be connected."""
         if self.open and self._announced:
             self._put(Lost(self._now(), self.setup.sensor, why))
         self.open = False
+        if self._keeping is not None:
+            self._keeping.cancel()
 
     async def stop(self) -> None:
         """Stop the stream and close; errors do not matter any more, the connection ends anyway."""
@@ -165,6 +175,7 @@ class Connection:
 
     def _receiver(self, channel: str) -> Callable[[Any, bytearray], None]:
         sensor, put, now, took = self.setup.sensor, self._put, self._now, self._took
+        heard = self._commander.heard
 
         def receive(_: Any, data: bytearray) -> None:
             if not self.open:
@@ -172,9 +183,17 @@ class Connection:
             at, packet = now(), bytes(data)
             put(Packet(at, sensor, channel, packet))
             self._answered.set()
+            heard(channel, packet)
             took(self, at, channel, packet)
 
         return receive
+
+    def _came(self, channel: str, data: bytes) -> None:
+        """Something was read: an input like what a sensor sends by itself."""
+        if self.open:
+            at = self._now()
+            self._put(Packet(at, self.setup.sensor, channel, data))
+            self._took(self, at, channel, data)
 
     def _battery(self, notice: Notice) -> None:
         if notice.kind == "battery_low":
@@ -185,19 +204,19 @@ class Connection:
 
     # -- what is written ---------------------------------------------------------------------------------
 
+    def _wrote(self, to: str, data: bytes) -> None:
+        self._put(Written(self._now(), self.setup.sensor, to, data))
+        if self._proof is not None:
+            self._proof.expect(data)
+
     async def _write(self, name: str, found: dict[str, BleakGATTCharacteristic]) -> None:
-        async with self._writing:
-            for write in self.ble.commands.get(name, ()):
-                data = write.data(self.setup.mode.id, self.setup.rate)
-                if not self.open:
-                    return
-                self._put(Written(self._now(), self.setup.sensor, write.to, data))
-                if self._proof is not None:
-                    self._proof.expect(data)
-                characteristic = found[write.to]
-                await self._connected_client().write_gatt_char(
-                    characteristic, data, response="write" in characteristic.properties
-                )
+        await self._commander.carry_out(name, self._connected_client(), found)
+
+    async def _keep_alive(self, keep: KeepAlive, found: dict[str, BleakGATTCharacteristic]) -> None:
+        """Repeat what the sensor has to be told; a write that fails shows as silence or as the end."""
+        while self.open:
+            await asyncio.sleep(keep.every_s)
+            await self._ask(keep.command, found)
 
     async def _ask(
         self, name: str, found: dict[str, BleakGATTCharacteristic], *, within_s: float = _READ_S
@@ -208,7 +227,7 @@ class Connection:
         try:
             async with asyncio.timeout(within_s):
                 await self._write(name, found)
-        except (BleakError, TimeoutError, OSError, EOFError):
+        except (LinkError, BleakError, TimeoutError, OSError, EOFError):
             return  # a connection that is gone shows at the next step
 
     async def _learn_battery(self, found: dict[str, BleakGATTCharacteristic]) -> None:
@@ -241,20 +260,26 @@ class Connection:
         return self.client
 
     def _characteristics(self) -> dict[str, BleakGATTCharacteristic]:
-        service = self._connected_client().services.get_service(long_uuid(self.ble.service))
-        if service is None:
-            raise self._error(
-                StationReason.WRONG_DEVICE, f"it is no {self.setup.profile.name}: no such service"
-            )
+        services = self._connected_client().services
         found = {}
         for name, uuid in self.ble.characteristics.items():
-            characteristic = service.get_characteristic(long_uuid(uuid))
-            if characteristic is None:
+            service = services.get_service(long_uuid(self.ble.service_of(name)))
+            if service is None and name == CHANNEL and name not in self.ble.optional:
+                raise self._error(
+                    StationReason.WRONG_DEVICE, f"it is no {self.setup.profile.name}: no such service"
+                )
+            characteristic = None if service is None else service.get_characteristic(long_uuid(uuid))
+            if characteristic is not None:
+                found[name] = characteristic
+            elif name not in self.ble.optional:
                 raise self._error(
                     StationReason.WRONG_DEVICE,
                     f"it is no {self.setup.profile.name} as known here: no characteristic {name!r}",
                 )
-            found[name] = characteristic
+        if not any(name in found for name in self.setup.notify):
+            raise self._error(
+                StationReason.WRONG_DEVICE, f"it is no {self.setup.profile.name}: it has nothing to listen to"
+            )
         return found
 
     async def _wait_for_mtu(self, data: BleakGATTCharacteristic) -> None:

@@ -67,6 +67,14 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steady_s: float = 10.0
     again_s: float = 60.0
 
+    def with_quiet(self, quiet_s: float | None) -> Patience:
+        """The same for a sensor that may send nothing for so long while all is well."""
+        if quiet_s is None:
+            return self
+        return msgspec.structs.replace(
+            self, first_data_s=max(self.first_data_s, quiet_s), silence_s=max(self.silence_s, quiet_s)
+        )
+
     def wait_ns(self, reason: StationReason, failures: int) -> int:
         """How long to wait before searching again, after ``failures`` of them in a row (1 is the first)."""
         if reason in RADIO:

@@ -1,7 +1,8 @@
 """What runs inside an emulated sensor: what it answers to commands, and when it streams what.
 
 A protocol's firmware is the module ``firmware_<kind>`` here, ``kind`` being the decoder's; it holds a class
-``Firmware`` derived from :class:`BaseFirmware`. It is sans-IO: time and bytes come in, bytes go out.
+``Firmware`` derived from :class:`BaseFirmware`; a sensor that takes no commands needs none. It is sans-IO:
+time and bytes come in, bytes go out.
 """
 
 from __future__ import annotations
@@ -86,8 +87,19 @@ class BaseFirmware:
         self.stream = None
 
     def write(self, to: str, data: bytes, true_ns: int) -> Answers:
-        """A host wrote ``data`` to the characteristic named ``to``."""
-        raise NotImplementedError
+        """A host wrote ``data`` to the characteristic named ``to``; by default nothing happens."""
+        return ()
+
+    def read(self, name: str, true_ns: int) -> bytes | None:
+        """A host reads the characteristic ``name``; ``None`` when that is not allowed."""
+        return None
+
+    def subscribed(self, name: str, true_ns: int) -> Answers:
+        """A host subscribed to the characteristic ``name``: a sensor without a start command streams now."""
+        ble = self.setup.profile.ble
+        if ble is not None and "start" not in ble.commands and self.stream is None:
+            self._begin(self.setup.mode.channels, self.setup.rate)
+        return ()
 
     def low_battery(self) -> Answers:
         """The battery is nearly empty: what it says of its own accord."""
@@ -122,7 +134,7 @@ class BaseFirmware:
             stream = self.stream
             channels = stream.channels if stream else self.setup.mode.channels
             rate = stream.rate_hz if stream else self.setup.rate
-            parameters = self.setup.profile.parameters()
+            parameters = self.setup.profile.parameters(self.setup.settings)
             self._encoder = parameters.start_encoder(channels=channels, rate_hz=rate, mtu=self._mtu)
         return self._encoder
 
@@ -139,7 +151,10 @@ def firmware_for(
     """
     kind = setup.profile.decoder.get("kind")
     name = f"eccentra.link.virtual.firmware_{kind}"
+    ble = setup.profile.ble
     if importlib.util.find_spec(name) is None:
+        if ble is not None and "start" not in ble.commands:
+            return BaseFirmware(setup, booted_ns=booted_ns, drift_ppm=drift_ppm, serial=serial)
         raise InputError(setup.profile.id, f"sensors with decoder {kind!r} cannot be emulated: no {name}")
     made: BaseFirmware = importlib.import_module(name).Firmware(
         setup, booted_ns=booted_ns, drift_ppm=drift_ppm, serial=serial

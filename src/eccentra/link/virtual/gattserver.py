@@ -35,6 +35,14 @@ class Owner(Protocol):
         """The host wrote to a characteristic; an :class:`att.ATT_Error` refuses it."""
         ...
 
+    def read(self, name: str) -> bytes:
+        """The host reads a characteristic; an :class:`att.ATT_Error` refuses it."""
+        ...
+
+    def subscribed(self, name: str) -> None:
+        """The host subscribed to a characteristic."""
+        ...
+
 
 class GattServer:
     """Radio and GATT server of one sensor, with the services and properties that its profile implies.
@@ -55,6 +63,8 @@ class GattServer:
         Advertising interval.
     mtu
         Largest ATT MTU.
+    notifying
+        Names of the characteristics that notify, in any mode.
     say
         Told in words what happens.
 
@@ -77,8 +87,10 @@ class GattServer:
         adverts: tuple[bytes, bytes],
         advertise_every_s: float,
         mtu: int,
+        notifying: frozenset[str],
         say: Callable[[str], None],
     ) -> None:
+        self._notifying = notifying
         self.connection: Connection | None = None
         self.connections = self.disconnections = 0
         self._ble = ble
@@ -108,7 +120,10 @@ class GattServer:
         device = radio.device
         device.gatt_server.max_mtu = self._mtu
         self._characteristics = self._gatt()
-        device.add_service(Service(self._ble.service, list(self._characteristics.values())))
+        for uuid in self._ble.all_services:
+            of_it = [c for name, c in self._characteristics.items() if self._ble.service_of(name) == uuid]
+            device.add_service(Service(uuid, of_it))
+        device.gatt_server.on("characteristic_subscription", self._on_subscription)
         device.on("connection", self._on_connection)
         self._radio = radio
         if self._advertising:
@@ -159,13 +174,14 @@ class GattServer:
             return False
         server = self.connection.device.gatt_server
         cccd = server.subscribers.get(self.connection, {}).get(self._characteristics[name].handle, b"")
-        return bool(cccd[:1] and cccd[0] & 1)
+        return bool(cccd[:1] and cccd[0] & 3)
 
     async def notify(self, name: str, data: bytes) -> None:
         """Send to the host, if one is connected and has subscribed."""
         if self.connection is not None:
             device = self.connection.device
-            await device.notify_subscriber(self.connection, self._characteristics[name], data)
+            send = device.indicate_subscriber if name in self._ble.indicate else device.notify_subscriber
+            await send(self.connection, self._characteristics[name], data)
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that needs the radio, soon."""
@@ -187,16 +203,23 @@ class GattServer:
     def _gatt(self) -> dict[str, Characteristic[bytes]]:
         """Characteristics with the properties that the profile's use of them implies."""
         kinds = Characteristic.Properties
-        written = {write.to for writes in self._ble.commands.values() for write in writes}
+        steps = [write for writes in self._ble.commands.values() for write in writes]
+        written = {write.to for write in steps if not write.read}
         out: dict[str, Characteristic[bytes]] = {}
         for name, uuid in self._ble.characteristics.items():
             properties = kinds(0)
-            if name in self._ble.notify:
+            if name in self._ble.indicate:
+                properties |= kinds.INDICATE
+            elif name in self._notifying:
                 properties |= kinds.NOTIFY
             if name in written:
-                properties |= kinds.WRITE | kinds.WRITE_WITHOUT_RESPONSE
-            value = CharacteristicValue(read=_not_readable, write=self._writer(name))
-            out[name] = Characteristic(uuid, properties, Characteristic.WRITEABLE, value)
+                properties |= kinds.WRITE_WITHOUT_RESPONSE
+                properties |= kinds.WRITE if self._ble.respond else kinds(0)
+            if name in self._ble.readable:
+                properties |= kinds.READ
+            value = CharacteristicValue(read=self._reader(name), write=self._writer(name))
+            permissions = Characteristic.WRITEABLE | Characteristic.READABLE
+            out[name] = Characteristic(uuid, properties, permissions, value)
         return out
 
     def _writer(self, name: str) -> Callable[[Connection, bytes], None]:
@@ -204,6 +227,23 @@ class GattServer:
             self._owner.written(name, bytes(data))
 
         return written
+
+    def _reader(self, name: str) -> Callable[[Connection], bytes]:
+        def read(_: Connection) -> bytes:
+            if name not in self._ble.readable:
+                raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
+            return self._owner.read(name)
+
+        return read
+
+    def _on_subscription(
+        self, _: Any, characteristic: Characteristic[bytes], notified: bool, indicated: bool
+    ) -> None:
+        if not (notified or indicated):
+            return
+        for name, one in self._characteristics.items():
+            if one is characteristic:
+                self._owner.subscribed(name)
 
     def _on_connection(self, connection: Connection) -> None:
         self.connection = connection
@@ -227,7 +267,3 @@ class GattServer:
         self.disconnections += 1
         self.connection = None
         self._owner.host_gone()
-
-
-def _not_readable(_: Connection) -> bytes:
-    raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)

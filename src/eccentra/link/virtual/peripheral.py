@@ -161,6 +161,7 @@ class VirtualSensor:
             adverts=advertisements(setup.profile.ble, self.name, serial, name_first=name_first),
             advertise_every_s=advertise_every_s,
             mtu=mtu or self.firmware.MTU,
+            notifying=frozenset(_notifying(setup)),
             say=self._say,
         )
 
@@ -261,6 +262,20 @@ class VirtualSensor:
         if answers or self.firmware.asleep:
             self._gatt.later(self._answer(answers))
 
+    def read(self, name: str) -> bytes:
+        """The host reads a characteristic."""
+        said = self.firmware.read(name, self.true_ns())
+        if said is None:
+            raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
+        return said
+
+    def subscribed(self, name: str) -> None:
+        """The host subscribed to a characteristic."""
+        answers = self.firmware.subscribed(name, self.true_ns())
+        self._follow()
+        if answers:
+            self._gatt.later(self._answer(answers))
+
     async def _answer(self, answers: Answers) -> None:
         for to, data in answers:
             await self._gatt.notify(to, data)
@@ -344,3 +359,10 @@ def _name(setup: SensorSetup, serial: str) -> str:
     ble = setup.profile.ble
     prefix = ble.name_prefixes[0] if ble and ble.name_prefixes else setup.profile.name
     return f"{prefix}{'' if prefix.endswith(' ') else '_'}{serial}"
+
+
+def _notifying(setup: SensorSetup) -> set[str]:
+    """Names of the characteristics that some mode subscribes to."""
+    ble = setup.profile.ble
+    names = set(ble.notify if ble else ())
+    return names.union(*(mode.notify or () for mode in setup.profile.mode))
