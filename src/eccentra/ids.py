@@ -192,4 +192,7 @@ class StationReason(StrEnum):
     DISK_BACK = "disk_back"
     CLOCK_STEPPED = "clock_stepped"
     SOUND_FAILED = "sound_failed"
+    HUB_FAILED = "hub_failed"
+    PLAN_REFUSED = "plan_refused"
+    PLAN_LOCKED = "plan_locked"
     INTERNAL = "internal"

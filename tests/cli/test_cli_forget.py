@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -113,12 +114,14 @@ def test_nobody_is_forgotten_by_accident(home: Path) -> None:
     assert bytes_of(home) == before
 
 
-def test_a_running_station_is_not_undermined(home: Path) -> None:
-    from eccentra.cli.runner import alone
+@pytest.mark.parametrize("what", ["station", "hub"])
+def test_what_runs_is_not_undermined(home: Path, what: Literal["station", "hub"]) -> None:
+    from eccentra.cli.alone import alone
 
-    with alone(home, "station-1"):
+    with alone(home, "local-1", what):
         done = eccentra("forget", WHO, "--yes")
     assert done.exit_code == 2
+    assert f"{what} local-1: runs on this computer" in done.output
     assert "stop it, then run this again" in done.output
     assert WHO.encode() in (home / "sessions" / "s-1.eccentra").read_bytes()
 

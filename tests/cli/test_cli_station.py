@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from eccentra.cli.alone import alone
 from eccentra.cli.keyboard import Keyboard
 from eccentra.cli.room_watch import RoomWatch, next_step
-from eccentra.cli.runner import alone
 from eccentra.commands import CommandError, Mark, Report, Start, Tare, parse_line
 from eccentra.errors import InputError
 from eccentra.events import StationNoted, StationReason

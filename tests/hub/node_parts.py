@@ -40,7 +40,11 @@ class HubProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> HubProcess:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "ECCENTRA_HOME": str(self._log.parent),
+        }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environment)
         return self

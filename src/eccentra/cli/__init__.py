@@ -24,6 +24,7 @@ from eccentra.cli import (
     review,
     scan,
     station,
+    up,
 )
 from eccentra.cli.common import INTENDED_USE, guarded
 
@@ -58,6 +59,7 @@ def _options(
 
 for _command in (
     demo.demo,
+    up.up,
     scan.scan,
     station.station,
     hub.hub,

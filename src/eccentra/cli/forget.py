@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -77,17 +77,18 @@ def _ask(athlete: str) -> None:
 
 
 def _still(home: Path, stack: ExitStack) -> None:
-    """Keep stations from starting; refuse when one runs: it would write on what is erased."""
-    from eccentra.cli.runner import alone
+    """Keep stations and hubs from starting; refuse when one runs: it would write on what is erased."""
+    from eccentra.cli.alone import alone
 
-    for lock in sorted(home.glob("station-*.lock")):
-        name = lock.stem.removeprefix("station-")
-        try:
-            stack.enter_context(alone(home, name))
-        except InputError:
-            raise InputError(
-                f"station {name}", "runs on this computer; stop it, then run this again"
-            ) from None
+    kinds: tuple[Literal["station", "hub"], ...] = ("station", "hub")
+    for kind in kinds:
+        for lock in sorted(home.glob(f"{kind}-*.lock")):
+            name = lock.stem.removeprefix(f"{kind}-")
+            try:
+                stack.enter_context(alone(home, name, kind))
+            except InputError:
+                problem = "runs on this computer; let it catch up and stop it, then run this again"
+                raise InputError(f"{kind} {name}", problem) from None
 
 
 def _erase(home: Path, athlete: str, mqtt: str | None, url: str | None, who: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -46,15 +47,21 @@ def hub(
     import signal
     import threading
 
+    from eccentra.cli.alone import alone
     from eccentra.cli.broker import existing_or_embedded
+    from eccentra.datafolder import user_folder
     from eccentra.errors import InputError, SinkError
     from eccentra.hub.node import Hub
     from eccentra.mqtt.contract import check_id
     from eccentra.store.database import open_store
 
     names = [check_id(one, "therapist") for one in therapist or ()]
-    results = open_store(store)
-    try:
+    own = f"{check_id(site, 'site')}-{check_id(node, 'node')}"
+    own += "" if share is None else f"-{check_id(share, 'share')}"
+    with ExitStack() as stack:
+        stack.enter_context(alone(user_folder(), own, "hub"))
+        results = open_store(store)
+        stack.callback(results.close)
         try:
             worker = Hub(
                 mqtt or existing_or_embedded(), results, site=site, node=node, share=share, therapists=names
@@ -69,7 +76,5 @@ def hub(
             if not names:
                 say("nobody may act as therapist: name those who may with --therapist ID")
             ended.wait()
-    finally:
-        results.close()
     numbers = ", ".join(f"{name} {worker.counts[name]}" for name in ("new", "refused", "decisions"))
     say(f"ended; events and decisions: {numbers}")

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Sequence
 
 from eccentra.cli.keyboard import Keyboard
 from eccentra.cli.room_watch import RoomWatch
 from eccentra.cli.sounding import sounding
 from eccentra.commands import Answer, CommandError, Request, parse_line
-from eccentra.errors import InputError
 from eccentra.events import CueGiven, Numbered, StationNoted, StationReason
 from eccentra.link import Link
 from eccentra.link.mailbox import Mailbox
@@ -27,11 +24,13 @@ from eccentra.station import HostClock, Room, Station
 from eccentra.station.recovery import session_file, stored_events
 from eccentra.view import LiveView
 
-__all__ = ["Runner", "alone"]
+__all__ = ["Beside", "Runner"]
 
 _SCREEN_S = 0.1
 
 Hear = Callable[[Sequence[Numbered]], None]
+Beside = Callable[[Callable[[StationNoted], None]], None]
+"""Told once where to say what is wrong with what runs beside the station, from any thread."""
 
 
 class Runner:
@@ -53,8 +52,10 @@ class Runner:
         clock: HostClock,
         *,
         sound: bool = False,
+        beside: Beside | None = None,
     ) -> None:
         self.interrupted = False
+        self._beside = beside
         self._sound = sound
         self._ears = _Ears()
         self._publisher = publisher
@@ -103,6 +104,8 @@ class Runner:
 
         self._publisher.on_commands(self._name, asked)
         self._publisher.on_note(noted)
+        if self._beside is not None:
+            self._beside(noted)
         view = LiveView(self._watch.screen) if watched else None
         with (
             view or contextlib.nullcontext(),
@@ -203,46 +206,3 @@ class _Ears:
 
     def note(self, note: StationNoted) -> None:
         """Nothing to hear."""
-
-
-@contextlib.contextmanager
-def alone(home: Path, station: str) -> Iterator[None]:
-    """Hold the station's lock: two processes with one station would tear its sessions apart.
-
-    Raises
-    ------
-    InputError
-        When another process has it.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / f"station-{station}.lock"
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        if not _lock(handle):
-            raise InputError(
-                f"station {station}", "runs already on this computer; give this one another --station"
-            )
-        yield
-    finally:
-        os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True

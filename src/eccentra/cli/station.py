@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +13,7 @@ from eccentra.cli import sounding
 from eccentra.errors import InputError
 
 if TYPE_CHECKING:
-    from eccentra.link import Link, WantedSensor
-    from eccentra.link.mailbox import Mailbox
     from eccentra.mqtt.publisher import Publisher
-    from eccentra.station import Room
 
 __all__ = ["station"]
 
@@ -64,83 +59,39 @@ def station(
     continued. Ctrl-C ends the session; the signal TERM lets it rest until the next start.
     Commands are typed while it runs: start, stop, set, tare, calibrate, mark, undo, report, resend, quit.
     """
-    import asyncio
-
-    from eccentra.cli.room_watch import RoomWatch
-    from eccentra.cli.runner import Runner, alone
+    from eccentra.cli.alone import alone
+    from eccentra.cli.open_room import OpenRoom, outbox_of
+    from eccentra.cli.up_settings import RoomSettings
     from eccentra.datafolder import user_folder
-    from eccentra.exercises import load_exercise
     from eccentra.mqtt.contract import check_id
-    from eccentra.station import HostClock, Room
 
-    if simulated is None and speed != 1.0:
-        raise InputError("--speed", "is for --simulated; real sensors take their own time")
-    check_id(name, "station")
     if athlete is not None:
         check_id(athlete, "athlete")
-    if exercise is not None:
-        load_exercise(exercise)
-    clock = HostClock(speed)
     home = user_folder()
-    _usable(home / "sessions")
-    link: Link
-    if simulated is not None:
-        from eccentra.cli.rehearsal import rehearsal
-
-        mailbox, link, wanted = rehearsal(
-            home, name, kit=simulated, seed=seed, exercise=exercise or "nordic-curl", speed=speed, clock=clock
-        )
-    else:
-        mailbox, link, wanted = _bluetooth(name)
-    room = Room(
-        station=name,
-        folder=home / "sessions",
-        wanted=wanted,
-        exercise=exercise,
-        athlete=athlete,
-        load=load,
-        body_mass_kg=body_mass,
-        lever_arm_m=lever_arm,
-        prescription=sounding.prescription(tempo, reps),
+    opened = OpenRoom(
+        RoomSettings(
+            name=check_id(name, "station"),
+            node=node,
+            exercise=exercise,
+            athlete=athlete,
+            load=load,
+            body_mass_kg=body_mass,
+            lever_arm_m=lever_arm,
+            tempo=tempo,
+            reps=reps,
+            sound=sound,
+            simulated=simulated,
+            seed=seed,
+            speed=speed,
+        ),
+        home,
     )
-    with alone(home, name), _publisher(mqtt, site, node, home) as publisher:
-        watched = sys.stdin.isatty() and sys.stdout.isatty()
-        watch = RoomWatch(f"station {name}", _footer(publisher, room), wanted, plain=not watched)
-        if not watched:
-            for line in watch.screen.footer:
-                typer.echo(line)
-        runner = Runner(room, link, mailbox, publisher, watch, clock, sound=sound)
-        asyncio.run(runner.run(watched))
-    if runner.interrupted:
-        raise KeyboardInterrupt
-
-
-def _usable(folder: Path) -> None:
-    """Make the folder of the session files, or refuse."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            str(folder), f"cannot be made: {error.strerror}; set ECCENTRA_HOME to a folder of yours"
-        ) from None
-    if not os.access(folder, os.W_OK):
-        raise InputError(str(folder), "cannot be written to; set ECCENTRA_HOME to a folder of yours")
-
-
-def _bluetooth(station: str) -> tuple[Mailbox, Link, tuple[WantedSensor, ...]]:
-    from eccentra.link.bindings import read_bindings, wanted
-    from eccentra.link.bluetooth import BluetoothLink
-    from eccentra.link.mailbox import Mailbox
-
-    bound = wanted(read_bindings())
-    if not bound:
-        raise InputError("bindings.toml", "no sensor is bound; run `eccentra scan` and bind one")
-    mailbox = Mailbox()
-    return mailbox, BluetoothLink(bound, mailbox), bound
+    with alone(home, name), _publisher(mqtt, site, node, outbox_of(home, site, node)) as publisher:
+        opened.run(publisher)
 
 
 @contextmanager
-def _publisher(mqtt: str | None, site: str, node: str, home: Path) -> Iterator[Publisher]:
+def _publisher(mqtt: str | None, site: str, node: str, outbox: Path) -> Iterator[Publisher]:
     """A publisher with an outbox: it need not be connected, now or ever."""
     from eccentra.cli.broker import existing_or_embedded
     from eccentra.errors import SinkError
@@ -153,17 +104,5 @@ def _publisher(mqtt: str | None, site: str, node: str, home: Path) -> Iterator[P
         parse_url(url)
     except SinkError as error:
         raise InputError("--mqtt", str(error)) from None
-    home.mkdir(parents=True, exist_ok=True)
-    with Publisher(url, site=site, node=node, outbox=Outbox(home / f"outbox-{site}-{node}.db")) as publisher:
+    with Publisher(url, site=site, node=node, outbox=Outbox(outbox)) as publisher:
         yield publisher
-
-
-def _footer(publisher: Publisher, room: Room) -> tuple[str, ...]:
-    from eccentra.cli.broker import subscribe_hint
-    from eccentra.commands import VERBS
-
-    return (
-        f"MQTT {publisher.address}; watch: {subscribe_hint(publisher)}",
-        f"sessions: {room.folder}",
-        f"type: {', '.join(VERBS)}, quit",
-    )

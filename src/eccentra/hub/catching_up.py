@@ -6,12 +6,13 @@ has ended with holes, or that a station's retained state names and of which noth
 
 from __future__ import annotations
 
+import queue
 import re
 import uuid
 from collections.abc import Callable
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from eccentra.mqtt import contract
 from eccentra.store import tables
@@ -59,6 +60,12 @@ class CatchingUp:
         self._site, self._node = site, node
         self._now, self._wall = monotonic_ns, wall_ns
         self._wanted: dict[str, _Wanted] = {}
+        self._under_way: dict[tuple[str, str], str | None] = {}
+        self._expected: queue.SimpleQueue[tuple[str, str, str]] = queue.SimpleQueue()
+
+    def expect(self, session: str, node: str, station: str) -> None:
+        """Somebody who sees the station's files knows of a session; in any thread."""
+        self._expected.put((session, node, station))
 
     def state(self, topic: str, payload: bytes) -> None:
         """Take a station's retained state: a session that it has ended should be here."""
@@ -67,25 +74,34 @@ class CatchingUp:
             state = msgspec.json.decode(payload, type=_State)
         except msgspec.DecodeError:
             return
-        if where is None or state.active or state.session is None:
+        if where is None:
             return
-        self._want(state.session, where[2], where[3])
+        self._under_way[where[2], where[3]] = state.session if state.active else None
+        if state.session is not None and not state.active:
+            self._want(state.session, where[2], where[3])
 
     def look(self, store: Store) -> None:
-        """Find ended sessions with holes in the database."""
+        """Find sessions with holes, and those that have no end though their station does something else."""
         since = self._wall() // 1000 - _LOOK_BACK_US
         table = tables.session
         with store.read() as connection:
             recent = connection.execute(
-                select(table.c.id, table.c.source).where(
-                    table.c.last_seq.is_not(None), table.c.ended_us > since
+                select(table.c.id, table.c.source, table.c.last_seq).where(
+                    or_(
+                        and_(table.c.last_seq.is_not(None), table.c.ended_us > since),
+                        and_(table.c.last_seq.is_(None), table.c.began_us > since),
+                    )
                 )
             ).all()
             missing = incomplete_sessions(connection, [row.id for row in recent]) if recent else {}
         for row in recent:
             where = _SOURCE.fullmatch(row.source or "")
-            if row.id in missing and where is not None and where[1] == self._site:
-                self._want(row.id, where[2], where[3])
+            if where is None or where[1] != self._site:
+                continue
+            station = where[2], where[3]
+            stopped = row.last_seq is None and self._under_way.get(station, row.id) != row.id
+            if row.id in missing or stopped:
+                self._want(row.id, *station)
 
     def _want(self, session: str, node: str, station: str) -> None:
         self._wanted.setdefault(session, _Wanted(node, station, self._now() + _FIRST_NS))
@@ -97,6 +113,8 @@ class CatchingUp:
 
     def requests(self, store: Store) -> list[tuple[str, bytes]]:
         """Topics and payloads of what to ask for now."""
+        while not self._expected.empty():
+            self._want(*self._expected.get())
         now = self._now()
         due = [name for name, one in self._wanted.items() if one.ask_ns <= now]
         if not due:
@@ -106,7 +124,7 @@ class CatchingUp:
             from_seqs = {name: _first_missing(connection, name) for name in due}
         for name, from_seq in from_seqs.items():
             one = self._wanted[name]
-            if from_seq is None:
+            if from_seq is None or self._under_way.get((one.node, one.station)) == name:
                 del self._wanted[name]
                 continue
             one.ask_ns = now + one.pause_ns

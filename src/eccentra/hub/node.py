@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -36,6 +36,7 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.address import parse_url
 from eccentra.mqtt.connection import guarded
 from eccentra.mqtt.desk import HUB, CommandDesks, Replies
+from eccentra.store.announcing import plans_forgotten
 from eccentra.store.database import Store
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Hub:
         self.counts: Counter[str] = Counter({name: 0 for name in COUNTS})
         self.ready = False
         self.last_error: str | None = None
+        self.failing: str | None = None
         self._changed = threading.Condition()
         self._inbox = Inbox(self._changed)
         self._desks = CommandDesks(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
@@ -127,6 +129,7 @@ class Hub:
         self._number = 0
         self._announced: int | None = None
         self._lost: str | None = None
+        self._forgotten = False
         self._next_try_ns = self._database_ns = 0
         self._pause_ns = _PAUSE_NS[0]
         self._acks: deque[int] = deque()
@@ -184,6 +187,11 @@ class Hub:
         with self._changed:
             return self._changed.wait_for(lambda: self.ready, timeout_s)
 
+    def expect(self, sessions: Iterable[str], node: str, station: str) -> None:
+        """These were recorded: what is missing of them is asked for at their station; in any thread."""
+        for session in sessions:
+            self._catching_up.expect(session, node, station)
+
     @property
     def idle(self) -> bool:
         """Nothing that came waits, and nothing that was published is unacknowledged."""
@@ -209,18 +217,23 @@ class Hub:
         if self._now() < self._database_ns:
             return
         try:
+            self._renew()
             changed = self._work()
             self._settle()
             self._lead_on(changed)
         except DBAPIError as error:
             self._database_ns = self._now() + _SECOND_NS
             self._resign()
-            self._problem(f"the database cannot be used, messages wait: {error.orig or error}")
+            self.failing = f"the database cannot be used, messages wait: {error.orig or error}"
+            self._problem(self.failing)
+        else:
+            self.failing = None
         self._say()
 
     def mistake(self, where: str, error: Exception) -> None:
         """Something of ours is wrong: said, and everything goes on after a pause."""
-        self._problem(f"{where}: {error!r}")
+        self.failing = f"{where}: {error!r}"
+        self._problem(self.failing)
         self._database_ns = self._now() + _SECOND_NS
 
     def _problem(self, problem: str) -> None:
@@ -282,6 +295,13 @@ class Hub:
         with self._changed:
             self.ready = True
             self._changed.notify_all()
+
+    def _renew(self) -> None:
+        """A broker that does not remember us may have forgotten the plans too: all are published again."""
+        if self._forgotten and self.ready:
+            with self._store.write() as database:
+                plans_forgotten(database)
+            self._forgotten = False
 
     def _status(self, connection: InboundConnection, payload: bytes) -> None:
         how = contract.CHANNELS["status"]
@@ -433,11 +453,12 @@ class Hub:
 
     # --- what a connection reports, in paho's thread -------------------------------------------------------
 
-    def connected(self, number: int) -> None:
+    def connected(self, number: int, remembered: bool) -> None:
         """The broker accepted the connection: it is greeted next."""
         with self._changed:
             if number == self._number:
                 self._announced = number
+                self._forgotten = self._forgotten or not remembered
                 self._changed.notify_all()
 
     def lost(self, number: int, problem: str) -> None:

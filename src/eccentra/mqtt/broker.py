@@ -66,6 +66,11 @@ class EmbeddedBroker:
         """Where clients connect; the port is known after :meth:`start`."""
         return f"mqtt://{self.host}:{self.port}"
 
+    @property
+    def alive(self) -> bool:
+        """It was started and serves."""
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> str:
         """Listen, and give the URL for clients.
 

@@ -41,8 +41,8 @@ _P = ParamSpec("_P")
 class Listener(Protocol):
     """What a connection reports, in paho's thread."""
 
-    def connected(self, number: int) -> None:
-        """The broker accepted the connection."""
+    def connected(self, number: int, remembered: bool) -> None:
+        """The broker accepted the connection; whether it remembers us from before."""
         ...
 
     def lost(self, number: int, problem: str) -> None:
@@ -231,7 +231,7 @@ class Connection:
             return
         for topic in self._subscriptions():
             client.subscribe(topic, 1)
-        self.listener.connected(self.number)
+        self.listener.connected(self.number, bool(flags.session_present))
         # Only what was told counts: should telling fail, the connection is found silent and replaced.
         self._connected = True
 

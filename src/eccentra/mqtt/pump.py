@@ -315,7 +315,7 @@ class Pump:
 
     # --- what a connection reports, in paho's thread -------------------------------------------------------
 
-    def connected(self, number: int) -> None:
+    def connected(self, number: int, remembered: bool) -> None:
         """The broker accepted the connection: it is greeted next."""
         log.info("connected")
         with self.changed:

@@ -18,6 +18,7 @@ __all__ = [
     "plan_changed",
     "plan_published",
     "plans_due",
+    "plans_forgotten",
     "proposal_published",
     "proposals_due",
     "set_suggestions",
@@ -63,6 +64,12 @@ def plan_published(connection: Connection, due: Due) -> None:
         .where(table.c.person == due.person, table.c.published < due.revision)
         .values(published=due.revision)
     )
+
+
+def plans_forgotten(connection: Connection) -> None:
+    """Note that the broker may have none of the plans any more."""
+    table = tables.plan_state
+    connection.execute(update(table).where(table.c.published > 0).values(published=0))
 
 
 def proposals_due(connection: Connection, limit: int) -> list[str]:
