@@ -24,6 +24,7 @@ import numpy as np
 
 from eccentra.decode import Frame
 from eccentra.samples import NS_PER_S, Times
+from eccentra.waiting import Waits
 
 __all__ = ["ClockMap", "ClockSpec", "Unwrapper"]
 
@@ -135,6 +136,11 @@ class ClockMap(Protocol):
         """Uncertainty of the alignment to session time, as far as it can be seen from the host."""
         ...
 
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster than the host's the device's clock runs, as found; 0 while it is not."""
+        ...
+
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """Session time of each sample, int64 ns, shape (n,), strictly increasing also from call to call.
 
@@ -179,6 +185,7 @@ class _Identity:
     """Ticks are session time: rows of a file."""
 
     residual_ns = 0
+    drift_ppm = 0.0
 
     def __init__(self) -> None:
         self.epoch = self.refused = self.lost = 0
@@ -262,15 +269,26 @@ class _Envelope:
         self._device = 0
         self._offset = 0
         self._last = _LONG_AGO
+        self._stamped = not counted
+        self._waits = Waits()
+        self._unseen: int | None = None
+        self._look_at = _LONG_AGO
 
     @property
     def residual_ns(self) -> int:
-        """Spread of the envelope, and what the mapping still lags behind it."""
+        """What is not seen of the shortest wait, spread of the envelope, lag of the mapping, a tick."""
         if self._line is None:
             return _UNKNOWN_RESIDUAL_NS
         behind = abs(self._zero + int(self._line.level + self._line.slope * self._device) - self._offset)
         spread = self._line.spread
-        return max(_UNKNOWN_RESIDUAL_NS, behind) if spread is None else round(spread) + behind
+        if spread is None or self._unseen is None:
+            return max(_UNKNOWN_RESIDUAL_NS, behind)
+        return self._unseen + round(spread) + behind + self._num // self._den * self._stamped
+
+    @property
+    def drift_ppm(self) -> float:
+        """Slope of the envelope."""
+        return -self._line.slope * 1e6 if self._line is not None else 0.0
 
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """See :class:`ClockMap`."""
@@ -354,6 +372,10 @@ class _Envelope:
         wanted = self._zero - self._offset + int(line.level + line.slope * device)
         self._offset += wanted if -most <= wanted <= most else (most if wanted > 0 else -most)
         self._device = device
+        self._waits.add(arrival_ns, lag)
+        if arrival_ns >= self._look_at:
+            self._look_at = arrival_ns + _BIN_NS
+            self._unseen = self._waits.unseen_ns(line.slope)
         return True
 
     def _begin(self, arrival_ns: int, placed: _Placed) -> None:
@@ -361,6 +383,7 @@ class _Envelope:
         raw, _, start, end = placed
         self._counter.restart(raw)
         self._line = _Line(self._drift_ppm, arrival_ns)
+        self._waits, self._unseen = Waits(), None
         self._device = 0
         self._zero = arrival_ns - end
         self._offset = max(self._zero, self._last + 1 - start)

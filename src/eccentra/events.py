@@ -65,6 +65,7 @@ __all__ = [
     "SensorLost",
     "SensorMalformed",
     "SensorRestarted",
+    "SensorTimed",
     "SessionEnded",
     "SessionResumed",
     "SessionStarted",
@@ -296,6 +297,31 @@ class SensorRestarted(_Event, frozen=True, kw_only=True, tag="sensor.restarted")
     sensor: str
 
 
+class SensorTimed(_Event, frozen=True, kw_only=True, tag="sensor.timed"):
+    """How well a sensor's time was known on the connection that ends here.
+
+    Between any two sensors of a session the error is at most the sum of both uncertainties, in 19 of 20
+    cases; a delay that all have in common, on the way to this program, is in none of them.
+
+    Attributes
+    ----------
+    uncertainty_ms
+        Of its samples' session time, as its last packets left it; 50 where too few came to know.
+    drift_ppm
+        How much faster than the host's its clock or rate runs, as far as it was found.
+    since_us
+        Where its clock, or the connection, began.
+    loss_observable
+        Whether lost samples leave a trace in its own times or numbers.
+    """
+
+    sensor: str
+    since_us: int
+    uncertainty_ms: float
+    drift_ppm: float
+    loss_observable: bool
+
+
 class SensorBattery(_Event, frozen=True, kw_only=True, tag="sensor.battery"):
     """A sensor said something about its battery."""
 
@@ -364,6 +390,7 @@ Event = (
     | SensorGap
     | SensorMalformed
     | SensorRestarted
+    | SensorTimed
     | SensorBattery
     | Tared
     | QualityNoted

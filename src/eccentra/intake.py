@@ -9,7 +9,15 @@ import msgspec
 
 from eccentra.decode import Frame, Notice
 from eccentra.errors import DecodeError
-from eccentra.events import Event, Flag, QualityNoted, SensorBattery, SensorMalformed, SensorRestarted
+from eccentra.events import (
+    Event,
+    Flag,
+    QualityNoted,
+    SensorBattery,
+    SensorMalformed,
+    SensorRestarted,
+    SensorTimed,
+)
 from eccentra.inputs import Packet
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Floats, Times
@@ -59,6 +67,22 @@ class Intake:
         """Decoder and clock are made anew for every connection."""
         self.decoder = self.setup.start_decoder()
         self.clock = self.setup.start_clock()
+        self._since_ns: int | None = None
+
+    def end_timing(self, t_us: int) -> SensorTimed | None:
+        """How well its time was known until now; ``None`` when nothing came, or times are those of a file."""
+        spec = self.setup.profile.clock
+        since_ns, self._since_ns = self._since_ns, None
+        if since_ns is None or spec.kind == "identity":
+            return None
+        return SensorTimed(
+            t_us=t_us,
+            sensor=self.setup.sensor,
+            since_us=since_ns // 1000,
+            uncertainty_ms=round(self.clock.residual_ns / 1e6, 3),
+            drift_ppm=round(self.clock.drift_ppm, 1),
+            loss_observable=spec.loss_observable,
+        )
 
     def take(self, item: Packet) -> list[Samples | Event]:
         """Samples in session time and SI units, and events, in the order in which the packet says them."""
@@ -82,6 +106,7 @@ class Intake:
         epoch = self.clock.epoch
         t, x = self.clock.map(item.arrival_ns, frame), frame.x
         if self.clock.epoch != epoch:
+            self._since_ns = None
             out.append(SensorRestarted(t_us=item.arrival_ns // 1000, sensor=item.sensor))
         late = len(x) if not len(t) else self._overlap(t)
         if late:
@@ -91,6 +116,8 @@ class Intake:
             if late == len(x):
                 return
             t, x = t[late:], x[late:]
+        if self._since_ns is None:
+            self._since_ns = t.item(0)
         self.last_ns = t.item(-1)
         if self.info.kind == "force":
             self._remember(t, x)

@@ -254,11 +254,13 @@ class Session:
             case Connected():
                 sensor = self._sensors.get(item.sensor)
                 if sensor is not None:
+                    self._tell_time(item.sensor, t_us)
                     sensor.connect()
                     sensor.health.connected = True
                     self._put(SensorConnected(t_us=t_us, sensor=item.sensor))
             case Lost():
                 if item.sensor in self._sensors:
+                    self._tell_time(item.sensor, t_us)
                     self._sensors[item.sensor].health.connected = False
                     self._put(SensorLost(t_us=t_us, sensor=item.sensor, why=item.why))
             case Written():
@@ -294,6 +296,7 @@ class Session:
                 self._absent.add(name)
                 self._emit(self._pipeline.absent(name))
             if sensor.health.connected:
+                self._tell_time(name, t_us)
                 sensor.health.connected = False
                 self._put(SensorLost(t_us=t_us, sensor=name, why="interrupted"))
         self._set_deadline()
@@ -370,6 +373,12 @@ class Session:
         self._pipeline.tared(name, by_n)
         self._put(Tared(t_us=t_us, sensor=name, offset_n=level))
 
+    def _tell_time(self, name: str, t_us: int) -> None:
+        """Say how well the sensor's time was known on a connection that ends."""
+        timed = self._sensors[name].end_timing(t_us)
+        if timed is not None:
+            self._put(timed)
+
     # -- time-outs --------------------------------------------------------------------------------------
 
     def _set_deadline(self) -> None:
@@ -395,6 +404,8 @@ class Session:
 
     def _end(self, why: Any) -> None:
         self._emit(self._pipeline.finish())
+        for name in self._sensors:
+            self._tell_time(name, self._now // 1000)
         self._put(SessionEnded(t_us=self._now // 1000, why=why, sets=self._sets, reps=len(self._reps)))
         self.ended = True
 

@@ -14,7 +14,7 @@ from eccentra.simulate.link import Link
 from eccentra.simulate.measure import Signal
 from eccentra.simulate.sensors import SensorSpec
 
-__all__ = ["WALL_START_NS", "deliver", "setup_of"]
+__all__ = ["WALL_START_NS", "arrival_ns", "deliver", "setup_of"]
 
 WALL_START_NS = 1_735_732_800 * NS_PER_S  # 2025-01-01 12:00 UTC: any fixed moment
 _PART_NS = 150_000  # one notification after the other inside a connection event
@@ -65,7 +65,7 @@ def _one_sensor(
         )
     starts, stops = _edges(signal.packet)
     device = _device_ns(signal.t_s, signal.connection, sensor, breaks, faults)
-    arrival = _arrival_ns(signal.t_s[stops - 1], sensor.link, rng)
+    arrival = arrival_ns(signal.t_s[stops - 1], sensor.link, rng)
     packets: list[Packet] = []
     for start, stop, at in zip(starts.tolist(), stops.tolist(), arrival.tolist(), strict=True):
         for part, (channel, data) in enumerate(encoder.encode(device[start:stop], signal.x[start:stop])):
@@ -105,7 +105,7 @@ def _device_ns(
     return np.asarray(np.round(device * NS_PER_S), dtype=np.int64)
 
 
-def _arrival_ns(ready_s: Floats, link: Link, rng: np.random.Generator) -> Times:
+def arrival_ns(ready_s: Floats, link: Link, rng: np.random.Generator) -> Times:
     """When each packet reaches the host: at connection events, in order, with retries, jitter and stalls."""
     n, interval = len(ready_s), link.interval_ms / 1000.0
     if n == 0:
