@@ -213,6 +213,8 @@ class _Arrival:
     the nominal rate.
     """
 
+    drift_ppm = 0.0
+
     def __init__(self, rate_hz: float) -> None:
         self.epoch = self.refused = self.lost = 0
         self._period_ns = round(NS_PER_S / rate_hz)
