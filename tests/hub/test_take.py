@@ -60,6 +60,7 @@ def test_the_future_waits_until_its_time_has_come(store: Store) -> None:
     done = take(store, payloads("s1", day=40.0), now_us=NOW_US)
     assert (done.counts["new"], done.counts["future"], done.decisions) == (14, 14, ())
     assert len(take(store, payloads("s2", day=2.0), now_us=NOW_US).decisions) == 1
+    assert len(sweep(store, now_us=NOW_US).decisions) == 1  # the break since
     assert sweep(store, now_us=NOW_US).decisions == ()
     assert len(sweep(store, now_us=at(40.1)).decisions) == 1
     assert sweep(store, now_us=at(40.1)).decisions == ()
@@ -128,10 +129,10 @@ def test_a_decision_that_cannot_be_made_stops_no_event(store: Store, monkeypatch
         raise ValueError("cannot")
 
     monkeypatch.setattr("eccentra.hub.take.evaluate", fail)
-    done = take(store, payloads("s1"), now_us=NOW_US)
+    done = take(store, payloads("s1"), now_us=at(0.5))
     assert (done.counts["new"], done.counts["undecided"]) == (14, 1)
     monkeypatch.undo()
-    assert len(sweep(store, now_us=NOW_US).decisions) == 1
+    assert len(sweep(store, now_us=at(0.5)).decisions) == 1
 
 
 # -- any order, any cut, any duplication ---

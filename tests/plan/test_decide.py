@@ -263,6 +263,40 @@ def test_a_break_costs_steps(days: int, steps: int) -> None:
         assert out.next_prescription["load_kg"] == 40.0 * (1 - 0.05 * steps)  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("days", "taken", "action", "steps"),
+    [
+        (18, 1, "HOLD", 0),
+        (22, 1, "REGRESS", 1),
+        (22, 2, "HOLD", 0),
+        (18, 0, "REGRESS", 1),
+        (10, 1, "HOLD", 0),
+    ],
+)
+def test_a_break_is_answered_once(days: int, taken: int, action: str, steps: int) -> None:
+    out = decided([session(days + 4), session(days)], days_since_last=days, steps_down_since_last=taken)
+    assert (out.row, out.action, out.steps) == (5, action, steps)
+    assert out.next_prescription is not None
+    assert out.next_prescription["load_kg"] == 40.0 * (1 - 0.05 * steps)
+
+
+def test_what_was_seen_in_a_session_is_answered_once() -> None:
+    bad = [session(5), session(1, pain_24h_change=3, pain_during=5)]
+    assert decided(bad).action == "STOP"
+    again = decided(bad, steps_down_since_last=1)
+    assert (again.row, again.action, again.steps) == (2, "HOLD", 0)
+    assert any("already" in note for note in again.notes)
+
+
+def test_right_after_a_step_nothing_is_known_of_the_new_level() -> None:
+    out = decided(both(level=3), level=4)
+    assert (out.row, out.action) == (17, "HOLD")
+    assert "no session at this level yet" in out.reason
+    one = decided([session(5, level=3), session(1, level=4)], level=4)
+    assert "one good session at this level" in one.reason
+    assert decided(both(level=4), level=4).row == 16
+
+
 def test_once_a_week_is_no_break_after_ten_days() -> None:
     weekly = {"sets": 1, "reps": 5, "added_pct_bm": 0.0, "frequency_per_week": 1}
     sessions = [session(16), session(10)]
@@ -292,6 +326,11 @@ def test_a_programme_goes_back_a_week_or_to_its_beginning() -> None:
     assert back.next_prescription["frequency_per_week"] == 2  # type: ignore[index]
     restart = decided([session(34), session(30)], **PROGRAMME, template_week=5, days_since_last=30)
     assert (restart.steps, restart.next_prescription["reps"]) == (2, 5)  # type: ignore[index]
+    # a week back was taken on the way: the beginning is where it ends all the same
+    later = decided(
+        [session(34), session(30)], **PROGRAMME, template_week=4, days_since_last=30, steps_down_since_last=1
+    )
+    assert (later.steps, later.next_prescription["reps"]) == (2, 5)  # type: ignore[index]
 
 
 def test_after_the_last_week_load_or_variant_follows() -> None:

@@ -2,7 +2,7 @@
 
 The same state of the database gives the same decision with the same id, whoever decides: several workers, or
 one that was killed and started again, end with the same open decisions. The moment of a decision is that of
-the newest session or report, never the clock's.
+the newest session or report, or one at which time alone changes the answer, never the clock's.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from eccentra import __version__
 from eccentra.errors import PlanError
 from eccentra.plan.assess import Known, Report, SessionDone, decision_document
 from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import RED_FLAG_FIRST, parse_decision_input
+from eccentra.plan.passing import passing_us
 from eccentra.plan.thresholds import thresholds
 from eccentra.store import tables
 from eccentra.store.decisions import InForce, Kept, in_force, keep_decision
@@ -51,7 +52,7 @@ def evaluate(
         Moment of the decision, µs since 1970: what was said and done until then counts. That of the newest
         session or report when not given.
     session
-        The session after which it is decided; the newest one when neither is given.
+        The session after which it is decided; the newest one until then when not given.
     requested
         A wish, as in the decision's input.
     until_us
@@ -70,7 +71,10 @@ def evaluate(
         now_us = _moment(sessions, reports, exercise, _unlocked(connection, name))
         if now_us is None:
             return None
-        session = session or max(sessions, key=lambda one: (one.ended_us, one.id)).id if sessions else session
+        now_us = max(now_us, _reached(connection, name, held, sessions, until_us))
+    if session is None:
+        done = [(one.ended_us, one.id) for one in sessions if one.ended_us <= now_us]
+        session = max(done)[1] if done else None
     since = now_us - _LOOK_BACK_US
     known = known_of(connection, who, held, now_us, requested)
     document = decision_document(
@@ -149,6 +153,7 @@ def known_of(
         template_week=None if template is None else max(1, held.level + 1),
         week_from_us=held.from_us,
         load_steps_us=_load_steps(connection, who.id, held.exercise, now_us),
+        steps_down_us=_steps_down(connection, who.id, held.exercise, now_us),
         plate_step_kg=who.details.get("plate_step_kg"),
         requested=requested,
         unlocked_us=_unlocked(connection, who.id),
@@ -168,6 +173,20 @@ def _template(programme: ProgrammeRun | None, exercise: str) -> str | None:
 
 def _load_steps(connection: Connection, name: str, exercise: str, now_us: int) -> tuple[int, ...]:
     """When the load was stepped up in the last week: accepted decisions along that axis."""
+    taken = _taken(connection, name, exercise, ("PROGRESS",), now_us - _WEEK_US)
+    return tuple(at for at, output in taken if output["axis"] == "load")
+
+
+def _steps_down(connection: Connection, name: str, exercise: str, now_us: int) -> tuple[tuple[int, int], ...]:
+    """When it was made easier, and by how many steps."""
+    taken = _taken(connection, name, exercise, ("REGRESS", "STOP"), now_us - _LOOK_BACK_US)
+    return tuple((at, int(output["steps"])) for at, output in taken)
+
+
+def _taken(
+    connection: Connection, name: str, exercise: str, actions: tuple[str, ...], since_us: int
+) -> list[tuple[int, dict[str, Any]]]:
+    """Decisions that were accepted or edited, with the moment of the answer, oldest first."""
     decision, approval = tables.decision, tables.approval
     rows = connection.execute(
         select(approval.c.at_us, decision.c.output)
@@ -175,13 +194,29 @@ def _load_steps(connection: Connection, name: str, exercise: str, now_us: int) -
         .where(
             decision.c.person == name,
             decision.c.exercise == exercise,
-            decision.c.action == "PROGRESS",
+            decision.c.action.in_(actions),
             decision.c.status.in_(["accepted", "edited"]),
-            approval.c.at_us > now_us - _WEEK_US,
+            approval.c.at_us > since_us,
         )
         .order_by(approval.c.at_us)
     )
-    return tuple(row.at_us for row in rows if msgspec.json.decode(row.output)["axis"] == "load")
+    return [(row.at_us, msgspec.json.decode(row.output)) for row in rows]
+
+
+def _reached(
+    connection: Connection, name: str, held: InForce, sessions: Sequence[SessionDone], until_us: int | None
+) -> int:
+    """The last moment of passing time that was decided about since the newest session; 0 for none."""
+    ended = max((one.ended_us for one in sessions), default=None)
+    table = tables.decision
+    newest = connection.execute(
+        select(func.max(table.c.at_us)).where(table.c.person == name, table.c.exercise == held.exercise)
+    ).scalar()
+    if ended is None or newest is None:
+        return 0
+    newest = newest if until_us is None else min(newest, until_us)
+    times = passing_us(ended, held.prescription.frequency_per_week, thresholds())
+    return max((at for at in times if at <= newest), default=0)
 
 
 def _unlocked(connection: Connection, name: str) -> int | None:

@@ -28,6 +28,7 @@ from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 from eccentra.errors import InputError
 from eccentra.hub.evaluate import evaluate
 from eccentra.hub.locks import lock_people, lock_sessions
+from eccentra.hub.passing import time_passed
 from eccentra.store import tables
 from eccentra.store.database import Store
 from eccentra.store.decisions import all_in_force
@@ -164,23 +165,39 @@ def decide_about(connection: Connection, name: str, *, until_us: int) -> tuple[l
     tuple
         Ids of new decisions, and of how many exercises nothing could be decided.
     """
-    decisions, failed = [], 0
+    decisions: list[str] = []
+    failed = 0
     for held in all_in_force(connection, name):
-        try:
-            # Should it fail half-way, what was taken stays and this alone is undone.
-            with connection.begin_nested():
-                kept = evaluate(connection, name, held.exercise, until_us=until_us)
-        except (InputError, msgspec.MsgspecError, ArithmeticError, LookupError, ValueError) as error:
-            log.error("cannot decide about %s of %s: %s", held.exercise, name, error, exc_info=True)
-            failed += 1
-            continue
-        if kept is not None:
-            decisions.append(kept.id)
+        kept, wrong = _decide(connection, name, held.exercise, until_us=until_us)
+        decisions += kept
+        failed += wrong
     return decisions, failed
 
 
+def _decide(
+    connection: Connection,
+    name: str,
+    exercise: str,
+    *,
+    until_us: int | None = None,
+    now_us: int | None = None,
+) -> tuple[list[str], int]:
+    try:
+        # Should it fail half-way, what was taken stays and this alone is undone.
+        with connection.begin_nested():
+            kept = evaluate(connection, name, exercise, until_us=until_us, now_us=now_us)
+    except (InputError, msgspec.MsgspecError, ArithmeticError, LookupError, ValueError) as error:
+        log.error("cannot decide about %s of %s: %s", exercise, name, error, exc_info=True)
+        return [], 1
+    return ([] if kept is None else [kept.id]), 0
+
+
 def sweep(store: Store, *, now_us: int) -> Outcome:
-    """Decide about sessions that are newer than every decision: those whose time has come meanwhile."""
+    """Decide where time has passed.
+
+    About sessions that are newer than every decision, because their time has come meanwhile; when a next
+    morning's answer stays out; and about breaks, before the first session back.
+    """
     session, decision, known = tables.session, tables.decision, tables.person
     newest = select(func.max(decision.c.at_us)).where(decision.c.person == session.c.person).scalar_subquery()
     held = (
@@ -210,6 +227,12 @@ def sweep(store: Store, *, now_us: int) -> Outcome:
         with store.write() as connection:
             lock_people(connection, [name])
             kept, wrong = decide_about(connection, name, until_us=now_us + FUTURE_US)
+        decisions += kept
+        failed += wrong
+    for name, exercise, at_us in time_passed(store, now_us):
+        with store.write() as connection:
+            lock_people(connection, [name])
+            kept, wrong = _decide(connection, name, exercise, now_us=at_us)
         decisions += kept
         failed += wrong
     return Outcome(counts=Counter(decisions=len(decisions), undecided=failed), decisions=tuple(decisions))

@@ -109,6 +109,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         Week under way of the programme ``template``.
     load_steps_us
         When the load was last stepped up.
+    steps_down_us
+        When it was made easier, and by how many steps.
     unlocked_us
         When a therapist last unlocked the plan: red flags up to then are dealt with.
     """
@@ -123,6 +125,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     template_week: int | None = None
     week_from_us: int | None = None
     load_steps_us: tuple[int, ...] = ()
+    steps_down_us: tuple[tuple[int, int], ...] = ()
     plate_step_kg: float | None = None
     requested: dict[str, Any] | None = None
     unlocked_us: int | None = None
@@ -179,11 +182,19 @@ def decision_document(
         "prescription": known.prescription.for_decision(),
         "target": {"rpe": _target_rpe(known, programme_week, rules or thresholds())},
         "requested": known.requested,
-        "load_steps_7d": sum(now_us - 7 * US_PER_DAY < at <= now_us for at in known.load_steps_us),
+        "load_steps_7d": sum(now_us - 7 * US_PER_DAY < at for at in known.load_steps_us),
         "plate_step_kg": known.plate_step_kg,
         "weekly_pain_medians": _weekly_pain(done, said, now_us, open_since),
+        "level": known.level,
+        "steps_down_since_last": _steps_down(known, done),
         "sessions": rows[-200:],
     }
+
+
+def _steps_down(known: Known, done: Sequence[SessionDone]) -> int:
+    """Steps down since the newest session: answers count whenever they were given."""
+    last = done[-1].ended_us if done else 0
+    return sum(steps for at, steps in known.steps_down_us if at > last)
 
 
 def session_document(one: SessionDone, said: Sequence[Report], now_us: int) -> dict[str, Any]:

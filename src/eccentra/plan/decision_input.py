@@ -149,7 +149,8 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one decision about one exercise of one person depends on.
 
     ``prescription`` is the table as it was given, ``prescribed`` what was read from it; ``notes`` are what
-    was odd about the input.
+    was odd about the input. ``level`` is that of the prescription, the newest session's when not stated;
+    ``steps_down_since_last`` counts steps down that were taken after the newest session.
     """
 
     mode: Literal["clinic", "prevention"]
@@ -169,6 +170,8 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True):
     load_steps_7d: Count | None = None
     plate_step_kg: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] | None = None
     weekly_pain_medians: tuple[Score, ...] | None = None
+    level: Level | None = None
+    steps_down_since_last: Count | None = None
     prescribed: Prescribed = Prescribed()
     notes: tuple[str, ...] = ()
 

@@ -36,8 +36,8 @@ class History(msgspec.Struct, frozen=True):
     newest
         Sessions of the last date.
     pair
-        The last two days at the current level, older first; fewer when there are fewer. In a programme of
-        weeks, of any level.
+        The last two days at the current level, older first; fewer when there are fewer, none right after a
+        step. In a programme of weeks, of any level.
     in_a_row
         Whether both were measured well and are no more than a week apart.
     band
@@ -117,12 +117,13 @@ def history_of(
     sessions = given.sessions
     newest = _last_day(sessions, len(sessions))
     if given.template is None:
-        levels = [one.level for one in sessions if one.level is not None]
-        current = levels[-1] if levels else None
+        current = given.level
+        if current is None:
+            current = next((one.level for one in reversed(sessions) if one.level is not None), None)
         sessions = tuple(one for one in sessions if one.level is None or one.level == current)
     last = _last_day(sessions, len(sessions))
     before = _last_day(sessions, len(sessions) - len(last))
-    pair = (before, last) if before else (last,)
+    pair = tuple(day for day in (before, last) if day)
     prescribed = total_reps(given.prescribed.sets, given.prescribed.reps)
     least = rules.confidence.least_valid_reps
     out = History(

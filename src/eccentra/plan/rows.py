@@ -13,6 +13,7 @@ import msgspec
 
 from eccentra.plan.decision_input import DecisionInput, SessionResult
 from eccentra.plan.history import EDGE, Day, History
+from eccentra.plan.passing import break_start_days
 from eccentra.plan.thresholds import Thresholds
 
 __all__ = ["EVIDENCE", "Action", "Match", "matches", "red_flag"]
@@ -110,10 +111,7 @@ def _soreness(seen: History) -> Match | None:
 def _break(given: DecisionInput, seen: History) -> Match | None:
     rule, days = seen.rules.gap, given.days_since_last
     often = given.prescribed.frequency_per_week
-    start = rule.hold_days
-    if often is not None:
-        start = max(start, rule.planned_intervals * 7.0 / often)
-    if days < start - EDGE:
+    if days < break_start_days(often, seen.rules) - EDGE:
         return None
     steps = 2 if days > rule.two_steps_after_days + EDGE else int(days >= rule.one_step_days - EDGE)
     return Match(5, "REGRESS" if steps else "HOLD", steps, f"{days:g} days since the last session", "H9")

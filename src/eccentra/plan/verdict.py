@@ -107,6 +107,12 @@ def _matched(given: DecisionInput, rules: Rules, found: Sequence[Match]) -> Verd
     steps = max(one.steps for one in joined)
     notes = [f"row {one.row} matches too: {one.why}" for one in found[1:]]
     limits = tuple(dict.fromkeys(one.limit for one in found if one.limit is not None))
+    taken = given.steps_down_since_last or 0
+    if steps and taken:
+        # what was seen, or the same break, is answered once
+        steps = _left(given, steps, taken)
+        action = action if steps else "HOLD"
+        notes.append(f"made easier by {taken} since that session already")
     step = _down(given, rules, steps) if steps else Step(None, given.prescription)
     if step.note:
         notes.append(step.note)
@@ -130,6 +136,13 @@ def _matched(given: DecisionInput, rules: Rules, found: Sequence[Match]) -> Verd
         limits=limits,
         notes=tuple(notes),
     )
+
+
+def _left(given: DecisionInput, steps: int, taken: int) -> int:
+    """Steps down that are still to be taken; the way to a programme's beginning is one, however far."""
+    if taken >= steps:
+        return 0
+    return steps if given.template is not None else steps - taken
 
 
 def _down(given: DecisionInput, rules: Rules, steps: int) -> Step:
@@ -226,6 +239,8 @@ def _progress(given: DecisionInput, seen: History, rules: Rules, step: Step) -> 
 
 def shortfall(seen: History, only: bool) -> str:
     """Why the last sessions are not yet enough for a step up."""
+    if not seen.pair:
+        return "no session at this level yet"
     last = len(seen.pair) - 1
     for k, day in enumerate(seen.pair):
         for one in day:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from eccentra.plan.decision_input import DecisionInput, SessionResult
+from eccentra.plan.passing import break_start_days
 from eccentra.plan.rows import red_flag
 from eccentra.plan.verdict import Rules, Verdict, most_rpe, pain_band, reach, rpe_limit
 
@@ -157,9 +158,11 @@ def _whole(given: DecisionInput, rules: Rules) -> Iterator[tuple[str, float, flo
     t = rules.thresholds
     if given.adherence_2w is not None:
         yield "adherence_2w", given.adherence_2w, t.adherence.least
-    often = given.prescribed.frequency_per_week
-    start = t.gap.hold_days if often is None else max(t.gap.hold_days, t.gap.planned_intervals * 7.0 / often)
-    yield "days_since_last", given.days_since_last, start
+    yield (
+        "days_since_last",
+        given.days_since_last,
+        break_start_days(given.prescribed.frequency_per_week, t),
+    )
 
 
 def _newest(given: DecisionInput, changes: dict[str, Any]) -> DecisionInput:
@@ -171,5 +174,6 @@ def _newest(given: DecisionInput, changes: dict[str, Any]) -> DecisionInput:
 def _repeated(given: DecisionInput) -> DecisionInput:
     """The input after one more session like the newest, two days later."""
     newest = given.sessions[-1]
-    after = msgspec.structs.replace(newest, date=newest.date + dt.timedelta(days=2))
-    return msgspec.structs.replace(given, sessions=(*given.sessions, after))
+    level = newest.level if given.level is None else given.level
+    after = msgspec.structs.replace(newest, date=newest.date + dt.timedelta(days=2), level=level)
+    return msgspec.structs.replace(given, sessions=(*given.sessions, after), steps_down_since_last=None)

@@ -134,6 +134,7 @@ class _Run:
         self.told = (0, 0)  # sessions and reports that turns have shown
         self.measured: dict[str, dict[str, Any]] = {}
         self.load_steps: list[int] = []
+        self.steps_down: list[tuple[int, int]] = []
         self.unlocked_us: int | None = None
         self.locked_on: int | None = None
         self.returned: str | None = None  # last session before a break that was looked at
@@ -236,6 +237,8 @@ class _Run:
             return "refuse"
         if decision.action == "PROGRESS" and decision.axis == "load":
             self.load_steps.append(at_us)
+        if decision.action in ("REGRESS", "STOP"):
+            self.steps_down.append((at_us, decision.steps))
         level = self.held.level + level_change(output, self.held.level)
         self.held = Held(new, level, at_us)
         return answer
@@ -253,6 +256,7 @@ class _Run:
             template_week=None if one.template is None else max(1, self.held.level + 1),
             week_from_us=self.held.from_us,
             load_steps_us=tuple(self.load_steps[-9:]),
+            steps_down_us=tuple(self.steps_down[-9:]),
             unlocked_us=self.unlocked_us,
             level=self.held.level,
         )
