@@ -322,7 +322,7 @@ ONE_AXIS = {"id": "a", "kind": "imu", "channels": ["x"], "units": ["1"]}
         (put("clock.tick_s", math.nan), "clock", "tick_s is nan"),
         (put("clock.tick_s", 0.0), "clock", "tick_s is 0.0"),
         (put("clock.drift_ppm", -1.0), "clock", "drift_ppm is -1"),
-        (put("decoder.kind", "tindex"), "decoder.kind", "expected one of movesense, recorded, tindeq"),
+        (put("decoder.kind", "tindex"), "decoder.kind", f"expected one of {', '.join(decoder_kinds())}"),
         (put("decoder.kind", ...), "decoder.kind", "is missing"),
         (put("decoder.kind", "../tindeq"), "decoder.kind", "expected one of"),
         (put("decoder.packets_hz", "13"), "decoder.packets_hz", "found '13'"),

@@ -65,6 +65,7 @@ class Intake:
 
     def connect(self) -> None:
         """Decoder and clock are made anew for every connection."""
+        self._battery: tuple[str, float] | None = None
         self.decoder = self.setup.start_decoder()
         self.clock = self.setup.start_clock()
         self._since_ns: int | None = None
@@ -132,10 +133,10 @@ class Intake:
             self.health.battery_low = True
             out.append(SensorBattery(t_us=t_us, sensor=sensor, low=True))
         elif notice.kind in _BATTERY_UNITS and isinstance(notice.value, int | float):
-            unit = _BATTERY_UNITS[notice.kind]
-            out.append(
-                SensorBattery(t_us=t_us, sensor=sensor, low=False, value=float(notice.value), unit=unit)
-            )
+            said = (_BATTERY_UNITS[notice.kind], float(notice.value))
+            if said != self._battery:  # some say it in every packet
+                self._battery = said
+                out.append(SensorBattery(t_us=t_us, sensor=sensor, low=False, value=said[1], unit=said[0]))
         elif notice.kind.startswith("lost"):
             detail = f"{notice.kind}: {notice.value}"
             out.append(QualityNoted(t_us=t_us, flag=Flag.GAP_INSIDE, sensor=sensor, detail=detail))

@@ -277,7 +277,8 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 def decoder_kinds() -> list[str]:
     """Names of all protocols, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(eccentra.decode.__path__))
+    names = (module.name for module in pkgutil.iter_modules(eccentra.decode.__path__))
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def profile_ids() -> list[str]:

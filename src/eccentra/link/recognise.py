@@ -153,7 +153,11 @@ def _evidence(seen: Seen, profile: DeviceProfile) -> dict[str, float]:
     prefix = max((p for p in ble.name_prefixes if p and seen.name.startswith(p)), key=len, default="")
     if prefix:
         found[f"name {prefix.strip()}..."] = _NAME if len(prefix) >= _SHORT_NAME_LETTERS else _SHORT_NAME
-    for uuid in sorted({long_uuid(uuid) for uuid in (*ble.advertised_services, ble.service)} & seen.services):
+    part = next((p for p in ble.name_parts if p and p in seen.name), "")
+    if part and not prefix:
+        found[f"name ...{part}..."] = _NAME if len(part) >= _SHORT_NAME_LETTERS else _SHORT_NAME
+    own = {long_uuid(uuid) for uuid in (*ble.advertised_services, ble.service) if uuid}
+    for uuid in sorted(own & seen.services):
         short = uuid.startswith("0000") and uuid.endswith(_BASE_END)
         weight = _GENERIC_SERVICE if uuid in _GENERIC else _SHORT_SERVICE if short else _LONG_SERVICE
         found[f"service {uuid[4:8] if short else uuid[:8]}"] = weight
