@@ -86,6 +86,7 @@ class OpenRoom:
             body_mass_kg=settings.body_mass_kg,
             lever_arm_m=settings.lever_arm_m,
             prescription=prescription,
+            takes_plans=True,
         )
 
     def run(self, publisher: Publisher, more: tuple[str, ...] = (), beside: Beside | None = None) -> None:

@@ -13,11 +13,10 @@ from eccentra.errors import InputError
 
 if TYPE_CHECKING:
     from eccentra.plan.ledger import Line
-    from eccentra.plan.prescription import Prescription
     from eccentra.store.decisions import InForce, Kept
     from eccentra.store.reviews import Stored
 
-__all__ = ["Athlete", "StoreUrl", "day_words", "load_words", "show"]
+__all__ = ["Athlete", "StoreUrl", "day_words", "show"]
 
 StoreUrl = Annotated[
     str | None,
@@ -145,13 +144,13 @@ def _section(title: str, lines: list[str], otherwise: str) -> Iterator[str]:
 
 
 def _prescribed(one: InForce) -> Iterator[str]:
+    from eccentra.plan.prescription_words import dose_words, load_words
+
     p = one.prescription
     side = "" if p.side == "both" else f", {p.side}"
     by = f"approved by {p.approved_by}" if p.approved_by else "approved by nobody"
     yield f"{one.exercise}{side}: level {one.level}, since {day_words(one.from_us)}, {by}"
-    reps = f"{p.sets} x {p.reps}" if isinstance(p.reps, int) else " + ".join(map(str, p.reps))
-    tempo = "-".join(f"{phase:g}" for phase in p.tempo_s)
-    yield f"  {reps}, tempo {tempo} s, {p.tut_s:g} s under tension a set, {load_words(p)}"
+    yield f"  {dose_words(p)}, {p.tut_s:g} s under tension a set, {load_words(p)}"
     effort = f"RPE {p.rpe:g}" if p.rpe is not None else f"{p.rir:g} repetitions left"
     yield (
         f"  {p.frequency_per_week:g} a week, rest {p.rest_sets_s:g} s between sets, "
@@ -160,19 +159,6 @@ def _prescribed(one: InForce) -> Iterator[str]:
     limits = p.pain_limits
     morning = f"next morning up to {limits.next_morning:g}"
     yield f"  pain up to {limits.low:g} is fine, above {limits.stop:g} stop; {morning}"
-
-
-_UNITS = {
-    "load_kg": "{:g} kg", "load_n": "{:g} N", "load_rm": "load of {:g} RM", "band": "band {}",
-    "added_pct_bm": "{:g} % of body mass added", "assistance_pct_bm": "{:g} % of body mass carried",
-    "slope_deg": "slope {:g} degrees",
-}  # fmt: skip
-
-
-def load_words(one: Prescription) -> str:
-    """The load in words."""
-    name = next(name for name in _UNITS if getattr(one, name) is not None)
-    return _UNITS[name].format(getattr(one, name))
 
 
 def _waiting(one: Kept) -> str:

@@ -56,7 +56,7 @@ class RoomWatch:
         self._advice = ""
         self._sets: tuple[tuple[str, ...], ...] = ()
         self._published_ns: int | None = None
-        self._quiet = True
+        self._begun: str | None = None
 
     # -- what the station tells -----------------------------------------------------------------------
 
@@ -121,7 +121,13 @@ class RoomWatch:
         )
         trouble = tuple(_words(note) for note in state.notes) + self._broker(broker)
         person = "" if state.athlete is None else f", {state.athlete}"
-        title = f"{state.exercise or 'no exercise'}{person}: {state.session or state.doing}"
+        aim = f"; plan: {state.target}" if state.target else ""
+        exercise = state.planned or state.exercise or "no exercise"
+        title = f"{exercise}{person}: {state.session or state.doing}{aim}"
+        if self._plain and state.session is not None and state.session != self._begun:
+            self._begun = state.session
+            if state.target:
+                self.say(f"plan: {state.target}")
         self.screen = Screen(
             title=title,
             live=state.live,
@@ -193,11 +199,12 @@ def next_step(state: RoomState, wanted: tuple[str, ...]) -> str:
     if state.doing == "waiting":
         if len(missing) == len(wanted):
             return f"switch the sensors on and come near: {', '.join(missing)}"
-        if state.exercise is None:
+        if state.planned is None and state.target:
+            return state.target
+        if state.planned is None and state.exercise is None:
             return "type: start nordic-curl (or another exercise)"
-        if missing:
-            return f"waiting for {', '.join(missing)}; or type: start"
-        return "type: start"
+        start = "type: start" if state.planned is None else f"type: start (planned: {state.planned})"
+        return f"waiting for {', '.join(missing)}; or {start}" if missing else start
     lost = [name for name in state.health if name in missing]
     if lost:
         return f"{', '.join(lost)} is away: check that it is on and near; the set goes on without it"

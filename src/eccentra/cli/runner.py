@@ -89,6 +89,9 @@ class Runner:
         def asked(request: Request) -> None:
             loop.call_soon_threadsafe(self._ask, request)
 
+        def planned(node: str, athlete: str, payload: bytes) -> None:
+            loop.call_soon_threadsafe(self._station.plan, node, athlete, payload)
+
         def noted(note: StationNoted) -> None:
             loop.call_soon_threadsafe(self._station.note, note)
 
@@ -103,6 +106,7 @@ class Runner:
             )
 
         self._publisher.on_commands(self._name, asked)
+        self._publisher.on_plans(planned)
         self._publisher.on_note(noted)
         if self._beside is not None:
             self._beside(noted)

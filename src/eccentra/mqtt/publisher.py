@@ -144,6 +144,8 @@ class Publisher:
         self._on_note: Callable[[StationNoted], None] | None = None
         self._unpublished: list[StationNoted] = []
         self._refill = Refill(self._store, self.station)
+        self._on_plan: Callable[[str, str, bytes], None] | None = None
+        self._plans = f"eccentra/v{contract.VERSION}/{self.site}/+/athlete/+/plan"
         self._begun = self._closing = False
         self._errors = 0
         self._last_error: str | None = None
@@ -250,6 +252,14 @@ class Publisher:
         topic = self._desks.open(contract.check_id(station, "station"), handler)
         self._pump.subscribe(topic)
         self._put_info()
+
+    def on_plans(self, handler: Callable[[str, str, bytes], None]) -> None:
+        """Take the plans of all people of the site: ``handler(node, athlete, payload)``, in paho's thread.
+
+        A hub's plans are kept by the broker, so they come at every connection anew.
+        """
+        self._on_plan = handler
+        self._pump.subscribe(self._plans)
 
     def answer(self, station: str, request: Request, answer: Answer) -> None:
         """Say what became of a command."""
@@ -358,7 +368,7 @@ class Publisher:
             self.address,
             client_id=self._client_id,
             status_topic=self._topic("status"),
-            subscriptions=self._desks.topics,
+            subscriptions=self._subscriptions,
             listener=listener,
             monotonic_ns=self._now,
         )
@@ -379,8 +389,15 @@ class Publisher:
         self.problem(problem)
         self._announce(self._trouble.away(problem, self._now()))
 
+    def _subscriptions(self) -> list[str]:
+        return [*self._desks.topics(), *([] if self._on_plan is None else [self._plans])]
+
     def arrived(self, topic: str, payload: bytes, retain: bool) -> None:
-        """A command came."""
+        """A command or a plan came."""
+        parts = topic.split("/")
+        if self._on_plan is not None and len(parts) == 7 and (parts[4], parts[6]) == ("athlete", "plan"):
+            self._on_plan(parts[3], parts[5], payload)
+            return
         self._send(self._desks.arrived(topic, payload, retain))
 
     def idle(self) -> None:

@@ -12,7 +12,7 @@ from eccentra import commands
 from eccentra.commands import Answer, CommandError, Request
 from eccentra.errors import EccentraError
 from eccentra.events import CalibrationFailed, Numbered, Tared
-from eccentra.station.opening import exercise_named, session_of
+from eccentra.station.opening import exercise_named
 from eccentra.station.recovery import session_file, stored_events
 from eccentra.station.requests import Requests
 from eccentra.station.running import Running
@@ -93,11 +93,9 @@ class Desk:
             return running.change(commands.Start(athlete=do.athlete, exercise=do.exercise), request.id)
         events: list[Numbered] = []
         if header is not None and exercise is not None:
-            # the check that the session would make, before anything is recorded
-            session_of(msgspec.structs.replace(header, exercise=exercise))
-            args = {"exercise": msgspec.to_builtins(exercise)}
-            events = running.take("exercise", args, request.id)
-        running.exercise = running.exercise if exercise is None else exercise.id
+            events = running.change_exercise(exercise, request.id)
+        if exercise is not None:
+            running.chosen = running.exercise = exercise.id
         running.athlete = do.athlete or running.athlete
         return events
 

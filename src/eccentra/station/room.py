@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from eccentra.commands import Answer, Request
-from eccentra.events import Numbered, StationNoted
+from eccentra.commands import Answer, CommandError, Request
+from eccentra.errors import InputError
+from eccentra.events import Numbered, StationNoted, StationReason
 from eccentra.inputs import Input
 from eccentra.link import Link
 from eccentra.link.mailbox import Mailbox
 from eccentra.samples import NS_PER_S
+from eccentra.session import Session
 from eccentra.stages import LiveState
 from eccentra.station.desk import Desk
 from eccentra.station.hostclock import HostClock
 from eccentra.station.journal import Outlet
 from eccentra.station.notes import NoteBoard
+from eccentra.station.plans import target_words
 from eccentra.station.recovery import recover
 from eccentra.station.running import Running
 from eccentra.station.settings import Room, RoomState
@@ -94,6 +97,20 @@ class Station:
         """Leave :meth:`run`: the session ends by command, or rests until the program is started again."""
         self._stopping = "rest" if rest else "end"
 
+    def plan(self, node: str, athlete: str, payload: bytes) -> None:
+        """Take a plan that a hub published; one that cannot be used is said."""
+        try:
+            self._running.targets.plans.take(node, athlete, payload, self._clock.wall_ns() // 1000)
+        except InputError as error:
+            self.note(
+                StationNoted(
+                    reason=StationReason.PLAN_REFUSED,
+                    level="warning",
+                    detail=f"the plan of {athlete} from {node} is not used: {error.problem}",
+                    advice="sessions have no target of it; see whether hub and station are of one version",
+                )
+            )
+
     def turn(self) -> None:
         """Take what came and what time it is."""
         inputs: list[Input] = []
@@ -127,7 +144,20 @@ class Station:
             links=tuple(self._link.status()),
             health={} if session is None else session.health(),
             notes=self._notes.open,
+            **self._target(session),
         )
+
+    def _target(self, session: Session | None) -> dict[str, Any]:
+        running = self._running
+        if session is not None:
+            return {"target": target_words(session.prescription), "planned": session.exercise.id}
+        if running.targets.plans.of(running.athlete) is None:
+            return {}
+        try:
+            target = running.next_target(running.athlete, None)
+        except CommandError as error:
+            return {"target": str(error)}
+        return {"target": target_words(target.prescription), "planned": target.exercise}
 
     def note(self, note: StationNoted) -> None:
         """Tell everybody something about the station; trouble stays on the screen until it is over."""
@@ -157,5 +187,6 @@ class Station:
         self._recovered.set()
 
     def _tell(self, events: list[Numbered]) -> None:
+        self._running.targets.done.handle(events)
         for outlet in self._outlets:
             outlet.handle(events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from eccentra import __version__, commands
 from eccentra.commands import CommandError
 from eccentra.errors import EccentraError
 from eccentra.events import Numbered, StationNoted, StationReason
+from eccentra.exercises import Exercise
 from eccentra.inputs import (
     ClockPair,
     Command,
@@ -31,6 +33,7 @@ from eccentra.station.journal import Journal
 from eccentra.station.opening import exercise_named, new_file, session_id, session_of
 from eccentra.station.recovery import Resumable
 from eccentra.station.settings import Room
+from eccentra.station.targets import Target, Targets
 
 __all__ = ["Running"]
 
@@ -39,6 +42,8 @@ _PAIR_NS = 60 * NS_PER_S
 _COMMIT_NS = NS_PER_S // 10
 # Sensors that were bound but do not come are not waited for longer than this after the first one streams.
 _WAIT_ALL_NS = 15 * NS_PER_S
+# A plan that the broker keeps is there well within this time after the station connected.
+_WAIT_PLAN_NS = 2 * NS_PER_S
 _CLOCK_STEP_NS = 2 * NS_PER_S
 
 Tell = Callable[[list[Numbered]], None]
@@ -61,15 +66,19 @@ class Running:
     ----------
     journal
         The running session, or ``None``.
+    chosen
+        The exercise that was named for all sessions; ``None`` goes by the plan.
     exercise, athlete
-        With which the next session starts.
+        Those of the last session; with them the next one starts when nothing says otherwise.
     streaming
         Sensors that stream now.
     """
 
     def __init__(self, room: Room, clock: HostClock, tell: Tell, note: Note) -> None:
         self.journal: Journal | None = None
-        self.exercise, self.athlete = room.exercise, room.athlete
+        self.targets = Targets(room.folder)
+        self.chosen = self.exercise = room.exercise
+        self.athlete = room.athlete
         self.streaming: dict[str, None] = {}
         self._room = room
         self._clock = clock
@@ -82,6 +91,15 @@ class Running:
         self._unwritten: list[Journal] = []
         self._next_tick = self._next_pair = self._next_write = self._committed_ns = 0
         self._wall_offset: int | None = None
+
+    @property
+    def plan_may_come(self) -> bool:
+        """A plan of the person is worth waiting for."""
+        return (
+            self._room.takes_plans
+            and self.athlete is not None
+            and self.targets.plans.of(self.athlete) is None
+        )
 
     @property
     def next_tick_ns(self) -> int:
@@ -136,7 +154,7 @@ class Running:
         """
         if self.journal is not None:
             raise CommandError("running", f"session {self.journal.name} is running; stop it first")
-        return self._begin(self._open(do), request)
+        return self._begin(*self._open(do), request)
 
     def change(self, do: commands.Start, request: str) -> list[Numbered]:
         """End the session and begin another one; when that is refused, the running one goes on.
@@ -146,12 +164,26 @@ class Running:
         CommandError, RecordingError
             As :meth:`start`.
         """
-        journal = self._open(do)
-        return self.end() + self._begin(journal, request)
+        journal, target = self._open(do)
+        return self.end() + self._begin(journal, target, request)
 
-    def _open(self, do: commands.Start) -> Journal:
-        """A session that could begin now, and its file."""
-        exercise = exercise_named(do.exercise or self.exercise)
+    def next_target(self, athlete: str | None, exercise: str | None) -> Target:
+        """What a session that begins now aims at; ``exercise`` when it was named.
+
+        Raises
+        ------
+        CommandError
+            Nothing says which exercise.
+        """
+        named = exercise or self.chosen
+        if named is None and self.targets.plans.of(athlete) is None:
+            named = self.exercise
+        return self.targets.find(athlete, named, self._clock.wall_ns() // 1000)
+
+    def _open(self, do: commands.Start) -> tuple[Journal, Target]:
+        """A session that could begin now with its file, and what it aims at."""
+        target = self.next_target(do.athlete or self.athlete, do.exercise)
+        exercise = exercise_named(target.exercise)
         sensors = tuple(self._setups[name] for name in self._setups if name in self.streaming)
         if not sensors:
             raise CommandError(
@@ -164,15 +196,15 @@ class Running:
             exercise=exercise,
             sensors=sensors,
             software=__version__,
-            settings=self._settings(do),
+            settings=self._settings(do, target),
         )
         session = session_of(header)
         recorder = new_file(
             self._room.folder, header, station=self._room.station, zero_ns=now, boot=self._clock.boot()
         )
-        return Journal(session, recorder, now, tell=self._tell, note=self._note)
+        return Journal(session, recorder, now, tell=self._tell, note=self._note), target
 
-    def _settings(self, do: commands.Start) -> Settings:
+    def _settings(self, do: commands.Start, target: Target) -> Settings:
         room, athlete = self._room, do.athlete or self.athlete
         # what the station was started with holds for the person it was started for
         mine = room.athlete is None or athlete == room.athlete
@@ -181,10 +213,10 @@ class Running:
             body_mass_kg=do.body_mass_kg or (room.body_mass_kg if mine else None),
             lever_arm_m=room.lever_arm_m if mine else None,
             athlete=athlete,
-            load=load if do.load is None else do.load,
+            load=next((one for one in (do.load, load, target.load) if one is not None), None),
         )
 
-    def _begin(self, journal: Journal, request: str | None) -> list[Numbered]:
+    def _begin(self, journal: Journal, target: Target, request: str | None) -> list[Numbered]:
         header, now = journal.session.header, self._clock.monotonic_ns()
         wall = self._clock.wall_ns() - (now - journal.zero_ns)
         self.exercise, self.athlete, self._may_begin = header.exercise.id, header.settings.athlete, False
@@ -192,10 +224,31 @@ class Running:
         self._wall_offset = wall - journal.zero_ns
         # the command is the first input: after an interruption it is known that it was carried out
         asked: list[Input] = [] if request is None else [Command(0, "start", {}, request)]
-        wanted = self._room.prescription
+        wanted = self._prescription(target)
         prescribed: list[Input] = [] if wanted is None else [Prescribed(0, wanted)]
         here = [Connected(0, setup.sensor) for setup in header.sensors]
         return journal.take([ClockPair(0, wall), *asked, *prescribed, *here])
+
+    def _prescription(self, target: Target) -> dict[str, Any] | None:
+        """The plan's, with what the station was started with before it; said when there should be one."""
+        if target.note is not None:
+            self._note(target.note)
+        own = self._room.prescription or {}
+        return {**(target.prescription or {}), **own} or None
+
+    def change_exercise(self, exercise: Exercise, request: str) -> list[Numbered]:
+        """Go on with another exercise in the same session: what is prescribed of it holds from then on."""
+        journal = self.current()
+        header = journal.session.header
+        # the check that the session would make, before anything is recorded
+        session_of(msgspec.structs.replace(header, exercise=exercise))
+        target = self.next_target(header.settings.athlete, exercise.id)
+        inputs: list[Input] = []
+        wanted = self._prescription(target)
+        if (wanted or {}) != (journal.session.prescription or {}):
+            inputs.append(Prescribed(self.now(), wanted or {}))
+        inputs.append(Command(self.now(), "exercise", {"exercise": msgspec.to_builtins(exercise)}, request))
+        return journal.take(inputs)
 
     def resume(self, found: Resumable, began_ns: int) -> None:
         """Go on with an interrupted session; ``began_ns`` is when this process began to listen."""
@@ -274,6 +327,8 @@ class Running:
     def _begin_when_ready(self, now: int) -> None:
         here = frozenset(self.streaming)
         if not self._may_begin or not here or here == self._tried or self._first_streams_ns is None:
+            return
+        if self.plan_may_come and now - self._first_streams_ns < _WAIT_PLAN_NS:
             return
         if len(here) < len(self._setups) and now - self._first_streams_ns < _WAIT_ALL_NS:
             return

@@ -30,6 +30,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
         Begin with it as soon as the sensors stream; ``None`` waits for the command.
     prescription
         What holds in every session: tempo, repetitions, range, pain limits.
+    takes_plans
+        Plans come from a hub: a session that begins by itself waits a moment for the person's.
     """
 
     station: str
@@ -41,13 +43,15 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     body_mass_kg: float | None = None
     lever_arm_m: float | None = None
     prescription: dict[str, Any] | None = None
+    takes_plans: bool = False
 
 
 class RoomState(msgspec.Struct, frozen=True, kw_only=True):
     """What a screen shows of a station.
 
     ``doing``: ``recovering`` an interrupted session, ``waiting`` for sensors or for the command to start, or
-    ``running`` a session.
+    ``running`` a session. ``target`` is what is prescribed, in words: of the running session, else of the
+    next one; ``planned`` its exercise, and what the plan says where there is nothing to train.
     """
 
     doing: Literal["recovering", "waiting", "running"]
@@ -58,3 +62,5 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[LinkStatus, ...]
     health: dict[str, LinkHealth]
     notes: tuple[StationNoted, ...]
+    target: str = ""
+    planned: str | None = None
