@@ -157,6 +157,7 @@ class Flag(StrEnum):
     WRONG_SEGMENT = "wrong_segment"
     STRAP_SLIPPED = "strap_slipped"
     TARE_UNDER_LOAD = "tare_under_load"
+    ZERO_LOST = "zero_lost"
     WRONG_SIDE = "wrong_side"
     SHANK_SLOPE_ASSUMED = "shank_slope_assumed"
     RETURN_ASSUMED = "return_assumed"

@@ -59,6 +59,8 @@ class Intake:
         self.info = setup.info()
         self.health = LinkHealth()
         self.tare: float = 0.0
+        # false while its values count from nobody knows where: then no level says whether it is loaded
+        self.zero_known = True
         self.last_ns: int | None = None
         self.recent: deque[Samples] = deque()
         self.connect()
@@ -137,6 +139,10 @@ class Intake:
             if said != self._battery:  # some say it in every packet
                 self._battery = said
                 out.append(SensorBattery(t_us=t_us, sensor=sensor, low=False, value=said[1], unit=said[0]))
+        elif notice.kind == "zero_lost":
+            self.tare, self.zero_known = 0.0, False
+            detail = str(notice.value)
+            out.append(QualityNoted(t_us=t_us, flag=Flag.ZERO_LOST, sensor=sensor, detail=detail))
         elif notice.kind.startswith("lost"):
             detail = f"{notice.kind}: {notice.value}"
             out.append(QualityNoted(t_us=t_us, flag=Flag.GAP_INSIDE, sensor=sensor, detail=detail))

@@ -357,7 +357,8 @@ class Session:
         level = sensor.level() if sensor is not None and name not in self._absent else None
         if sensor is None or level is None or sensor.info.kind != "force":
             return
-        if sensor.spread() > _TARE_SPREAD_N or self._pipeline.is_loaded(name, level - sensor.tare):
+        loaded = sensor.zero_known and self._pipeline.is_loaded(name, level - sensor.tare)
+        if sensor.spread() > _TARE_SPREAD_N or loaded:
             self._put(
                 CalibrationFailed(
                     t_us=t_us,
@@ -370,6 +371,7 @@ class Session:
             )
             return
         by_n, sensor.tare = level - sensor.tare, level
+        sensor.zero_known = True
         self._pipeline.tared(name, by_n)
         self._put(Tared(t_us=t_us, sensor=name, offset_n=level))
 

@@ -329,7 +329,7 @@ class VirtualSensor:
         return math.ceil(ready / self._interval_s) * self._interval_s
 
     async def _send(self, stream: Stream, first: int, t_ns: Times, packets: list[tuple[str, bytes]]) -> None:
-        if self.silent or not self._gatt.subscribed(packets[0][0]):
+        if self.silent or not packets or not self._gatt.subscribed(packets[0][0]):
             self.counts.withheld += len(t_ns)
             return
         if self.lose:
