@@ -52,6 +52,7 @@ FLOORS = [
             "profile_ble",
             "profile_mode",
             "profile_vector",
+            "waiting",
             "stages",
             "exercises",
         },
