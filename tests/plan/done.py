@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from eccentra.plan.assess import US_PER_DAY, SessionDone
+from eccentra.plan.done import US_PER_DAY, SessionDone
 from eccentra.plan.ledger import Span
 from eccentra.plan.prescription import Prescription, parse_prescription
 from eccentra.plan.starting import programme_prescription

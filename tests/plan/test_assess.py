@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from eccentra.plan.accept import accepted, level_change
-from eccentra.plan.assess import Known, Report, SessionDone, decision_document
+from eccentra.plan.assess import decision_document
 from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import parse_decision_input
+from eccentra.plan.done import Known, Report, SessionDone
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.starting import programme_prescription
 from eccentra.repetition import Metric, Repetition

@@ -9,8 +9,8 @@ import pytest
 from done import START_US, at, newtons, repetition, session, sides, span
 
 from eccentra.errors import PlanError
-from eccentra.plan.assess import Report
 from eccentra.plan.calendar import Due, due_until, week_of
+from eccentra.plan.done import Report
 from eccentra.plan.followed import Followed, PromScore, adherence, idle_hours, spacing
 from eccentra.plan.ledger import Pause
 from eccentra.plan.return_list import ITEMS, ReturnList, locked_until, open_anyway, take_step, tick

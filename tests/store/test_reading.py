@@ -20,9 +20,10 @@ from eccentra.events import (
     SessionStarted,
     SetCompleted,
 )
-from eccentra.plan.assess import US_PER_DAY, Known, decision_document
+from eccentra.plan.assess import decision_document
 from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import parse_decision_input
+from eccentra.plan.done import US_PER_DAY, Known
 from eccentra.plan.starting import programme_prescription
 from eccentra.store.database import Store
 from eccentra.store.decisions import prescribe

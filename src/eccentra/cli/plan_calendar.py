@@ -108,7 +108,7 @@ def end(
     store: StoreUrl = None,
 ) -> None:
     """End a person's programme today, and what is prescribed with it."""
-    from eccentra.plan.assess import day_of
+    from eccentra.plan.done import day_of
     from eccentra.store.reviews import end_programme
 
     author, now = checked_id("--who", who), _now()
@@ -118,7 +118,7 @@ def end(
 
 
 def _changed(one: ReturnList, name: str, value: str, who: str, now: int, followed: Followed) -> ReturnList:
-    from eccentra.plan.assess import day_of
+    from eccentra.plan.done import day_of
     from eccentra.plan.return_list import open_anyway, take_step, tick
 
     if name == "open_early":

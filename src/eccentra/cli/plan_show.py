@@ -63,8 +63,8 @@ def _moment(day: str | None) -> int:
 
 
 def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
-    from eccentra.plan.assess import day_of
     from eccentra.plan.calendar import week_of
+    from eccentra.plan.done import day_of
     from eccentra.plan.followed import idle_hours
     from eccentra.plan.ledger import ledger
     from eccentra.plan.programme_check import check_prescribed

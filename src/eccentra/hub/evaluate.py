@@ -15,9 +15,10 @@ from sqlalchemy import Connection, func, select
 
 from eccentra import __version__
 from eccentra.errors import PlanError
-from eccentra.plan.assess import Known, Report, SessionDone, decision_document
+from eccentra.plan.assess import decision_document
 from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import RED_FLAG_FIRST, parse_decision_input
+from eccentra.plan.done import Known, Report, SessionDone
 from eccentra.plan.passing import passing_us
 from eccentra.plan.thresholds import thresholds
 from eccentra.store import tables

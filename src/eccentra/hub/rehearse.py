@@ -26,7 +26,7 @@ from eccentra.events import (
 from eccentra.hub.evaluate import evaluate
 from eccentra.hub.respond import Response, respond
 from eccentra.mqtt.contract import event_message
-from eccentra.plan.assess import Report, SessionDone
+from eccentra.plan.done import Report, SessionDone
 from eccentra.simulate.following import FIRST_DAY, Turn, turns
 from eccentra.simulate.patients import Patient
 from eccentra.store.database import Store

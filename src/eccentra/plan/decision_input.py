@@ -12,6 +12,7 @@ import datetime as dt
 import json
 import math
 import re
+from itertools import chain
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
 import msgspec
@@ -43,7 +44,8 @@ Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
 Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=5.0)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Percent = Annotated[float, msgspec.Meta(ge=0.0, le=100.0)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+Hours = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
 Level = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
 Flag = Annotated[str, msgspec.Meta(min_length=1)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -76,7 +78,7 @@ class SessionResult(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     date: dt.date
-    hours_since: NotNegative
+    hours_since: Hours
     valid_reps: Count
     confidence: Literal["ok", "low"]
     level: Level | None = None
@@ -232,15 +234,21 @@ def _parsed(raw: Any, source: str, rules: Thresholds) -> DecisionInput:
         raise PlanError(source, "expected a JSON object with the schema " + SCHEMA)
     if raw.get("schema") != SCHEMA:
         raise PlanError(source, f"is {raw.get('schema')!r}, expected {SCHEMA!r}", where="schema")
-    if not _finite(raw):
+    if not _sensible(raw):
         _check_finite(raw, "", source)
     sessions = raw.get("sessions")
     if isinstance(sessions, list) and len(sessions) > _MOST_SESSIONS:
         problem = f"{len(sessions)} sessions, expected at most {_MOST_SESSIONS}"
         raise PlanError(source, problem, where="sessions")
     notes = _unknown_keys(raw)
-    plain = {key: value for key, value in raw.items() if key not in _DERIVED}
-    found = _converted(plain, DecisionInput, source, "")
+    plain = raw
+    if not raw.keys().isdisjoint(_DERIVED):
+        plain = {key: value for key, value in raw.items() if key not in _DERIVED}
+    try:
+        found = _converted(plain, DecisionInput, source, "")
+    except PlanError:
+        _check_finite(raw, "", source)
+        raise
     prescribed = _converted(found.prescription, Prescribed, source, "prescription")
     _check_limits(prescribed, source, rules)
     _check_sessions(found, source)
@@ -261,12 +269,24 @@ def _converted(raw: Any, kind: type[T], source: str, prefix: str) -> T:
         raise PlanError(source, problem, where=where) from None
 
 
-def _finite(value: Any) -> bool:
-    """Whether all numbers inside are sensible; anything unusual is left to :func:`_check_finite`.
+def _sensible(raw: dict[str, Any]) -> bool:
+    """Whether no number can be NaN or beyond all sense; what is not plain is left to :func:`_check_finite`.
 
-    A loop over what is inside, for this runs before every decision.
+    Fields of sessions have ranges, which only NaN passes, and NaN alone differs from itself: so sessions need
+    no look at each number in turn. This runs before every decision.
     """
-    waiting = [value]
+    sessions = raw.get("sessions")
+    if type(sessions) is not list or any(type(one) is not dict for one in sessions):
+        return False
+    if any(not one.keys() <= _OF_SESSION for one in sessions):
+        return False
+    if [one for one in chain.from_iterable(map(dict.values, sessions)) if one != one]:
+        return False
+    return _finite([value for key, value in raw.items() if key != "sessions"])
+
+
+def _finite(value: list[Any]) -> bool:
+    waiting: list[Any] = [value]
     for one in waiting:
         for each in one.values() if type(one) is dict else one:
             kind = type(each)
@@ -326,8 +346,8 @@ def _with_defaults(sessions: tuple[SessionResult, ...]) -> tuple[tuple[SessionRe
     """Answers of yes or no that nobody gave are taken as no, and named."""
     notes, out = [], []
     for k, one in enumerate(sessions):
-        missing = [name for name in _DEFAULTS if getattr(one, name) is None]
-        if missing:
+        if one.early_break_drift is None or one.red_flags is None or one.analgesic_24h is None:
+            missing = [name for name in _DEFAULTS if getattr(one, name) is None]
             notes.append(f"sessions[{k}]: {', '.join(missing)} not stated, taken as no")
             one = msgspec.structs.replace(
                 one,
@@ -340,20 +360,26 @@ def _with_defaults(sessions: tuple[SessionResult, ...]) -> tuple[tuple[SessionRe
 
 
 def _unknown_keys(raw: dict[str, Any]) -> list[str]:
-    known = set(DecisionInput.__struct_fields__) - set(_DERIVED) | {"schema"}
-    unknown = [str(key) for key in raw if key not in known]
+    unknown = [str(key) for key in raw.keys() - _KNOWN]
     inside: dict[str, None] = {}
-    fields = set(SessionResult.__struct_fields__)
     sessions = raw.get("sessions")
     for one in sessions if isinstance(sessions, list) else []:
-        if isinstance(one, dict):
-            inside |= {f"sessions[].{key}": None for key in one if key not in fields}
-    for name, kind in (("prescription", Prescribed), ("target", Target), ("requested", Requested)):
+        if isinstance(one, dict) and not one.keys() <= _OF_SESSION:
+            inside |= {f"sessions[].{key}": None for key in one.keys() - _OF_SESSION}
+    for name, names in _OF_TABLES.items():
         table = raw.get(name)
-        if isinstance(table, dict):
-            names = {*kind.__struct_fields__, *(_NOT_STEPPED if name == "prescription" else ())}
-            inside |= {f"{name}.{key}": None for key in table if key not in names}
+        if isinstance(table, dict) and not table.keys() <= names:
+            inside |= {f"{name}.{key}": None for key in table.keys() - names}
     return [f"unknown key ignored: {name[:80]}" for name in sorted([*unknown, *inside])][:50]
+
+
+_KNOWN = {*DecisionInput.__struct_fields__, "schema"} - {*_DERIVED}
+_OF_SESSION = {*SessionResult.__struct_fields__}
+_OF_TABLES = {
+    "prescription": {*Prescribed.__struct_fields__, *_NOT_STEPPED},
+    "target": {*Target.__struct_fields__},
+    "requested": {*Requested.__struct_fields__},
+}
 
 
 def _holds_red_flag(raw: Any, rules: Thresholds) -> bool:

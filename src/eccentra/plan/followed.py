@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import msgspec
 
-from eccentra.plan.assess import US_PER_DAY, US_PER_HOUR, Report, SessionDone, day_of, midnight_us
 from eccentra.plan.decide import facts_of
+from eccentra.plan.done import US_PER_DAY, US_PER_HOUR, Report, SessionDone, day_of, midnight_us
 from eccentra.plan.ledger import Dose, Pause, Span, done_dose, planned_dose, share
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.review_rules import review_rules

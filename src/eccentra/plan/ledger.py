@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from eccentra.plan.assess import US_PER_DAY, SessionDone
+from eccentra.plan.done import US_PER_DAY, SessionDone
 from eccentra.plan.history import total_reps
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.review_rules import review_rules

@@ -6,6 +6,7 @@ primary one. A time under tension that does not follow from repetitions and temp
 
 from __future__ import annotations
 
+import functools
 import math
 import tomllib
 from pathlib import Path
@@ -141,14 +142,8 @@ class Prescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def for_decision(self) -> dict[str, Any]:
         """The part that a decision reads and changes."""
-        whole = msgspec.json.decode(msgspec.json.encode(self))
-        names = (*LOADS, "sets", "reps", "variant", "frequency_per_week", "tempo_s")
-        part = {name: whole[name] for name in names if whole[name] is not None}
-        part["rpe"] = self.target_rpe
-        part["rom_target_deg"] = max(abs(one.end_deg - one.start_deg) for one in self.rom)
-        limits = whole["pain_limits"]
-        part["pain_limits"] = {name: limits[name] for name in ("low", "stop", "reason")}
-        return part
+        part = _for_decision(self)
+        return {name: _copied(value) for name, value in part.items()}
 
     def changed(self, part: dict[str, Any], *, author: str, approved_by: str | None) -> Prescription:
         """The prescription after a decision.
@@ -179,6 +174,25 @@ class Prescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             whole["exercise"] = part["variant"]
         whole |= {"author": author, "approved_by": approved_by}
         return parse_prescription(whole, "decision")
+
+
+@functools.lru_cache(maxsize=1024)
+def _for_decision(one: Prescription) -> dict[str, Any]:
+    # the same prescription is decided about many times
+    whole = msgspec.json.decode(msgspec.json.encode(one))
+    names = (*LOADS, "sets", "reps", "variant", "frequency_per_week", "tempo_s")
+    part = {name: whole[name] for name in names if whole[name] is not None}
+    part["rpe"] = one.target_rpe
+    part["rom_target_deg"] = max(abs(joint.end_deg - joint.start_deg) for joint in one.rom)
+    limits = whole["pain_limits"]
+    part["pain_limits"] = {name: limits[name] for name in ("low", "stop", "reason")}
+    return part
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return dict(value)
+    return list(value) if isinstance(value, list) else value
 
 
 def _stretch(rom: list[dict[str, Any]], range_deg: float) -> None:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from eccentra.exercises import load_exercise
-from eccentra.plan.assess import US_PER_DAY, SessionDone, midnight_us
 from eccentra.plan.calendar import Due, Kind
+from eccentra.plan.done import US_PER_DAY, SessionDone, midnight_us
 from eccentra.plan.followed import (
     Followed,
     adherence,

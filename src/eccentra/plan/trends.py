@@ -14,8 +14,9 @@ from typing import Literal
 
 import msgspec
 
-from eccentra.plan.assess import SessionDone, side_difference
+from eccentra.plan.done import SessionDone
 from eccentra.plan.history import EDGE
+from eccentra.plan.measured import side_difference
 from eccentra.plan.review_rules import review_rules
 from eccentra.plan.thresholds import thresholds
 from eccentra.reliability import Reliability

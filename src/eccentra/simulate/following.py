@@ -8,6 +8,7 @@ somebody answers then. The same seed, thresholds and programmes give the same tu
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -15,9 +16,10 @@ import msgspec
 
 from eccentra.errors import PlanError
 from eccentra.plan.accept import accepted, level_change
-from eccentra.plan.assess import Known, Report, SessionDone, decision_document
+from eccentra.plan.assess import Memory, decision_document
 from eccentra.plan.decide import Decision, decide
 from eccentra.plan.decision_input import parse_decision_input
+from eccentra.plan.done import Known, Report, SessionDone
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.thresholds import Thresholds
 from eccentra.simulate.patients import DAY_US, Patient, PatientBody
@@ -132,7 +134,7 @@ class _Run:
         self.sessions: list[SessionDone] = []
         self.said: list[Report] = []
         self.told = (0, 0)  # sessions and reports that turns have shown
-        self.measured: dict[str, dict[str, Any]] = {}
+        self.memory = Memory()
         self.load_steps: list[int] = []
         self.steps_down: list[tuple[int, int]] = []
         self.unlocked_us: int | None = None
@@ -186,7 +188,7 @@ class _Run:
             self._said(at_us),
             at_us,
             rules=self.rules,
-            measured=self.measured,
+            memory=self.memory,
         )
         given = parse_decision_input(document, self.one.id, self.rules)
         decision = decide(given, rules=self.rules, what_if=self.what_if)
@@ -262,7 +264,7 @@ class _Run:
         )
 
     def _recent(self, sessions: list[SessionDone], at_us: int) -> list[SessionDone]:
-        return [each for each in sessions if each.ended_us > at_us - self.keep_us]
+        return sessions[bisect_right(sessions, at_us - self.keep_us, key=lambda each: each.ended_us) :]
 
     def _said(self, at_us: int) -> list[Report]:
-        return [each for each in self.said if each.at_us >= at_us - self.keep_us]
+        return self.said[bisect_left(self.said, at_us - self.keep_us, key=lambda each: each.at_us) :]

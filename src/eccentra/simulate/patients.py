@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from eccentra.ids import Flag
-from eccentra.plan.assess import Report, SessionDone
+from eccentra.plan.done import Report, SessionDone
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.starting import programme_prescription
 from eccentra.plan.thresholds import Profile
@@ -219,12 +219,11 @@ class PatientBody:
         who = self.of
         if any(first <= day <= last for first, last in who.away):
             return False
-        draw = self._draw(day, "trains")
         often = held.frequency_per_week
         planned = day % 7 in _WEEKDAYS[min(max(round(often), 1), 7) - 1]
         if not planned:
-            return not who.rests and draw.random() < 0.5
-        return draw.random() >= who.skips
+            return not who.rests and self._draw(day, "trains").random() < 0.5
+        return who.skips <= 0.0 or self._draw(day, "trains").random() >= who.skips
 
     def morning(self, day: int) -> tuple[Report, ...]:
         """What is answered on waking up; the question is that of the session of the day before."""

@@ -23,7 +23,7 @@ from eccentra.events import (
     SetCompleted,
 )
 from eccentra.ids import Flag
-from eccentra.plan.assess import Report, SessionDone
+from eccentra.plan.done import Report, SessionDone
 from eccentra.repetition import Repetition
 from eccentra.store import tables
 from eccentra.store.decisions import in_force

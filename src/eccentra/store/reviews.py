@@ -13,8 +13,8 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from eccentra.errors import PlanError
-from eccentra.plan.assess import SessionDone, day_of
 from eccentra.plan.calendar import Due, due_until
+from eccentra.plan.done import SessionDone, day_of
 from eccentra.plan.followed import Followed, PromScore
 from eccentra.plan.ledger import Pause, Span
 from eccentra.plan.prescription import Prescription
