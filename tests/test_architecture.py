@@ -48,6 +48,7 @@ FLOORS = [
         {
             "decode",
             "clock",
+            "waiting",
             "profiles",
             "profile_ble",
             "profile_mode",
@@ -58,7 +59,7 @@ FLOORS = [
         },
         1,
     ),
-    ({"pipeline", "intake", "session", "recording", "plan"}, 2),
+    ({"pipeline", "intake", "session", "recording", "plan", "conformance"}, 2),
     (
         {
             "simulate",

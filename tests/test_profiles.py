@@ -340,7 +340,7 @@ ONE_AXIS = {"id": "a", "kind": "imu", "channels": ["x"], "units": ["1"]}
         (put("mode.0.units", ["m/s2"]), "mode[0]", "1 units for 6 channels"),
         (put("mode.0.channels.1", "acc_x"), "mode[0]", "expected different names"),
         (lambda raw: raw["mode"].append(ONE_AXIS), "mode", "expected acceleration"),
-        (put("vector.0.hex", "0g"), "vector[0].hex", "found '0g'"),
+        (put("vector.0.hex", "0g"), "vector[0]", "hex is '0g'"),
         (put("vector.2.hex.1", "0"), "vector[2].hex[1]", "found '0'"),
         (put("vector.0.expected", ...), "vector[0]", "either expected or command"),
         (put("vector.0.expected.t_s", [1.0]), "vector[0].expected", "1 times for 4 samples"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from eccentra.decode import CHANNEL
@@ -9,6 +11,8 @@ from eccentra.profile_ble import Hex
 from eccentra.profile_mode import Rate
 
 __all__ = ["Expected", "ExpectedNotice", "Vector"]
+
+_HEX = re.compile(r"([0-9a-fA-F]{2}){1,1024}")
 
 
 class ExpectedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,13 +61,14 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ``step`` it is another one (0 is the first); ``earlier`` names commands given before it.
     """
 
-    hex: Hex | tuple[Hex, ...]
+    # one is checked below: a union of a text with a pattern and a tuple makes msgspec 0.22 overwrite memory
+    hex: str | tuple[Hex, ...]
     source: str
     checked_by: str
     channel: str | tuple[str, ...] = CHANNEL
     mode: str | None = None
     rate_hz: Rate | None = None
-    after: Hex | tuple[Hex, ...] | None = None
+    after: str | tuple[Hex, ...] | None = None
     settings: dict[str, float] = {}
     expected: Expected | None = None
     command: str | None = None
@@ -73,6 +78,9 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if (self.expected is None) == (self.command is None):
             raise ValueError("a vector has either expected or command")
+        for name, found in (("hex", self.hex), ("after", self.after)):
+            if isinstance(found, str) and not _HEX.fullmatch(found):
+                raise ValueError(f"{name} is {found[:80]!r}, expected hex bytes, or several of them")
         if not isinstance(self.channel, str) and len(self.channel) != len(self.packets):
             raise ValueError(f"{len(self.channel)} channels for {len(self.packets)} packets")
 

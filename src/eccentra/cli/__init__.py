@@ -13,6 +13,7 @@ import typer
 from eccentra import __version__
 from eccentra.cli import (
     analyze,
+    check_sensor,
     demo,
     doctor,
     emulate,
@@ -61,6 +62,7 @@ for _command in (
     demo.demo,
     up.up,
     scan.scan,
+    check_sensor.check_sensor,
     station.station,
     hub.hub,
     analyze.analyze,
