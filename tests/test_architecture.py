@@ -53,7 +53,6 @@ FLOORS = [
             "profile_ble",
             "profile_mode",
             "profile_vector",
-            "waiting",
             "stages",
             "exercises",
         },
