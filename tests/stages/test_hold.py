@@ -383,6 +383,7 @@ def test_rules_of_the_exercise_are_checked_when_it_is_read() -> None:
     raw = msgspec.toml.decode((ROOT / "pipelines" / "bridge-hold.toml").read_bytes())
     shared = msgspec.toml.decode((ROOT / "pipelines" / "shared" / "hold.toml").read_bytes())
     assert raw["stage"].pop("defaults") == "hold"
+    raw["stage"]["rise"] |= shared.pop("rise")
     raw["stage"] |= shared
     raw["stage"]["faults"][0]["metric"] = "hold_minutes"
     with pytest.raises(ExerciseError, match="no metric 'hold_minutes'"):

@@ -1,4 +1,4 @@
-"""Walking: known by its steps."""
+"""Walking is known by its steps, muscles under load by their tremor."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from eccentra.stages.hold import WalkRule
-from eccentra.stages.hold_pose import Gait
+from eccentra.exercises import load_exercise
+from eccentra.stages.hold import Stage, WalkRule
+from eccentra.stages.hold_pose import TICK_NS, Gait, Lively, Tremor, livelier
 
 
 @pytest.mark.parametrize(("hertz", "walks"), [(0.5, False), (1.8, True), (8.0, False)])
@@ -18,3 +19,35 @@ def test_steps_are_neither_getting_down_nor_tremor(hertz: float, walks: bool) ->
         gait.push((0.0, 0.0, 1.0), force, 20.0)
     assert gait.walking is walks
     assert (gait.upright is not None) is walks
+
+
+def tremor_at(hertz: float, amplitude_deg_s: float = 10.0) -> float:
+    """Mean over ten seconds of turning to and fro about one axis."""
+    tremor, sizes = Tremor(), []
+    for tick in range(200):
+        turn = 2.0 * math.pi * hertz * (tick + 0.3) / 20.0
+        sizes.append(tremor.push(tick * TICK_NS, (math.radians(amplitude_deg_s) * math.sin(turn), 0.0, 0.0)))
+    return math.fsum(sizes) / len(sizes)
+
+
+def test_tremor_is_seen_and_sway_is_not() -> None:
+    assert tremor_at(9.0) > 5.0
+    assert tremor_at(1.0) < 0.06 * tremor_at(9.0)
+
+
+def test_tremor_after_lost_moments_starts_anew() -> None:
+    tremor = Tremor()
+    for tick, rate in ((0, 0.0), (1, 1.0), (9, 2.0), (10, 0.0)):
+        assert tremor.push(tick * TICK_NS, (rate, 0.0, 0.0)) == 0.0
+    assert tremor.push(11 * TICK_NS, (0.0, 0.0, 0.0)) > 0.0
+
+
+def test_tremor_tells_before_sway_does() -> None:
+    stage = load_exercise("plank").event_stage()
+    assert isinstance(stage, Stage)
+    held, shifting, lying = Lively(0.5, 0.8), Lively(2.0, 0.3), Lively(0.4, 0.3)
+    assert livelier(held, shifting, stage.rise) == 1
+    assert livelier(shifting, held, stage.rise) == -1
+    assert livelier(shifting, lying, stage.rise) == 1  # nothing trembles: then it is how much one sways
+    assert livelier(lying, lying, stage.rise) == 0
+    assert livelier(held, None, stage.rise) == 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from eccentra.stages.hold_dwell import Dwells
 from eccentra.stages.hold_known import Between, alike
-from eccentra.stages.hold_pose import TICK_NS, Recent
+from eccentra.stages.hold_pose import TICK_NS, Lively, Recent
 from eccentra.stages.inclination import Vector, angle_between
 
 
@@ -29,7 +29,7 @@ def poses(course: Sequence[tuple[float, float, float]], way_s: float = 1.0) -> D
     dwells, recent = Dwells(0.7, 2.5, keep=20), Recent(0.7, 1.5, 0.8)
     for k, angle in enumerate(angles):
         u = up_at(angle)
-        dwells.push(k * TICK_NS, u, recent.push(k * TICK_NS, u), recent)
+        dwells.push(k * TICK_NS, u, Lively(recent.push(k * TICK_NS, u), 0.3), recent)
     return dwells
 
 
@@ -43,7 +43,7 @@ def test_dwells_are_the_poses_with_their_times_and_liveliness() -> None:
     assert rest.lively is not None
     assert held.lively is not None
     assert back.lively is not None
-    assert held.lively > 4.0 * max(rest.lively, back.lively)
+    assert held.lively.sway > 4.0 * max(rest.lively.sway, back.lively.sway)
 
 
 def test_a_sag_stays_in_the_same_dwell() -> None:

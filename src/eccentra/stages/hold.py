@@ -90,8 +90,11 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The rest pose is so far from upright, if that is known.
     sure_deg
         A smaller rise needs a second witness: the raised pose is unsteadier than the rest pose.
-    lively_ratio, lively_deg_s
-        Unsteadier means: "up" moves faster by this factor, and (by placement) at least so fast.
+    tremor_ratio, lively_ratio
+        Unsteadier means: it trembles more by the first factor, or, where tremor does not tell, "up" moves
+        faster by the second one.
+    lively_deg_s
+        By placement: where "up" moves slower, the floor carries it.
     lifts
         Placements that every rise lifts: what goes down there for certain is no rise. The first one is lifted
         by nothing else (bending the knees lifts the thigh).
@@ -110,6 +113,7 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     back_share: float
     lying_deg: float
     sure_deg: float
+    tremor_ratio: float
     lively_ratio: float
     lively_deg_s: dict[Placement, float]
     lifts: tuple[Placement, ...]
@@ -238,6 +242,8 @@ class SecondRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         A pose lasts while "up" is within this share of the smallest rise.
     back_share
         Poses before and after are one when they differ by less than this share of the rise.
+    tremor_share
+        What trembles more than the poses before and after it needs only this share of the smallest rise.
     least_share
         The shorter of the two ways makes at least this share of the smallest rise.
     like_share
@@ -249,6 +255,7 @@ class SecondRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     looks_s: tuple[float, ...]
     pose_share: float
     back_share: float
+    tremor_share: float
     least_share: float
     like_share: float
     wait_s: float

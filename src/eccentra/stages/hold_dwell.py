@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 
 from eccentra.samples import NS_PER_S
-from eccentra.stages.hold_pose import Liveliness, Recent, chord2
+from eccentra.stages.hold import RiseRule
+from eccentra.stages.hold_pose import Liveliness, Lively, Recent, chord2
 from eccentra.stages.inclination import Vector, angle_between, unit
 
 __all__ = ["Dwell", "Dwells"]
@@ -46,18 +47,23 @@ class Dwell:
         return (self.end - self.start) / NS_PER_S
 
     @property
-    def lively(self) -> float | None:
-        """Speed of "up" in its calmer seconds, deg/s; ``None`` before one is full."""
+    def lively(self) -> Lively | None:
+        """How still it is in its calmer seconds; ``None`` before one is full."""
         return self._live.value
 
-    def stay(self, t: int, u: Vector, step: float) -> None:
+    def trembles(self, other: Dwell, rule: RiseRule) -> bool:
+        """Whether muscles hold it beyond doubt, and the floor carries the other one."""
+        mine, its = self.lively, other.lively
+        return mine is not None and its is not None and mine.tremor > rule.tremor_ratio * its.tremor
+
+    def stay(self, t: int, u: Vector, moves: Lively) -> None:
         """One more moment in it."""
         self.end = t
         self._n = min(self._n + 1.0, _FOLLOW)
         a = 1.0 / (self._n + 1.0)
         x, y, z = (p + a * (v - p) for p, v in zip(self.pose, u, strict=True))
         self.pose = unit((x, y, z)) or self.pose
-        self._live.push(step)
+        self._live.push(moves)
 
 
 class Dwells:
@@ -85,12 +91,12 @@ class Dwells:
         self.past.clear()
         self.now = self._off = None
 
-    def push(self, t: int, u: Vector, step: float, recent: Recent) -> bool:
+    def push(self, t: int, u: Vector, moves: Lively, recent: Recent) -> bool:
         """Take one moment; whether a dwell has just begun."""
         now = self.now
         if now is not None and angle_between(now.pose, u) <= self._near:
             self._off = None
-            now.stay(t, u, step)
+            now.stay(t, u, moves)
             return False
         if now is not None:
             if self._off is None:
@@ -109,7 +115,7 @@ class Dwells:
             and angle_between(last.pose, u) < 1.5 * self._near
         ):
             self.now = self.past.pop()
-            self.now.stay(t, u, step)
+            self.now.stay(t, u, moves)
             return False
         self.now = Dwell(start, u)
         self.now.end = t

@@ -13,10 +13,11 @@ from eccentra.stages.hold import Stage
 from eccentra.stages.hold_known import Between, Known
 from eccentra.stages.hold_lift import lift_of
 from eccentra.stages.hold_measure import Measured, Moments, measure
+from eccentra.stages.hold_pose import livelier
 from eccentra.stages.hold_refused import Refused
 from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
 from eccentra.stages.hold_track import Held
-from eccentra.stages.inclination import Vector
+from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.nordic_grid import Columns
 from eccentra.stages.sets import SetBook
 
@@ -116,9 +117,9 @@ class Judge:
             self.refused.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         lifted = up + down > 0
-        livelier = self._livelier(held)
+        loaded = self._livelier(held)
         sure = up + down > 0 or (self._stage.far is not None and up + down < 0)
-        proven = sure and livelier and back and held.rise <= self._stage.rise.proof_deg
+        proven = sure and loaded and back and held.rise <= self._stage.rise.proof_deg
         hasty = held.hasty and not (proven or (back and up * down > 0) or (self.known.proven and back))
         if hasty or not (proven or self.known.fits(held.home, held.pose, far)):
             self.refused.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
@@ -127,12 +128,12 @@ class Judge:
         if not (back or far or lifted or self.familiar(held)):
             # gone somewhere else: the pose before may have been on the way there
             witness = False
-            livelier = held.lively > self._lively
-        if not witness and not livelier:
+            loaded = self._carried(held)
+        if not witness and not loaded:
             self.refused.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False
         stay = (m.last if m.leave is None else m.leave) - m.top
-        doubtful = not (livelier or lifted or far or self.familiar(held))
+        doubtful = not (loaded or lifted or far or self.familiar(held))
         if stay < (self._stage.end.sure_s if doubtful else self._stage.end.least_s):
             last = m.last if m.end is None else m.end
             end = m.t0 + round(last * 1e9)
@@ -170,9 +171,15 @@ class Judge:
 
     # -- the second look ------------------------------------------------------------------------------
 
-    def may_be(self, what: Between) -> bool:
-        """Whether nothing that is known speaks against it: upright poses, heights, holds beyond doubt."""
-        if not self.known.fits(what.before, what.pose, False) or not self._may(what.before, what.pose, False):
+    def may_be(self, what: Between, *, sure: bool = False) -> bool:
+        """Whether nothing that is known speaks against it: upright poses, heights, holds beyond doubt.
+
+        ``sure``: it is one itself, and need not be like others (on the other side, for instance).
+        """
+        far = angle_between(what.before, what.pose) > self._stage.rise.most_deg
+        if not (sure or self.known.fits(what.before, what.pose, far)):
+            return False
+        if not self._may(what.before, what.pose, far):
             return False
         up, down = self._heights(what)
         return not (self._lifts and (up < 0 or down < 0))
@@ -187,7 +194,7 @@ class Judge:
             ended=True,
             steady=True,
             lost=False,
-            far=False,
+            far=angle_between(what.before, what.pose) > self._stage.rise.most_deg,
             witness=False,  # nothing but the poses before and after says so
             dips=None,
             gyroscope=self.gyroscope,
@@ -201,10 +208,12 @@ class Judge:
 
     def _livelier(self, held: Held) -> bool:
         """Whether it moves more in the raised pose than in the rest pose: muscles hold it, not the floor."""
-        resting = held.rest_lively
-        return resting is not None and held.lively > max(
-            self._stage.rise.lively_ratio * resting, self._lively
-        )
+        return livelier(held.lively, held.rest_lively, self._stage.rise) > 0
+
+    def _carried(self, held: Held) -> bool:
+        """Whether it moves more than what the floor carries, and less than somebody who walks."""
+        lively = held.lively
+        return lively is not None and self._lively <= lively.sway <= self._stage.walk.speed_deg_s
 
     def rises(self, since: int, now: int) -> bool:
         """Whether a way that is just over went up for certain, where nothing but a hold goes up."""
@@ -241,10 +250,9 @@ class Judge:
         """
         until = now if left is None else left
         short = until - held.settled < self._stage.end.least_s * NS_PER_S
-        carried = self._lively <= held.lively <= self._stage.walk.speed_deg_s
         # what sitting down looks like as well: it is calmer than standing, a hold is not
         sits = self._sits and not self._livelier(held)
-        if short or sits or not carried or not self._lowers(held, left, now, near):
+        if short or sits or not self._carried(held) or not self._lowers(held, left, now, near):
             self.refused.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left

@@ -15,6 +15,8 @@ __all__ = ["Between", "Known", "alike"]
 
 # So many holds beyond doubt are remembered.
 _PROOFS = 8
+# Times of the same hold, found in two ways, overlap by so much.
+_SAME = 0.7
 _EVER = -(1 << 62)  # times may be negative
 
 
@@ -100,10 +102,19 @@ class Known:
         near = self._stage.second.like_share * angle_between(rest, up)
         return angle_between(rest, home) < near and angle_between(up, pose) < near
 
+    def raised_before(self, home: Vector, pose: Vector) -> bool:
+        """Whether these are the rest pose and the raised pose of one of the last holds."""
+        share = self._stage.second.like_share
+        return any(
+            max(angle_between(one.home, home), angle_between(one.pose, pose))
+            < share * angle_between(one.home, one.pose)
+            for one in self._holds[-_PROOFS:]
+        )
+
     def like(self, what: Between) -> bool:
         """Whether its poses are those of a hold that counts."""
-        known = [*self._proven] if self.usual is None else [self.usual, *self._proven]
-        return any(alike(what, *poses, self._stage.second.like_share) for poses in known)
+        known = [(one.home, one.pose) for one in self._holds[-_PROOFS:]]
+        return any(alike(what, *poses, self._stage.second.like_share) for poses in (*known, *self._proven))
 
     def fits(self, home: Vector, pose: Vector, far: bool) -> bool:
         """Whether poses are like those of holds beyond doubt; true before there was one.
@@ -141,6 +152,14 @@ class Known:
                 self.free_from = max((other.end for other in self._holds), default=_EVER)
                 return True
         return False
+
+    def was_other(self, what: Between, now: int, out: list[Event]) -> None:
+        """It was held in this pose: take back what was counted over parts of it and others."""
+        for one in list(self._holds):
+            shared = min(one.end, what.end) - max(one.start, what.start)
+            if 0 < shared < _SAME * max(one.end - one.start, what.end - what.start):
+                self._forget(one, now, out)
+        self.free_from = max((one.end for one in self._holds), default=_EVER)
 
     def _forget(self, one: _Counted, now: int, out: list[Event]) -> None:
         """Take one back."""

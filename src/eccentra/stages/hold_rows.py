@@ -6,9 +6,10 @@ import math
 
 from eccentra.samples import Placement, StreamInfo
 from eccentra.stages.hold import Stage
+from eccentra.stages.inclination import Vector
 from eccentra.stages.nordic_grid import Columns
 
-__all__ = ["columns_of", "force_in"]
+__all__ = ["columns_of", "force_in", "rate_in"]
 
 
 def columns_of(info: StreamInfo, stage: Stage) -> tuple[Placement, Columns]:
@@ -32,3 +33,9 @@ def force_in(row: list[float], columns: Columns) -> float:
     """Size of the specific force in m/s²."""
     at = columns.rate + 3
     return math.sqrt(row[at] * row[at] + row[at + 1] * row[at + 1] + row[at + 2] * row[at + 2])
+
+
+def rate_in(row: list[float], columns: Columns) -> Vector:
+    """Turning rate in rad/s; NaN without a gyroscope."""
+    at = columns.rate
+    return row[at], row[at + 1], row[at + 2]

@@ -15,8 +15,8 @@ from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_far import FarPose
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
-from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Recent, chord2
-from eccentra.stages.hold_rows import columns_of, force_in
+from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Lively, Recent, Tremor, chord2
+from eccentra.stages.hold_rows import columns_of, force_in, rate_in
 from eccentra.stages.hold_second import SecondLook, Seen
 from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.hold_upright import Upright
@@ -76,6 +76,7 @@ class HoldRun:
         self._home: Vector | None = None
         self._near = self._quiet_from = 0
         self._home_from = _EVER
+        self._tremor = Tremor()
         self._first = True
         self._seen = False
         self._lively = Liveliness(_REST_S)
@@ -151,6 +152,7 @@ class HoldRun:
             self._after_gap(before, t, u, out)
         self._seen = True
         step = self._recent.push(t, u)
+        moves = Lively(step, self._tremor.push(t, rate_in(row, self._columns)))
         force = force_in(row, self._columns)
         knew = self._gait.upright is not None
         self._gait.push(u, force, step)
@@ -160,16 +162,16 @@ class HoldRun:
         if not knew and self._gait.upright is not None:
             self._judge.known.take_back(self._upright.may_be, t, out)
         if self._held is not None:
-            self._stay(self._held, t, u, step, out)
+            self._stay(self._held, t, u, moves, out)
         elif self._rise is not None:
             self._go(self._rise, t, u, force, out)
         elif self._home is None:
             self._seek(t, row, out)
         else:
-            self._rest(self._home, t, u, step, out)
+            self._rest(self._home, t, u, moves, out)
         if self._far.held is not None and self._held is None and self._rise is None:
-            self._far.held.live_on(step)
-        seen = self._second.push(t, u, step, self._recent, out)
+            self._far.held.live_on(moves)
+        seen = self._second.push(t, u, moves, self._recent, out)
         if seen is not None:
             self._far.held = None
             self._begin_again(seen, t, out)
@@ -187,7 +189,7 @@ class HoldRun:
     def _each_second(self, t: int, out: list[Event]) -> None:
         rise = self._rise if self._rise is not None and self._rise.clean else None
         going = [way.since for way in (self._held, self._far.held, rise) if way is not None]
-        if not going:
+        if not going and not self._second.holding:
             out += self._judge.book.tick(t // 1000)
         kept = self._second.keeps_from
         if kept is not None:
@@ -238,7 +240,7 @@ class HoldRun:
             self._judge.gyroscope = False
             out.append(QualityNoted(t_us=t // 1000, flag=Flag.NO_GYROSCOPE, detail=self._place))
 
-    def _rest(self, home: Vector, t: int, u: Vector, step: float, out: list[Event]) -> None:
+    def _rest(self, home: Vector, t: int, u: Vector, moves: Lively, out: list[Event]) -> None:
         if angle_between(home, u) >= self._stage.pose.near_deg:
             self._rise = Rise(self._stage, self._near, home, u, self._lively.value, clean=True)
             return
@@ -246,7 +248,7 @@ class HoldRun:
         if self._recent.quiet:
             if self._recent.resting:
                 self._home = self._recent.middle
-            self._lively.push(step)
+            self._lively.push(moves)
             if t - self._quiet_from > NS_PER_S:
                 self._judge.refused.tell(t, out)
         else:
@@ -300,8 +302,8 @@ class HoldRun:
         if not self._held.unsure:
             self._say("isometric", t, out)
 
-    def _stay(self, held: Held, t: int, u: Vector, step: float, out: list[Event]) -> None:
-        verdict = held.step(t, u, step)
+    def _stay(self, held: Held, t: int, u: Vector, moves: Lively, out: list[Event]) -> None:
+        verdict = held.step(t, u, moves)
         self._angle = held.angle(u)
         judge = self._judge
         if self._gait.walking:

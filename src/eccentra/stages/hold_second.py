@@ -9,16 +9,17 @@ told alone waits until a hold like it is beyond doubt.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import NamedTuple, Protocol
 
 from eccentra.events import Event
 from eccentra.samples import NS_PER_S
-from eccentra.stages.hold import Stage
+from eccentra.stages.hold import RiseRule, Stage
 from eccentra.stages.hold_dwell import Dwell, Dwells
 from eccentra.stages.hold_known import Between, Known, alike
 from eccentra.stages.hold_measure import Measured, Moments
-from eccentra.stages.hold_pose import Recent
+from eccentra.stages.hold_pose import Lively, Recent, livelier
 from eccentra.stages.inclination import Vector, angle_between
 
 __all__ = ["Court", "SecondLook", "Seen"]
@@ -34,8 +35,8 @@ class Court(Protocol):
         """Take the hold apart."""
         ...
 
-    def may_be(self, what: Between) -> bool:
-        """Whether nothing that is known speaks against it."""
+    def may_be(self, what: Between, *, sure: bool = False) -> bool:
+        """Whether nothing that is known speaks against it; ``sure``: it need not be like others."""
         ...
 
     def count_late(self, what: Between, m: Measured, now: int, out: list[Event]) -> None:
@@ -77,14 +78,24 @@ class SecondLook:
         past = self._dwells.past
         return past[-2].end if len(past) > 1 else past[-1].end if past else None
 
+    @property
+    def holding(self) -> bool:
+        """Whether one is in what may be a hold, or it has just ended and was not judged yet."""
+        poses = [*self._dwells.past] if self._dwells.now is None else [*self._dwells.past, self._dwells.now]
+        judged = self._dwells.now is not None and self._looks >= len(self._stage.second.looks_s)
+        pairs = list(itertools.pairwise(poses))[-1 if judged else -2 :]
+        return any(
+            b.trembles(a, self._stage.rise) or self._known.raised_before(a.pose, b.pose) for a, b in pairs
+        )
+
     def clear(self) -> None:
         """Rows were missing."""
         self._dwells.clear()
         self._looks = 0
 
-    def push(self, t: int, u: Vector, step: float, recent: Recent, out: list[Event]) -> Seen | None:
+    def push(self, t: int, u: Vector, moves: Lively, recent: Recent, out: list[Event]) -> Seen | None:
         """Take one moment; what one is in when something was decided, else ``None``."""
-        if self._dwells.push(t, u, step, recent):
+        if self._dwells.push(t, u, moves, recent):
             self._looks = 0
         now, past, k = self._dwells.now, self._dwells.past, self._looks
         looks = self._stage.second.looks_s
@@ -100,24 +111,35 @@ class SecondLook:
         rule, second = self._stage.rise, self._stage.second
         up, down = angle_between(a.pose, b.pose), angle_between(b.pose, c.pose)
         ways = (b.start - a.end, c.start - b.end)
+        # one may not have come to rest before yet, or not any more
+        both = b.trembles(a, rule) and b.trembles(c, rule)
+        told = both or b.trembles(a, rule) or b.trembles(c, rule)
+        trembles = told and not a.trembles(b, rule) and not c.trembles(b, rule)
+        if max(up, down) > rule.most_deg:
+            # sitting down and standing up again looks like it
+            trembles = both
+        what = Between(
+            before=a.pose, pose=b.pose, after=c.pose, start=a.end, settled=b.start, left=b.end, end=c.start
+        )
+        least, most = self._between(trembles or self._known.like(what))
         if (
-            not rule.least_deg <= max(up, down) <= rule.most_deg
-            or min(up, down) < second.least_share * rule.least_deg
+            not least <= max(up, down) <= most
+            or min(up, down) < second.least_share * least
             or max(ways) > rule.longest_s * NS_PER_S
             or angle_between(a.pose, c.pose) > second.back_share * max(up, down)
             or b.seconds < self._stage.end.least_s
         ):
             return None
-        what = Between(
-            before=a.pose, pose=b.pose, after=c.pose, start=a.end, settled=b.start, left=b.end, end=c.start
-        )
-        role = _role(a, b, c, rule.lively_ratio, self._lively)
+        role = 2 if trembles else _role(a, b, c, rule)
         if role < -1:
             return Seen(rest=b, raised=c) if self._known.was_rest(what, t, out) else None
-        if not self._court.may_be(what):
+        if not self._court.may_be(what, sure=trembles):
             return None
-        calm = [dwell.lively for dwell in (a, c) if dwell.lively]
-        sure = role > 0 and bool(calm) and min(calm) <= self._lively and max(up, down) <= rule.proof_deg
+        calm = [dwell.lively.sway for dwell in (a, c) if dwell.lively is not None]
+        alone = role > 0 and bool(calm) and min(calm) <= self._lively
+        sure = (both or alone) and max(up, down) <= rule.proof_deg
+        if trembles:
+            self._known.was_other(what, t, out)
         if self._is_counted(what):
             if sure:
                 self._known.prove(what.before, what.pose, t, out)
@@ -132,6 +154,16 @@ class SecondLook:
             return Seen(rest=c, raised=None)
         self._waiting.append((what, m))
         return None
+
+    def _between(self, sure: bool) -> tuple[float, float]:
+        """How far a raised pose is from its rest pose: at least, and at most."""
+        rule, far = self._stage.rise, self._stage.far
+        if not sure:
+            return rule.least_deg, rule.most_deg
+        return (
+            self._stage.second.tremor_share * rule.least_deg,
+            rule.most_deg if far is None else far.most_deg,
+        )
 
     def _is_counted(self, what: Between) -> bool:
         """Whether it was counted already, or something since then was."""
@@ -162,19 +194,10 @@ def moments_of(what: Between) -> Moments:
     )
 
 
-def _role(a: Dwell, b: Dwell, c: Dwell, ratio: float, least: float) -> int:
+def _role(a: Dwell, b: Dwell, c: Dwell, rule: RiseRule) -> int:
     """Above 0 when ``b`` is held by muscles and its neighbours lie on the floor, below 0 the other way.
 
     So many of the neighbours say so, and none the opposite; 0: not known.
     """
-    found = [_livelier(b, other, ratio, least) for other in (a, c)]
+    found = [livelier(b.lively, other.lively, rule) for other in (a, c)]
     return sum(found) if min(found) * max(found) >= 0 else 0
-
-
-def _livelier(b: Dwell, other: Dwell, ratio: float, least: float) -> int:
-    mine, its = b.lively, other.lively
-    if mine is None or its is None:
-        return 0
-    if mine > max(ratio * its, least):
-        return 1
-    return -1 if its > max(ratio * mine, least) else 0

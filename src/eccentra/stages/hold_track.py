@@ -9,7 +9,7 @@ from typing import Literal
 from eccentra.samples import NS_PER_S
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_measure import Moments
-from eccentra.stages.hold_pose import TICK_NS, Liveliness, Recent
+from eccentra.stages.hold_pose import TICK_NS, Liveliness, Lively, Recent, livelier, mean_of
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, lean, unit
 
 __all__ = ["Held", "Rise", "Verdict"]
@@ -42,7 +42,7 @@ class Rise:
     """
 
     def __init__(
-        self, stage: Stage, since: int, home: Vector, u: Vector, rest_lively: float | None, *, clean: bool
+        self, stage: Stage, since: int, home: Vector, u: Vector, rest_lively: Lively | None, *, clean: bool
     ) -> None:
         self._stage = stage
         self.since, self.home, self.rest_lively, self.clean = since, home, rest_lively, clean
@@ -136,7 +136,7 @@ class Held:
         self._slow: int | None = None
         self._got_to, self._got_at = self.rise, t
         self._live = Liveliness()
-        self._rested = [0.0, 0.0]
+        self._rested: list[Lively] = []
 
     @property
     def pose(self) -> Vector:
@@ -152,9 +152,9 @@ class Held:
         return self.drop is not None and self.low <= self._stage.end.home_share * self.rise
 
     @property
-    def lively(self) -> float:
-        """Speed of "up" in the raised pose in deg/s, in its calmer seconds; 0 when not known."""
-        return self._live.value or 0.0
+    def lively(self) -> Lively | None:
+        """How still it is in the raised pose, in its calmer seconds; ``None`` when not known."""
+        return self._live.value
 
     @property
     def moments(self) -> Moments:
@@ -169,9 +169,9 @@ class Held:
             dips=tuple(self.dips),
         )
 
-    def live_on(self, step: float) -> None:
-        """Take the step of "up" since the moment before, in deg/s."""
-        self._live.push(step)
+    def live_on(self, moves: Lively) -> None:
+        """Take how "up" moves at this moment."""
+        self._live.push(moves)
 
     def angle(self, u: Vector) -> float:
         """Lean towards the raised pose in degrees."""
@@ -189,7 +189,7 @@ class Held:
         turned = abs(math.degrees(math.asin(max(-1.0, min(1.0, dot(u, self.axis))))) - self.turn)
         return max(lost, turned) if turned > rule.turn_deg else lost
 
-    def step(self, t: int, u: Vector, step: float) -> Verdict:
+    def step(self, t: int, u: Vector, moves: Lively) -> Verdict:
         """Take one moment: is it still held (empty), come down, or what else."""
         phi = self.angle(u)
         leans = self._leans
@@ -197,10 +197,10 @@ class Held:
         if self._stage.end.leave == "back" and angle_between(self.home, u) > self._stage.rise.most_deg:
             return "further"
         if self.drop is None:
-            return self._hold(t, u, phi, step)
-        return self._leave(t, u, phi, step)
+            return self._hold(t, u, phi, moves)
+        return self._leave(t, u, phi, moves)
 
-    def _hold(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
+    def _hold(self, t: int, u: Vector, phi: float, moves: Lively) -> Verdict:
         stage = self._stage
         if phi <= self.rise + stage.pose.near_deg:
             self.calm_at = t
@@ -218,7 +218,7 @@ class Held:
             self._got_to, self._got_at = phi, t
             return ""
         self._level += (phi - self._level) * _TICK_S / stage.end.follow_s
-        self.live_on(step)
+        self.live_on(moves)
         return "shaky" if self._sway(t, phi) else ""
 
     def _higher(self, t: int) -> bool:
@@ -271,7 +271,7 @@ class Held:
         near = min(self._stage.pose.near_deg, _NEAR_SHARE * self.rise)
         return angle_between(self.home, u) <= max(share, near)
 
-    def _leave(self, t: int, u: Vector, phi: float, step: float) -> Verdict:
+    def _leave(self, t: int, u: Vector, phi: float, moves: Lively) -> Verdict:
         """Off the raised pose: a dip, or the way down."""
         rule = self._stage.end
         drop = self.drop
@@ -301,10 +301,11 @@ class Held:
             if self.parked is None:
                 self.parked = t
         if self.parked is not None:
-            self._rested[0] += 1.0
-            self._rested[1] += step
-            n, total = self._rested
-            if n >= _LEVEL_TICKS and self.lively * n > self._stage.rise.lively_ratio * total:
+            self._rested.append(moves)
+            if (
+                len(self._rested) >= _LEVEL_TICKS
+                and livelier(self.lively, mean_of(self._rested), self._stage.rise) > 0
+            ):
                 return "away"
         back = max(self._stage.pose.near_deg, 0.25 * self.rise)
         if phi > self.low + back and self.low < self.rise - back:
@@ -334,19 +335,17 @@ class Held:
     @property
     def calmer(self) -> bool:
         """Whether it was stiller in the raised pose than in the rest pose: then it is the other way round."""
-        resting, held = self.rest_lively, self._live.value
-        ratio = self._stage.rise.lively_ratio
-        return resting is not None and held is not None and held * ratio < resting
+        return livelier(self.lively, self.rest_lively, self._stage.rise) < 0
 
     def from_here(self, t: int, u: Vector) -> Held:
         """The pose so far was the rest pose; now it has gone up from there."""
-        way = Rise(self._stage, self.calm_at, self.pose, u, self.lively or None, clean=True)
+        way = Rise(self._stage, self.calm_at, self.pose, u, self.lively, clean=True)
         way.gap = self.unsure
         return Held(self._stage, way, t, u)
 
     def turned_round(self, t: int, u: Vector, *, leaving: bool) -> Held:
         """The pose that it was left for, with the pose so far as its rest pose."""
-        way = Rise(self._stage, self.drop or t, self.pose, u, self.lively or None, clean=True)
+        way = Rise(self._stage, self.drop or t, self.pose, u, self.lively, clean=True)
         other = Held(self._stage, way, self.parked or t, u)
         other.unsure = self.unsure
         if leaving:
