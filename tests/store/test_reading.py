@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from eccentra.events import (
     Event,
@@ -143,3 +144,43 @@ def done(index: int) -> SetCompleted:
         reps_valid=0,
         metrics={"tut_s": metric(0.0)},
     )
+
+
+def on_day(session: str, days: int) -> list[bytes]:
+    day = (dt.date(2026, 3, 20) + dt.timedelta(days=days)).isoformat().encode()
+    return [one.replace(b"2026-03-20", day) for one in payloads(session)]
+
+
+def test_the_number_of_statements_does_not_grow_with_the_sessions(store: Store) -> None:
+    counts = []
+    for number in (2, 12):
+        with store.write() as connection:
+            for k in range(number):
+                take_events(connection, [read_event(one) for one in on_day(f"n{k}", k)])
+        seen: list[str] = []
+
+        def note(_c: object, _cursor: object, statement: str, *_: object, seen: list[str] = seen) -> None:
+            seen.append(statement)
+
+        event.listen(store.engine, "before_cursor_execute", note)
+        try:
+            with store.read() as connection:
+                found = sessions_for_plan(connection, "p1", "nordic-curl")
+        finally:
+            event.remove(store.engine, "before_cursor_execute", note)
+        assert len(found) == number
+        counts.append(sum(one.lstrip().upper().startswith("SELECT") for one in seen))
+    assert counts[0] == counts[1] <= 7
+
+
+def test_only_the_last_weeks_are_read(store: Store) -> None:
+    with store.write() as connection:
+        for k in (0, 30, 40, 60):
+            take_events(connection, [read_event(one) for one in on_day(f"n{k}", k)])
+    with store.read() as connection:
+        found = sessions_for_plan(connection, "p1", "nordic-curl", last_us=35 * US_PER_DAY)
+        assert [one.id for one in found] == ["n30", "n40", "n60"]
+        until = found[1].ended_us
+        found = sessions_for_plan(connection, "p1", "nordic-curl", until_us=until, last_us=35 * US_PER_DAY)
+        assert [one.id for one in found] == ["n30", "n40"]
+        assert sessions_for_plan(connection, "p1", "plank", last_us=US_PER_DAY) == []

@@ -18,7 +18,7 @@ from eccentra.errors import PlanError
 from eccentra.plan.assess import decision_document
 from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import RED_FLAG_FIRST, parse_decision_input
-from eccentra.plan.done import Known, Report, SessionDone
+from eccentra.plan.done import SESSIONS_READ_US, Known, Report, SessionDone
 from eccentra.plan.passing import passing_us
 from eccentra.plan.thresholds import thresholds
 from eccentra.store import tables
@@ -29,7 +29,7 @@ from eccentra.store.reading import incomplete_sessions, reports_for_plan, sessio
 __all__ = ["evaluate", "known_of", "moment_of"]
 
 _WEEK_US = 7 * 86_400_000_000
-# Sessions older than this say nothing about the next one.
+# What was said longer ago, and steps taken, say nothing about the next session.
 _LOOK_BACK_US = 200 * 86_400_000_000
 
 
@@ -63,10 +63,9 @@ def evaluate(
     held = in_force(connection, name, exercise)
     if who is None or held is None:
         return None
-    sessions = _whole(connection, sessions_for_plan(connection, name, exercise))
+    sessions = _sessions(connection, name, exercise, until_us if now_us is None else now_us)
     reports = reports_for_plan(connection, name)
     if until_us is not None:
-        sessions = [one for one in sessions if one.ended_us <= until_us]
         reports = [one for one in reports if one.at_us <= until_us]
     if now_us is None:
         now_us = _moment(sessions, reports, exercise, _unlocked(connection, name))
@@ -95,6 +94,20 @@ def evaluate(
         session=session,
         version=f"{thresholds().version} eccentra {__version__}",
         unlocked_us=known.unlocked_us,
+    )
+
+
+def _sessions(
+    connection: Connection, name: str, exercise: str, until_us: int | None = None
+) -> list[SessionDone]:
+    """What a decision reads of what was done; while the plan is locked, what locked it stays in sight."""
+    table = tables.decision
+    locked = connection.execute(
+        select(table.c.id).where(table.c.person == name, table.c.locked.is_(True), table.c.status == "open")
+    ).first()
+    last_us = SESSIONS_READ_US if locked is None else _LOOK_BACK_US
+    return _whole(
+        connection, sessions_for_plan(connection, name, exercise, until_us=until_us, last_us=last_us)
     )
 
 
@@ -233,7 +246,7 @@ def _unlocked(connection: Connection, name: str) -> int | None:
 
 def moment_of(connection: Connection, name: str, exercise: str) -> int | None:
     """The newest moment at which something was done or said that this exercise's decision looks at."""
-    sessions = _whole(connection, sessions_for_plan(connection, name, exercise))
+    sessions = _sessions(connection, name, exercise)
     return _moment(sessions, reports_for_plan(connection, name), exercise, _unlocked(connection, name))
 
 

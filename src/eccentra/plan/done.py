@@ -12,10 +12,22 @@ from eccentra.plan.prescription import Prescription
 from eccentra.plan.thresholds import Profile
 from eccentra.repetition import Metric, Repetition
 
-__all__ = ["US_PER_DAY", "US_PER_HOUR", "Known", "Report", "SessionDone", "day_of", "midnight_us"]
+__all__ = [
+    "SESSIONS_READ_US",
+    "US_PER_DAY",
+    "US_PER_HOUR",
+    "Known",
+    "Report",
+    "SessionDone",
+    "day_of",
+    "midnight_us",
+]
 
 US_PER_HOUR = 3_600_000_000
 US_PER_DAY = 24 * US_PER_HOUR
+SESSIONS_READ_US = 35 * US_PER_DAY
+"""Sessions so long before the newest are read: rules look at two days of training, two weeks of dose, four of
+pain."""
 
 
 class SessionDone(msgspec.Struct, frozen=True, kw_only=True):

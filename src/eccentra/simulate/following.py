@@ -19,7 +19,7 @@ from eccentra.plan.accept import accepted, level_change
 from eccentra.plan.assess import Memory, decision_document
 from eccentra.plan.decide import Decision, decide
 from eccentra.plan.decision_input import parse_decision_input
-from eccentra.plan.done import Known, Report, SessionDone
+from eccentra.plan.done import SESSIONS_READ_US, Known, Report, SessionDone
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.thresholds import Thresholds
 from eccentra.simulate.patients import DAY_US, Patient, PatientBody
@@ -264,7 +264,11 @@ class _Run:
         )
 
     def _recent(self, sessions: list[SessionDone], at_us: int) -> list[SessionDone]:
-        return sessions[bisect_right(sessions, at_us - self.keep_us, key=lambda each: each.ended_us) :]
+        done = bisect_right(sessions, at_us, key=lambda each: each.ended_us)
+        if not done:
+            return []
+        since = max(at_us - self.keep_us, sessions[done - 1].ended_us - SESSIONS_READ_US - 1)
+        return sessions[bisect_right(sessions, since, key=lambda each: each.ended_us) : done]
 
     def _said(self, at_us: int) -> list[Report]:
         return self.said[bisect_left(self.said, at_us - self.keep_us, key=lambda each: each.at_us) :]

@@ -29,6 +29,7 @@ __all__ = [
     "newest_decisions",
     "open_decisions",
     "prescribe",
+    "prescriptions_of",
 ]
 
 Verdict = Literal["accept", "edit", "refuse", "unlock"]
@@ -153,6 +154,15 @@ def in_force(connection: Connection, person: str, exercise: str, at_us: int | No
         .order_by(table.c.from_us.desc())
     ).first()
     return None if row is None else _in_force(row)
+
+
+def prescriptions_of(connection: Connection, person: str, exercise: str) -> list[tuple[InForce, int | None]]:
+    """All prescriptions of an exercise that a person had, oldest first, with the moment each ended."""
+    table = tables.prescription
+    rows = connection.execute(
+        select(table).where(table.c.person == person, table.c.exercise == exercise).order_by(table.c.from_us)
+    )
+    return [(_in_force(row), row.until_us) for row in rows]
 
 
 def all_in_force(connection: Connection, person: str) -> list[InForce]:
