@@ -148,3 +148,21 @@ def test_what_people_are_like_is_seen() -> None:
     }
     assert "M2" in held
     assert max(levels(turns("responder", 0, "mjolsnes"))) > 0
+
+
+def test_a_weaker_side_is_worked_on_and_the_programme_goes_on() -> None:
+    """The load of both sides waits (row 10); with work for the weaker side it goes on."""
+    people = [patient("asymmetric", seed, "assisted") for seed in range(12)]
+    weaker = [one for one in people if abs(one.asymmetry_pct) > 23.0][:2]
+    assert len(weaker) == 2
+    for one in weaker:
+        found = follow(one)
+        assert sum(turn.decision.row == 10 for turn in found) >= 2
+        assert found[-1].after.level >= 4
+
+
+def test_after_the_last_week_the_programme_says_what_comes() -> None:
+    found = turns("responder", 0, "heavy-slow")
+    last = [turn.decision for turn in found if turn.decision.row == 16][-1]
+    assert (last.axis, last.next_prescription) == (None, None)
+    assert any("last week is done; after it: " in note for note in last.notes)

@@ -144,11 +144,16 @@ def _week(one: Followed, now_us: int) -> _Found:
     idle = idle_hours(one, now_us)
     found += [] if idle is None else [f"{idle:.0f} h without a session"]
     values = {"adherence": _plain(adherence(one, now_us)), "load_steps": steps, "idle_hours": idle}
+    side = asymmetry_rule([each for each in one.sessions if each.ended_us > since - 7 * US_PER_DAY])
+    prompts = []
+    if side.level is not None:
+        found.append(f"side difference: {side.why}")
+        prompts.append("the weaker side may need work of its own before the load of both goes up")
     if not week.planned.sessions and not week.done.sessions:
-        return "unknown", found, [], values
+        return "unknown", found, prompts, values
     if week.done.unknown_reps:
         found.append(f"the time of {week.done.unknown_reps} repetitions is not known: shares are at least")
-    return ("look" if found else "as_planned"), found, [], values
+    return ("look" if found else "as_planned"), found, prompts, values
 
 
 def _dose_step(one: Followed, now_us: int) -> str | None:

@@ -198,10 +198,15 @@ def _progress(given: DecisionInput, seen: History, rules: Rules, step: Step) -> 
     modifiers += ["M2"] if analgesic else []
     modifiers += ["M3"] if waits else []
     row = 15 if easy else 16
-    days = "two sessions" if len(seen.pair) == 2 else "the only session so far"
-    why = f"{days} met every target" + (", with effort well below it" if easy else "")
+    why = (
+        "both sessions met every target"
+        if len(seen.pair) == 2
+        else "in a programme the week's only session is enough: it met every target"
+    )
+    why += ", with effort well below it" if easy else ""
     missing = not_evaluated(given, seen)
-    notes = [note for note in (heavy_note(given, seen, rules.facts), step.note, *missing) if note]
+    warned = (heavy_note(given, seen, rules.facts), step.note, _weeks_over(given, rules))
+    notes = [note for note in (*warned, *missing) if note]
     if analgesic or overdue:
         held = []
         held += ["a painkiller was taken within 24 h: the pain score says less"] if analgesic else []
@@ -235,6 +240,14 @@ def _progress(given: DecisionInput, seen: History, rules: Rules, step: Step) -> 
         limits=() if step.limit is None else (step.limit,),
         notes=tuple(notes),
     )
+
+
+def _weeks_over(given: DecisionInput, rules: Rules) -> str | None:
+    """What comes after a programme's last week, as its source says; a person decides it."""
+    programme, course, week = rules.programme, rules.course, given.template_week
+    if programme is None or course is None or week is None or week < course.weeks:
+        return None
+    return f"the programme's last week is done; after it: {programme.after or 'a therapist decides'}"
 
 
 def shortfall(seen: History, only: bool) -> str:

