@@ -196,13 +196,22 @@ class Broadcast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Id of the manufacturer data that holds them; the bytes behind the id are the packet.
     min_bytes
         A shorter one is of another product.
+    usual_at, usual
+        Bytes that all known packets hold at this place: without them it may be another product.
     gone_s
         Without any advertisement for so long it is away.
     """
 
     company: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
     min_bytes: Annotated[int, msgspec.Meta(ge=1, le=255)] = 1
+    usual_at: Annotated[int, msgspec.Meta(ge=0, le=254)] = 0
+    usual: Hex | None = None
     gone_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10.0
+
+    def fits(self, data: bytes) -> bool:
+        """Whether manufacturer data look like this sensor's."""
+        usual = bytes.fromhex(self.usual or "")
+        return len(data) >= self.min_bytes and data[self.usual_at : self.usual_at + len(usual)] == usual
 
 
 class Ble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -146,7 +146,7 @@ def test_bind_recognises_by_itself(radio: type[Scanner], home: Path) -> None:
         (("--bind", f"{THIGH}=thigh", "--device", "moonsense"), 2, "no such device"),
         (("--device", "movesense"), 2, "give both"),
         (("--bind", "A4:C1:38:00:00:99=thigh"), 1, "was not heard"),
-        (("--bind", f"{STRANGE}=thigh"), 1, "name it with --device, one of movesense"),
+        (("--bind", f"{STRANGE}=thigh"), 1, "name it with --device, one of "),
     ],
 )
 def test_what_cannot_be_bound_is_said_and_nothing_is_bound(

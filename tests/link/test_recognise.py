@@ -113,9 +113,49 @@ def test_every_profile_is_recognised_by_its_name_and_its_service(profile: Device
     assert profile.ble is not None
     for prefix in profile.ble.name_prefixes:
         assert best(heard({"name": f"{prefix}123"}))[0] == profile.id
-    for service in (*profile.ble.advertised_services, profile.ble.service):
+    for service in (*profile.ble.advertised_services, *profile.ble.all_services[:1]):
         assert profile.id in [c.device for c in recognise(heard({"services": [service]}), PROFILES)]
-    assert "Hz" in can_measure(profile)
+    words = can_measure(profile)
+    assert words.endswith(" Hz")
+    assert not words.startswith(",")
+
+
+SCALE = bytes.fromhex("0203112ac0191123e10107d001f401d4cb")
+
+
+def test_a_scale_that_broadcasts_needs_its_name_and_its_payload() -> None:
+    both = heard({"name": "IF_B7"}, {"makers": {0x0100: SCALE}})
+    assert best(both) == ("wh-c06", pytest.approx(0.85))
+    for one in (heard({"name": "IF_B7"}), heard({"makers": {0x0100: SCALE}})):
+        assert best(one) == ("wh-c06", pytest.approx(0.2))
+
+
+def test_a_body_scale_of_the_same_name_is_doubted() -> None:
+    body = SCALE[:12] + b"\x02\x1c" + SCALE[14:]
+    device, sure = best(heard({"name": "IF_B7", "makers": {0x0100: body}}))
+    assert (device, sure < 0.5) == ("wh-c06", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [("CTS500", "cts500"), ("CTS-300", "cts500"), ("MUSCLE_V2", "muscle-meter"), ("MM-12", "muscle-meter")],
+)
+def test_devices_with_the_same_serial_module_are_told_apart_by_name(name: str, device: str) -> None:
+    found = recognise(heard({"name": name, "services": ["ffe0"]}), PROFILES)
+    assert found[0].device == device
+    assert not is_ambiguous(found)
+    assert is_ambiguous(recognise(heard({"services": ["ffe0"]}), PROFILES)), "by the module alone nobody is"
+
+
+def test_a_force_plate_that_misuses_the_service_of_weight_scales() -> None:
+    found = recognise(heard({"name": "ENTRALPI", "services": ["fff0", "181d"]}), PROFILES)
+    assert found[0].device == "entralpi"
+    assert not is_ambiguous(found)
+    assert best(heard({"services": ["181d"]}))[1] <= 0.5
+
+
+def test_a_word_inside_the_name_counts_as_well() -> None:
+    assert best(heard({"name": "VALD DynaMo-08464"})) == ("vald-dynamo", pytest.approx(0.7))
 
 
 def test_what_can_be_measured_is_said_in_words() -> None:

@@ -24,7 +24,7 @@ from bleak import BleakClient
 from bleak.backends.adapter import BaseBleakAdapter
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import BaseBleakScanner
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakError
 
 from eccentra.errors import InputError, LinkError
@@ -37,6 +37,7 @@ from eccentra.link.addresses import (
     without_addresses,
 )
 from eccentra.link.advice import RADIO, Step, Trouble, advice_for, explain
+from eccentra.link.broadcast import BroadcastSensor
 from eccentra.link.connection import Connection
 from eccentra.link.listening import Rhythm
 from eccentra.link.machine import Action, Connect, Patience, Release, Said, SensorMachine
@@ -117,6 +118,7 @@ class BluetoothLink:
         self._platform = platform
         self._sensors: dict[str, _Sensor] = {}
         self._by_address: dict[str, _Sensor] = {}
+        self._broadcasts: dict[str, BroadcastSensor] = {}
         for one in wanted:
             self._add(one, patience)
         self._radio = Radio(
@@ -128,6 +130,7 @@ class BluetoothLink:
             scanner_class=None if backend is None else backend[0],
             adapter_class=adapter,
             rhythm=rhythm,
+            broadcast=self._overheard if self._broadcasts else None,
         )
         self._scan_task: asyncio.Task[None] | None = None
         self._mistakes = Said(_AGAIN_NS)
@@ -141,8 +144,14 @@ class BluetoothLink:
         name, address = one.setup.sensor, normal_address(one.address)
         if one.setup.profile.ble is None:
             raise InputError(name, f"{one.setup.profile.name} is no Bluetooth device")
-        if name in self._sensors or address in self._by_address:
+        names = [*self._sensors, *(other.setup.sensor for other in self._broadcasts.values())]
+        if name in names or address in self._by_address or address in self._broadcasts:
             raise InputError(name, "is bound twice; each sensor has one address and one id")
+        if one.setup.profile.ble.broadcast is not None:
+            self._broadcasts[address] = BroadcastSensor(
+                one.setup, self._mailbox.put, self._now(), patience or Patience(), self._platform
+            )
+            return
         patience = (patience or Patience()).with_quiet(one.setup.profile.ble.quiet_s)
         sensor = _Sensor(one, SensorMachine(name, self._now(), patience, self._platform))
         self._sensors[name] = self._by_address[address] = sensor
@@ -169,6 +178,8 @@ class BluetoothLink:
         """
         reason = StationReason.COMMAND_FAILED
         one = self._sensors.get(sensor)
+        if any(sensor == other.setup.sensor for other in self._broadcasts.values()):
+            raise LinkError(reason, f"{sensor}: only advertises, it takes no commands", "use its own buttons")
         if one is None:
             known = ", ".join(self._sensors) or "none"
             raise LinkError(reason, f"there is no sensor {sensor!r}", f"name one of these: {known}")
@@ -188,7 +199,8 @@ class BluetoothLink:
     def status(self) -> Sequence[LinkStatus]:
         """How each sensor is connected now."""
         now = self._now()
-        return [self._status(sensor, now) for sensor in self._sensors.values()]
+        statuses = [self._status(sensor, now) for sensor in self._sensors.values()]
+        return statuses + [self._excused(one.status()) for one in self._broadcasts.values()]
 
     def _status(self, sensor: _Sensor, now: int) -> LinkStatus:
         status = sensor.machine.status(now)
@@ -197,10 +209,14 @@ class BluetoothLink:
             status = msgspec.structs.replace(
                 status, battery_low=connection.battery_low, battery_pct=connection.battery_pct
             )
-        if self._radio.problem is not None and status.state in ("searching", "waiting", "lost"):
-            _, detail, advice = self._radio.problem
-            status = msgspec.structs.replace(status, problem=detail, advice=advice)
-        return status
+        return self._excused(status)
+
+    def _excused(self, status: LinkStatus) -> LinkStatus:
+        """No sensor is to blame for a radio that is away."""
+        if self._radio.problem is None or status.state not in ("searching", "waiting", "lost"):
+            return status
+        _, detail, advice = self._radio.problem
+        return msgspec.structs.replace(status, problem=detail, advice=advice)
 
     # -- the loop ----------------------------------------------------------------------------------------
 
@@ -209,6 +225,8 @@ class BluetoothLink:
         now = self._now()
         for sensor in self._sensors.values():
             self._carry_out(sensor, sensor.machine.tick(now))
+        for one in self._broadcasts.values():
+            one.tick(now, listening=self._radio.listening.on)
         if self._scan_task is None and self._busy is None:
             wish = self._radio.listening.decide(now, needed=self._needed(), sparing=self._sparing(now))
             if wish is not None:
@@ -216,10 +234,12 @@ class BluetoothLink:
 
     def _needed(self) -> bool:
         searching = any(sensor.machine.state == "searching" for sensor in self._sensors.values())
-        return searching and self._busy is None
+        return (searching or bool(self._broadcasts)) and self._busy is None
 
     def _sparing(self, now: int) -> bool:
         """True when only sensors are searched that are probably switched off."""
+        if self._broadcasts:
+            return False
         searched = [s.machine for s in self._sensors.values() if s.machine.state == "searching"]
         return all(machine.asleep(now) for machine in searched)
 
@@ -227,6 +247,7 @@ class BluetoothLink:
         now = self._now()
         scan = self._radio.listening.next_ns(needed=self._needed(), sparing=self._sparing(now))
         due = [sensor.machine.next_ns() for sensor in self._sensors.values()]
+        due += [one.next_ns() for one in self._broadcasts.values()]
         if self._scan_task is None and self._busy is None:
             due.append(scan)
         soonest = min((t - now for t in due if t is not None), default=NS_PER_S)
@@ -293,6 +314,13 @@ class BluetoothLink:
             if actions:
                 sensor.device, sensor.inherited = device, inherited
                 self._carry_out(sensor, actions)
+
+    def _overheard(self, address: str, advertisement: AdvertisementData) -> None:
+        """An advertisement of anybody: perhaps of a sensor that sends its samples so."""
+        one = self._broadcasts.get(normal_address(address))
+        if one is not None and not self._ending:
+            with self._guarded():
+                one.heard(self._now(), advertisement.manufacturer_data, advertisement.rssi)
 
     def _radio_changed(self, usable: bool) -> None:
         for sensor in self._sensors.values():
@@ -411,6 +439,8 @@ class BluetoothLink:
     async def _end(self) -> None:
         """Stop streams, disconnect, stop scanning: all at once, and within a bound."""
         self._ending = True
+        for one in self._broadcasts.values():
+            one.close(self._now(), "stopped")
         work = [self._spawn(self._goodbye(sensor)) for sensor in self._sensors.values()]
         if work:
             await asyncio.wait(work, timeout=_GOODBYE_S)

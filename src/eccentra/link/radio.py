@@ -15,6 +15,7 @@ from eccentra.link.listening import Listening, Rhythm
 
 if TYPE_CHECKING:
     from bleak import BleakScanner
+    from bleak.args.bluez import BlueZScannerArgs
     from bleak.backends.adapter import BaseBleakAdapter
     from bleak.backends.device import BLEDevice
     from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
@@ -50,6 +51,9 @@ class Radio:
         Bleak backends instead of the platform's.
     rhythm
         Thresholds.
+    broadcast
+        Told of the address and all that is in an advertisement; then every single one is asked for, also
+        those that say the same as before.
 
     Attributes
     ----------
@@ -70,7 +74,9 @@ class Radio:
         scanner_class: type[BaseBleakScanner] | None = None,
         adapter_class: type[BaseBleakAdapter] | None = None,
         rhythm: Rhythm | None = None,
+        broadcast: Callable[[str, AdvertisementData], None] | None = None,
     ) -> None:
+        self._broadcast = broadcast
         self.lock = asyncio.Lock()
         self.listening = Listening(rhythm)
         self.problem: Trouble | None = None
@@ -135,7 +141,8 @@ class Radio:
         from bleak import BleakScanner
 
         if self._scanner is None:
-            self._scanner = BleakScanner(self._advertised, backend=self._scanner_class)
+            every: BlueZScannerArgs = {"filters": {"DuplicateData": True}} if self._broadcast else {}
+            self._scanner = BleakScanner(self._advertised, bluez=every, backend=self._scanner_class)
         await self._scanner.start()
 
     async def _find_held(self, services: list[str]) -> None:
@@ -161,6 +168,8 @@ class Radio:
         self.listening.heard(self._now())
         rssi = advertisement.rssi
         self._heard(device, None if rssi <= _NO_RSSI else rssi, False)
+        if self._broadcast is not None:
+            self._broadcast(device.address, advertisement)
 
     # -- whether it works ----------------------------------------------------------------------------------
 

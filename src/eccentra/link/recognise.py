@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from eccentra.link.addresses import long_uuid
+from eccentra.profile_ble import Broadcast
 from eccentra.profiles import DeviceProfile
 
 __all__ = ["Candidate", "Seen", "can_measure", "is_ambiguous", "recognise"]
@@ -37,8 +38,11 @@ _GENERIC = frozenset(
     )
 )
 _GENERIC_SERVICE = 0.2
+# Of the size and with the bytes that all known packets of it have.
+_PAYLOAD = 0.5
 # Two models closer than this cannot be told apart.
 _ALIKE = 0.15
+_WORDS = {"force": "force", "heart_rate": "heart rate", "raw": "raw counts only"}
 _BASE_END = "-0000-1000-8000-00805f9b34fb"
 
 
@@ -53,6 +57,8 @@ class Seen(msgspec.Struct, kw_only=True):
         Advertised services, 128-bit, lower case.
     makers
         Company ids of manufacturer data.
+    payloads
+        Their data, where it was given.
     rssi_dbm
         Signal of the last packet that had one.
     battery_pct
@@ -64,6 +70,7 @@ class Seen(msgspec.Struct, kw_only=True):
     name: str = ""
     services: set[str] = msgspec.field(default_factory=set)
     makers: set[int] = msgspec.field(default_factory=set)
+    payloads: dict[int, bytes] = msgspec.field(default_factory=dict)
     rssi_dbm: int | None = None
     battery_pct: int | None = None
     packets: int = 0
@@ -73,7 +80,7 @@ class Seen(msgspec.Struct, kw_only=True):
         *,
         name: str | None = None,
         services: Iterable[str] = (),
-        makers: Iterable[int] = (),
+        makers: Iterable[int] | Mapping[int, bytes] = (),
         service_data: Mapping[str, bytes] | None = None,
         rssi_dbm: int | None = None,
     ) -> None:
@@ -83,6 +90,8 @@ class Seen(msgspec.Struct, kw_only=True):
             self.name = name[:64]
         self.services.update(long_uuid(uuid) for uuid in list(services)[:32])
         self.makers.update(list(makers)[:32])
+        if isinstance(makers, Mapping):
+            self.payloads.update((maker, bytes(makers[maker][:255])) for maker in list(makers)[:32])
         if rssi_dbm is not None and -127 < rssi_dbm < 21:
             self.rssi_dbm = rssi_dbm
         for uuid, data in (service_data or {}).items():
@@ -132,7 +141,7 @@ def can_measure(profile: DeviceProfile) -> str:
     """What a model measures, at which rates, in words."""
     parts = []
     for mode in profile.mode:
-        what = "force" if mode.kind == "force" else _motion(mode.channels)
+        what = _WORDS.get(mode.kind) or _motion(mode.channels)
         if what not in parts:
             parts.append(what)
     rates = profile.rates_hz or (profile.rate_hz,)
@@ -161,6 +170,18 @@ def _evidence(seen: Seen, profile: DeviceProfile) -> dict[str, float]:
         short = uuid.startswith("0000") and uuid.endswith(_BASE_END)
         weight = _GENERIC_SERVICE if uuid in _GENERIC else _SHORT_SERVICE if short else _LONG_SERVICE
         found[f"service {uuid[4:8] if short else uuid[:8]}"] = weight
+    if ble.broadcast is not None:
+        return _broadcasts(seen, ble.broadcast, found)
     for maker in sorted(set(ble.manufacturer_ids) & seen.makers):
         found[f"maker {maker:#06x}"] = _MAKER
     return found
+
+
+def _broadcasts(seen: Seen, broadcast: Broadcast, found: dict[str, float]) -> dict[str, float]:
+    """What speaks for a sensor that only advertises: name and payload count together, each alone hardly."""
+    payload = seen.payloads.get(broadcast.company)
+    fits = payload is not None and broadcast.fits(payload)
+    if fits and found:
+        return {**found, f"payload of maker {broadcast.company:#06x}": _PAYLOAD}
+    weak = dict.fromkeys(found, _GENERIC_SERVICE)
+    return {**weak, f"maker {broadcast.company:#06x}": _GENERIC_SERVICE} if payload is not None else weak

@@ -7,7 +7,7 @@ from bumble.core import UUID, AdvertisingData
 
 from eccentra.profiles import Ble
 
-__all__ = ["Advertised", "advertisements", "uuid_text"]
+__all__ = ["Advertised", "advertisements", "broadcast", "uuid_text"]
 
 _ROOM = 31
 _FLAGS = (AdvertisingData.Type.FLAGS, b"\x06")  # general discoverable, no classic Bluetooth
@@ -46,6 +46,25 @@ def advertisements(ble: Ble, name: str, serial: str, *, name_first: bool = False
             raise ValueError(f"{name} does not fit into an advertisement: shorten the name")
     first, second = (bytes(AdvertisingData([*packet])) for packet in packets)
     return first, second
+
+
+def broadcast(name: str, company: int, data: bytes) -> bytes:
+    """The advertisement of a sensor whose samples are in it.
+
+    Raises
+    ------
+    ValueError
+        When it does not fit.
+    """
+    kinds = AdvertisingData.Type
+    parts: list[Structure] = [
+        _FLAGS,
+        (kinds.COMPLETE_LOCAL_NAME, name.encode()),
+        (kinds.MANUFACTURER_SPECIFIC_DATA, company.to_bytes(2, "little") + data),
+    ]
+    if _size(parts) > _ROOM:
+        raise ValueError(f"{name} with {len(data)} bytes does not fit into an advertisement")
+    return bytes(AdvertisingData([*parts]))
 
 
 def _services(ble: Ble) -> list[Structure]:

@@ -11,6 +11,7 @@ from bumble.core import BaseBumbleError
 from bumble.device import Connection
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
+from eccentra.link.virtual.advertising import broadcast
 from eccentra.link.virtual.radios import Radio, RadioSource
 from eccentra.profiles import Ble
 
@@ -182,6 +183,15 @@ class GattServer:
             device = self.connection.device
             send = device.indicate_subscriber if name in self._ble.indicate else device.notify_subscriber
             await send(self.connection, self._characteristics[name], data)
+
+    async def broadcast(self, data: bytes) -> None:
+        """Advertise ``data`` behind the company id from now on."""
+        if self._radio is None or not self._advertising or self._ble.broadcast is None:
+            return
+        advertisement = broadcast(self._name, self._ble.broadcast.company, data)
+        await self._radio.device.send_sync_command(
+            hci.HCI_LE_Set_Advertising_Data_Command(advertising_data=advertisement)
+        )
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that needs the radio, soon."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 from bumble import att
 
+from eccentra.decode import CHANNEL
 from eccentra.errors import InputError
 from eccentra.link.virtual.advertising import advertisements
 from eccentra.link.virtual.air import SUPERVISION_S
@@ -193,10 +194,24 @@ class VirtualSensor:
         """Switch the radio on and advertise; ``zero_s`` is when the tape starts, now if not given."""
         self._zero_s = asyncio.get_running_loop().time() if zero_s is None else zero_s
         await self._gatt.switch_on()
+        self._broadcast()
 
     async def stop(self) -> None:
         """Hang up and switch off."""
+        if self._broadcasts:
+            self.host_gone()
         await self._gatt.close()
+
+    @property
+    def _broadcasts(self) -> bool:
+        """Whether its samples are in its advertisements."""
+        ble = self.setup.profile.ble
+        return ble is not None and ble.broadcast is not None
+
+    def _broadcast(self) -> None:
+        """A sensor that only advertises measures without being told."""
+        if self._broadcasts:
+            self.subscribed(CHANNEL)
 
     # What can go wrong.
 
@@ -329,7 +344,7 @@ class VirtualSensor:
         return math.ceil(ready / self._interval_s) * self._interval_s
 
     async def _send(self, stream: Stream, first: int, t_ns: Times, packets: list[tuple[str, bytes]]) -> None:
-        if self.silent or not packets or not self._gatt.subscribed(packets[0][0]):
+        if self.silent or not packets or not (self._broadcasts or self._gatt.subscribed(packets[0][0])):
             self.counts.withheld += len(t_ns)
             return
         if self.lose:
@@ -340,7 +355,7 @@ class VirtualSensor:
             self.repeat -= 1
             times = 2
         for to, data in packets * times:
-            await self._gatt.notify(to, data)
+            await (self._gatt.broadcast(data) if self._broadcasts else self._gatt.notify(to, data))
         self.counts.packets += 1
         self.counts.samples += len(t_ns)
         if self._sent is not None:
@@ -358,6 +373,8 @@ class VirtualSensor:
 def _name(setup: SensorSetup, serial: str) -> str:
     ble = setup.profile.ble
     prefix = ble.name_prefixes[0] if ble and ble.name_prefixes else setup.profile.name
+    if ble is not None and ble.broadcast is not None:
+        return prefix  # there is no room for more
     return f"{prefix}{'' if prefix.endswith(' ') else '_'}{serial}"
 
 
