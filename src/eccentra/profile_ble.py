@@ -27,6 +27,9 @@ Template = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}|\{[a-z0-9_:]+\
 Uuid = Annotated[
     str, msgspec.Meta(pattern=r"^([0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$", max_length=36)
 ]
+_Service = Annotated[
+    str, msgspec.Meta(pattern=r"^(|[0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$", max_length=36)
+]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=60)]
 _Index = Annotated[int, msgspec.Meta(ge=0, le=511)]
 _FIELD = re.compile(r"\{([a-z0-9_:]+)\}")
@@ -256,7 +259,7 @@ class Ble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """
 
     name_prefixes: tuple[str, ...]
-    service: Uuid = ""
+    service: _Service = ""
     characteristics: dict[str, Uuid] = {}
     notify: tuple[str, ...] = ()
     commands: dict[str, tuple[Write, ...]] = {}
