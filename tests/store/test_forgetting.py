@@ -18,10 +18,13 @@ from eccentra.store.database import Store, open_store
 from eccentra.store.decisions import answer, audit, keep_decision, prescribe
 from eccentra.store.forgetting import forget_person, sessions_of
 from eccentra.store.people import Person, ProgrammeRun, Said, put_person, put_programme, take_report
+from eccentra.store.questions import ask_due, schedule
 from eccentra.store.taking import read_event, take_events
 from results import EVENTS, payloads
 
 WHO, OTHER = "q7f3a9c2e5d8b1k4", "z1m8n2c6v4x0l9p3"
+NEXT_MORNING_US = round(dt.datetime(2026, 3, 21, 12, tzinfo=dt.UTC).timestamp() * 1e6)
+ZONE = {"time_zone": "UTC"}
 OUTPUT = {"row": 9, "action": "HOLD", "provisional": False, "locked": False, "needs_approval": True}
 
 
@@ -35,7 +38,10 @@ def fill(store: Store, who: str, session: str) -> None:
     """A person with something in every table."""
     with store.write() as connection:
         since = dt.date(2026, 3, 1)
-        put_person(connection, Person(id=who, mode="prevention", profile="prevention", stage=4, since=since))
+        put_person(
+            connection,
+            Person(id=who, mode="prevention", profile="prevention", stage=4, since=since, details=ZONE),
+        )
         put_programme(connection, ProgrammeRun(id=f"r-{session}", person=who, started=since, weeks=12))
         prescribe(connection, who, curl(), at_us=1, who=who)
         events = [
@@ -58,6 +64,8 @@ def fill(store: Store, who: str, session: str) -> None:
                 id=f"n-{session}", session=session, at_us=8, who="t1", kind="remark", text=f"{who} was tired"
             )
         )
+        schedule(connection, NEXT_MORNING_US)
+        ask_due(connection, NEXT_MORNING_US)
         audit(connection, 9, "t1", "edit", f"plan of {who}", who)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eccentra.cli import plan_calendar, plan_explain, plan_show, plan_simulate
+from eccentra.cli import plan_calendar, plan_explain, plan_say, plan_show, plan_simulate
 from eccentra.cli.common import INTENDED_USE, guarded
 from eccentra.errors import InputError
 
@@ -66,3 +66,5 @@ plan.command(epilog=INTENDED_USE)(guarded(plan_calendar.check))
 plan.command(epilog=INTENDED_USE)(guarded(plan_calendar.outcome))
 plan.command("return", epilog=INTENDED_USE)(guarded(plan_calendar.return_list))
 plan.command(epilog=INTENDED_USE)(guarded(plan_calendar.end))
+plan.command(epilog=INTENDED_USE)(guarded(plan_say.say))
+plan.command(epilog=INTENDED_USE)(guarded(plan_say.questions))

@@ -6,6 +6,7 @@
 ``evaluate``       decide about an exercise of a person from what the database knows, and keep it
 ``carry_out``      what the hub is asked for: answers, reports, prescriptions, people
 ``respond``        what a therapist or athlete answered: accepted, edited, refused, unlocked
+``asking``         how the next morning is: scheduled, asked, struck off
 ``announce``       what has to be published, from the database
 ``catching_up``    which events are missing, and whom to ask for them
 ``inbound``        messages that are acknowledged when they are in the database

@@ -1,14 +1,17 @@
-"""What the hub publishes, made from the database: proposals and retained plans. No network.
+"""What the hub publishes, made from the database: proposals, plans, questions. No network.
 
 The same state of the database gives the same bytes, whoever publishes them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy import Connection, select
 
 from eccentra.mqtt import contract
+from eccentra.mqtt.asking import QUESTION_ASKED, OpenQuestion, QuestionAsked, QuestionsState
 from eccentra.mqtt.contract import PlanItem, PlanProposed, PlanState
 from eccentra.store import tables
 from eccentra.store.announcing import (
@@ -20,24 +23,41 @@ from eccentra.store.announcing import (
 )
 from eccentra.store.database import Store
 from eccentra.store.decisions import InForce, all_in_force, decision
+from eccentra.store.questions import (
+    Question,
+    announce_asked,
+    asked_and_not_announced,
+    newest_asking,
+    open_questions,
+    question_states_due,
+    question_states_published,
+)
 
-__all__ = ["LOCKED", "Announcement", "due", "plan_of", "published"]
+__all__ = ["LOCKED", "Announcement", "due", "plan_of", "published", "questions_state"]
 
 LOCKED = "Stop, and contact your clinician."
 
 
+Strike = Callable[[Connection, int], None]
+"""Strikes a message off in the database; the clock, µs since 1970."""
+
+
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to be published; ``about`` is what is struck off when it is acknowledged."""
+    """One message to be published.
+
+    Attributes
+    ----------
+    key
+        What may be on its way only once at a time: a decision, a person's plan, an asking.
+    strike
+        To be called when it is acknowledged.
+    """
 
     topic: str
     payload: bytes
     retain: bool
-    about: str | Due
-
-    @property
-    def key(self) -> str:
-        """What may be on its way only once at a time: a decision, or a person's plan."""
-        return self.about if isinstance(self.about, str) else f"plan {self.about.person}"
+    key: str
+    strike: Strike
 
 
 def due(store: Store, site: str, node: str, limit: int) -> list[Announcement]:
@@ -46,6 +66,8 @@ def due(store: Store, site: str, node: str, limit: int) -> list[Announcement]:
         out = [_plan(connection, one, site, node) for one in plans_due(connection, limit)]
         names = proposals_due(connection, limit)
         out += [_proposal(connection, name, site, node) for name in names]
+        out += [_questions(connection, one, site, node) for one in question_states_due(connection, limit)]
+        out += [_asking(one, site, node) for one in asked_and_not_announced(connection, limit)]
     return out
 
 
@@ -53,10 +75,7 @@ def published(store: Store, done: list[Announcement], *, now_us: int) -> None:
     """Strike off what the broker acknowledged."""
     with store.write() as connection:
         for one in done:
-            if isinstance(one.about, Due):
-                plan_published(connection, one.about)
-            else:
-                proposal_published(connection, one.about, now_us)
+            one.strike(connection, now_us)
 
 
 def _plan(connection: Connection, one: Due, site: str, node: str) -> Announcement:
@@ -64,7 +83,8 @@ def _plan(connection: Connection, one: Due, site: str, node: str) -> Announcemen
         topic=contract.topic("plan", site=site, node=node, athlete=one.person),
         payload=contract.encode(plan_of(connection, one.person)),
         retain=contract.CHANNELS["plan"].retain,
-        about=one,
+        key=f"plan {one.person}",
+        strike=lambda database, _: plan_published(database, one),
     )
 
 
@@ -85,7 +105,66 @@ def _proposal(connection: Connection, name: str, site: str, node: str) -> Announ
             proposed, site=site, node=node, time=contract.utc(kept.at_us * 1000)
         ),
         retain=contract.CHANNELS["hub_event"].retain,
-        about=kept.id,
+        key=kept.id,
+        strike=lambda database, now_us: proposal_published(database, name, now_us),
+    )
+
+
+def _questions(connection: Connection, one: Due, site: str, node: str) -> Announcement:
+    return Announcement(
+        topic=contract.topic("questions", site=site, node=node, athlete=one.person),
+        payload=contract.encode(questions_state(connection, one.person)),
+        retain=contract.CHANNELS["questions"].retain,
+        key=f"questions {one.person}",
+        strike=lambda database, _: question_states_published(database, one),
+    )
+
+
+def questions_state(connection: Connection, name: str) -> QuestionsState:
+    """What a person is asked now."""
+    asked = tuple(_open(one) for one in open_questions(connection, name))
+    newest = newest_asking(connection, name)
+    return QuestionsState(
+        time=None if newest is None else contract.utc(newest * 1000),
+        athlete=name,
+        waiting=len(asked),
+        questions=asked,
+    )
+
+
+def _asking(one: Question, site: str, node: str) -> Announcement:
+    about = QuestionAsked(
+        athlete=one.person,
+        number=one.asked,
+        answer_to=contract.topic("hub_command", site=site, node=node, verb="report"),
+        question=_open(one),
+    )
+    payload = contract.hub_message(
+        QUESTION_ASKED,
+        about,
+        number=f"{one.id}:{one.asked}",
+        subject=one.person,
+        site=site,
+        node=node,
+        time=contract.utc((one.asked_us or one.due_us) * 1000),
+    )
+    return Announcement(
+        topic=contract.topic("hub_question", site=site, node=node),
+        payload=payload,
+        retain=contract.CHANNELS["hub_question"].retain,
+        key=f"question {one.id} {one.asked}",
+        strike=lambda database, _: announce_asked(database, one.id, one.asked),
+    )
+
+
+def _open(one: Question) -> OpenQuestion:
+    return OpenQuestion(
+        id=one.id,
+        kind="next_morning",
+        session=one.session,
+        since=contract.utc(one.due_us * 1000),
+        until=contract.utc(one.until_us * 1000),
+        asked=one.asked,
     )
 
 

@@ -32,6 +32,7 @@ from eccentra.store.announcing import plan_changed, set_suggestions
 from eccentra.store.database import Store
 from eccentra.store.decisions import audit, decision, prescribe
 from eccentra.store.people import Person, ProgrammeRun, person, put_person, put_programme, take_report
+from eccentra.store.questions import close_questions
 from eccentra.store.reading import session_person
 
 __all__ = ["carry_out"]
@@ -156,6 +157,7 @@ def _tell(connection: Connection, request: str, do: Tell, now_us: int) -> str:
         return "this was noted before"
     if person(connection, do.athlete) is None:
         return f"noted; {do.athlete} is not enrolled yet"
+    close_questions(connection, now_us, do.athlete)
     decide_about(connection, do.athlete, until_us=now_us + FUTURE_US)
     if said.red_flag is not None:
         return "noted: stop and contact your clinician"
@@ -166,8 +168,9 @@ def _enrol(connection: Connection, do: Enrol, now_us: int) -> str:
     lock_people(connection, [do.athlete])
     before = person(connection, do.athlete)
     details = {} if before is None else dict(before.details)
-    if do.plate_step_kg is not None:
-        details["plate_step_kg"] = do.plate_step_kg
+    for key in ("plate_step_kg", "time_zone", "morning"):
+        if getattr(do, key) is not None:
+            details[key] = getattr(do, key)
     one = Person(
         id=do.athlete,
         mode=do.mode,

@@ -27,6 +27,7 @@ from eccentra import __version__
 from eccentra.commands import Answer, Request
 from eccentra.errors import SinkError
 from eccentra.hub.announce import Announcement, due, published
+from eccentra.hub.asking import ask
 from eccentra.hub.carry_out import carry_out
 from eccentra.hub.catching_up import CatchingUp
 from eccentra.hub.inbound import InboundConnection, Inbox
@@ -38,6 +39,7 @@ from eccentra.mqtt.connection import guarded
 from eccentra.mqtt.desk import HUB, CommandDesks, Replies
 from eccentra.store.announcing import plans_forgotten
 from eccentra.store.database import Store
+from eccentra.store.questions import question_states_forgotten
 
 if TYPE_CHECKING:
     from eccentra.mqtt.broker import EmbeddedBroker
@@ -54,9 +56,12 @@ COUNTS = (
     "refused",
     "decisions",
     "undecided",
+    "asked",
+    "answered",
+    "missing",
     "published",
 )
-"""What is counted: events by what became of them, decisions, messages published."""
+"""What is counted: events by what became of them, decisions, questions, messages published."""
 
 _SECOND_NS = 1_000_000_000
 _MOST = 500
@@ -297,10 +302,11 @@ class Hub:
             self._changed.notify_all()
 
     def _renew(self) -> None:
-        """A broker that does not remember us may have forgotten the plans too: all are published again."""
+        """A broker that does not remember us may have forgotten plans and questions: they come again."""
         if self._forgotten and self.ready:
             with self._store.write() as database:
                 plans_forgotten(database)
+                question_states_forgotten(database)
             self._forgotten = False
 
     def _status(self, connection: InboundConnection, payload: bytes) -> None:
@@ -379,7 +385,9 @@ class Hub:
             return
         if now >= self._chores_ns:
             self._chores_ns = now + _CHORES_NS
-            self._count(sweep(self._store, now_us=self._wall() // 1000).counts)
+            now_us = self._wall() // 1000
+            self._count(ask(self._store, now_us=now_us))
+            self._count(sweep(self._store, now_us=now_us).counts)
             self._catching_up.look(self._store)
         self._announce()
         self._publish_all(self._catching_up.requests(self._store) if self.ready else [])

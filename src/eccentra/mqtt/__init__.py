@@ -2,6 +2,7 @@
 
 ======================  ==========================================================================
 ``contract``            topics, QoS, retain; payloads of events, state, live values; pure
+``asking``              what a hub publishes when it asks people; pure
 ``view``                events -> what a station's ``state`` and ``last_set`` say; pure
 ``commands``            a command's bytes -> a request, or one refusal; pure
 ``schemas``             JSON Schema of every message; pure

@@ -120,7 +120,7 @@ def _message(name: str) -> dict[str, Any]:
     content = "application/json"
     if name == "text":
         content = "text/plain"
-    elif name.startswith("event/") or name == "proposal":
+    elif name.startswith("event/") or name in ("proposal", "question"):
         content = "application/cloudevents+json"
     return {
         "name": name,

@@ -53,6 +53,7 @@ __all__ = [
     "encode",
     "event_id_source",
     "event_message",
+    "hub_message",
     "live_message",
     "proposal_message",
     "station_message",
@@ -161,6 +162,14 @@ CHANNELS: dict[str, Channel] = {
             "hub_event", "hub/event/plan", ("proposal",), 1, False, "A decision that waits for an answer."
         ),
         _channel(
+            "hub_question",
+            "hub/event/question",
+            ("question",),
+            1,
+            False,
+            "A person is asked how the next morning is; again while nobody answers.",
+        ),
+        _channel(
             "hub_command",
             "hub/cmd/{verb}",
             ("hub_command",),
@@ -176,6 +185,14 @@ CHANNELS: dict[str, Channel] = {
             1,
             True,
             "What is prescribed to a person, and why; empty when the person was erased.",
+        ),
+        _channel(
+            "questions",
+            "athlete/{athlete}/questions",
+            ("questions",),
+            1,
+            True,
+            "What a person is asked and has not answered; empty when the person was erased.",
         ),
     )
 }
@@ -279,17 +296,25 @@ def station_message(
 
 def proposal_message(proposed: PlanProposed, *, site: str, node: str, time: str) -> bytes:
     """CloudEvents envelope of a decision that waits for an answer; its id is the decision's."""
+    about = {"number": proposed.decision, "subject": proposed.athlete}
+    return hub_message(PLAN_PROPOSED, proposed, **about, site=site, node=node, time=time)
+
+
+def hub_message(
+    kind_of_event: str, data: Any, *, number: str, subject: str, site: str, node: str, time: str
+) -> bytes:
+    """CloudEvents envelope of something that a hub says about a person, ``subject``; ``number`` is its id."""
     return encode(
         {
             "specversion": "1.0",
-            "id": proposed.decision,
+            "id": number,
             "source": f"/eccentra/{check_id(site, 'site')}/{check_id(node, 'node')}/hub",
-            "subject": proposed.athlete,
-            "type": f"org.eccentra.{PLAN_PROPOSED}.v{VERSION}",
+            "subject": subject,
+            "type": f"org.eccentra.{kind_of_event}.v{VERSION}",
             "datacontenttype": "application/json",
-            "dataschema": data_schema_id(PLAN_PROPOSED),
+            "dataschema": data_schema_id(kind_of_event),
             "time": time,
-            "data": proposed,
+            "data": data,
         }
     )
 

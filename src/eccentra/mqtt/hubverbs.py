@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from eccentra.commands import Asked, Id
+from eccentra.plan.daily import TimeOfDay
+from eccentra.plan.morning import time_zone
 from eccentra.plan.said import Said, SaidWhen
 from eccentra.plan.thresholds import Profile
 
@@ -90,7 +92,14 @@ class FollowedProgramme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class Enrol(Asked, frozen=True, kw_only=True, tag="enrol"):
-    """Make a person known, or change what is known; a pseudonym, never a name."""
+    """Make a person known, or change what is known; a pseudonym, never a name.
+
+    Attributes
+    ----------
+    time_zone, morning
+        Where the person is, such as ``Europe/Oslo``, and when they want to be asked, such as ``06:30``; the
+        hub's own when they were never said.
+    """
 
     athlete: Id
     who: Id
@@ -101,6 +110,11 @@ class Enrol(Asked, frozen=True, kw_only=True, tag="enrol"):
     body_mass_kg: Annotated[float, msgspec.Meta(ge=20.0, le=300.0)] | None = None
     plate_step_kg: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] | None = None
     programme: FollowedProgramme | None = None
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    morning: TimeOfDay | None = None
+
+    def __post_init__(self) -> None:
+        time_zone(self.time_zone)
 
 
 class Suggestions(Asked, frozen=True, kw_only=True, tag="suggestions"):

@@ -2,7 +2,8 @@
 
 Names: ``text``, ``info``, ``health``, ``state``, ``live``, ``last_set``, ``reply``; for each event type
 ``event/<type>`` such as ``event/rep.completed``; for each command ``command/<verb>`` such as
-``command/tare``. Of a hub: ``plan``, ``proposal`` and ``hub_command/<verb>``.
+``command/tare``. Of a hub: ``plan``, ``questions``, ``proposal``, ``question`` and
+``hub_command/<verb>``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from eccentra import events
 from eccentra.commands import VERBS
+from eccentra.mqtt.asking import QUESTION_ASKED, QuestionAsked, QuestionsState
 from eccentra.mqtt.commands import MOST_BYTES, REPLY_TO, REQUEST_ID
 from eccentra.mqtt.contract import (
     PLAN_PROPOSED,
@@ -49,6 +51,7 @@ _FLATS: tuple[tuple[str, type], ...] = (
     ("live", Live),
     ("reply", Reply),
     ("plan", PlanState),
+    ("questions", QuestionsState),
 )
 
 
@@ -61,7 +64,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         **{f"event/{kind}": _event(kind, schema) for kind, schema in events.json_schemas().items()},
         f"event/{STATION_NOTED}": _station_event(),
         **{f"command/{verb}": _command(struct) for verb, struct in VERBS.items()},
-        "proposal": _proposal(),
+        "proposal": _of_hub(PLAN_PROPOSED, PlanProposed, _ID),
+        "question": _of_hub(QUESTION_ASKED, QuestionAsked, {"type": "string"}),
         **{f"hub_command/{verb}": _command(struct) for verb, struct in HUB_VERBS.items()},
     }
     return {
@@ -177,15 +181,15 @@ def _station_event() -> dict[str, Any]:
     ) | {"required": [*_ENVELOPE, "subject", "time"]}
 
 
-def _proposal() -> dict[str, Any]:
-    """CloudEvents envelope around a decision that waits for an answer."""
-    (ref,), parts = msgspec.json.schema_components([PlanProposed], ref_template="#/$defs/{name}")
+def _of_hub(kind: str, struct: type, number: dict[str, Any]) -> dict[str, Any]:
+    """CloudEvents envelope around what a hub says about a person; ``number`` is the schema of its id."""
+    (ref,), parts = msgspec.json.schema_components([struct], ref_template="#/$defs/{name}")
     return _envelope(
-        PLAN_PROPOSED,
+        kind,
         {"$ref": ref["$ref"], "$defs": parts},
-        {"event_type": {"const": PLAN_PROPOSED}},
+        {"event_type": {"const": kind}},
         {
-            "id": _ID,
+            "id": number,
             "source": {"type": "string", "pattern": "^/eccentra/[a-z0-9_-]+/[a-z0-9_-]+/hub$"},
             "subject": _ID,
         },

@@ -6,9 +6,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
-__all__ = ["Said", "SaidWhen"]
+__all__ = ["Said", "SaidWhen", "Scores"]
 
 Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
+# names of subscales, never texts of items
+_ScoreName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_. -]{1,40}(?!\n)$")]
+_ScoreValue = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
+Scores = Annotated[dict[_ScoreName, _ScoreValue], msgspec.Meta(min_length=1, max_length=30)]
+"""Scores of a questionnaire by subscale."""
 SaidWhen = Literal["before", "during", "after", "next_morning", "session", "prom", "note"]
 
 
@@ -42,7 +47,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     note: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)] | None = None
     prom: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
     version: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    scores: dict[str, float] | None = None
+    scores: Scores | None = None
 
     def __post_init__(self) -> None:
         if all(getattr(self, name) is None for name in Said.__struct_fields__):

@@ -7,7 +7,7 @@ that nothing is lost between the two.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, literal, or_, select, update
+from sqlalchemy import Connection, Table, literal, or_, select, update
 
 from eccentra.store import tables
 from eccentra.store.upsert import insert_for, put
@@ -15,12 +15,16 @@ from eccentra.store.upsert import insert_for, put
 __all__ = [
     "SUGGESTIONS",
     "Due",
+    "changed",
+    "due_of",
+    "forgotten",
     "plan_changed",
     "plan_published",
     "plans_due",
     "plans_forgotten",
     "proposal_published",
     "proposals_due",
+    "published_of",
     "set_suggestions",
     "suggestions_on",
 ]
@@ -29,24 +33,22 @@ SUGGESTIONS = "suggestions"
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A person whose plan has to be published, and the revision that it is now."""
+    """A person about whom something has to be published, and the revision that it is now."""
 
     person: str
     revision: int
 
 
-def plan_changed(connection: Connection, person: str) -> None:
-    """Note that what is prescribed to a person, or whether it may be trained, is another now."""
-    table = tables.plan_state
+def changed(connection: Connection, table: Table, person: str) -> None:
+    """Note in a table of revisions that what is published about a person is another now."""
     insert = insert_for(connection, table).values(person=person, revision=1, published=0)
     connection.execute(
         insert.on_conflict_do_update(index_elements=("person",), set_={"revision": table.c.revision + 1})
     )
 
 
-def plans_due(connection: Connection, limit: int) -> list[Due]:
-    """Plans whose newest revision the broker does not have."""
-    table = tables.plan_state
+def due_of(connection: Connection, table: Table, limit: int) -> list[Due]:
+    """Whose newest revision the broker does not have."""
     rows = connection.execute(
         select(table.c.person, table.c.revision)
         .where(table.c.published < table.c.revision)
@@ -56,9 +58,8 @@ def plans_due(connection: Connection, limit: int) -> list[Due]:
     return [Due(row.person, row.revision) for row in rows]
 
 
-def plan_published(connection: Connection, due: Due) -> None:
+def published_of(connection: Connection, table: Table, due: Due) -> None:
     """Note that the broker has a revision; a newer one is still due."""
-    table = tables.plan_state
     connection.execute(
         update(table)
         .where(table.c.person == due.person, table.c.published < due.revision)
@@ -66,10 +67,29 @@ def plan_published(connection: Connection, due: Due) -> None:
     )
 
 
+def forgotten(connection: Connection, table: Table) -> None:
+    """Note that the broker may have none of them any more."""
+    connection.execute(update(table).where(table.c.published > 0).values(published=0))
+
+
+def plan_changed(connection: Connection, person: str) -> None:
+    """Note that what is prescribed to a person, or whether it may be trained, is another now."""
+    changed(connection, tables.plan_state, person)
+
+
+def plans_due(connection: Connection, limit: int) -> list[Due]:
+    """Plans whose newest revision the broker does not have."""
+    return due_of(connection, tables.plan_state, limit)
+
+
+def plan_published(connection: Connection, due: Due) -> None:
+    """Note that the broker has a revision; a newer one is still due."""
+    published_of(connection, tables.plan_state, due)
+
+
 def plans_forgotten(connection: Connection) -> None:
     """Note that the broker may have none of the plans any more."""
-    table = tables.plan_state
-    connection.execute(update(table).where(table.c.published > 0).values(published=0))
+    forgotten(connection, tables.plan_state)
 
 
 def proposals_due(connection: Connection, limit: int) -> list[str]:

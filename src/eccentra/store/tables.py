@@ -33,6 +33,8 @@ __all__ = [
     "plan_state",
     "prescription",
     "programme",
+    "question",
+    "question_state",
     "repetition",
     "reported",
     "review",
@@ -111,6 +113,37 @@ plan_state = Table(
     Column("published", Integer, nullable=False, server_default="0"),
 )
 """Whose plan changed how often, and which of it the broker has acknowledged."""
+
+question = Table(
+    "question",
+    metadata,
+    Column("id", String(160), primary_key=True),
+    Column("person", _ID, ForeignKey("person.id", ondelete="CASCADE"), nullable=False),
+    Column("session", _ID, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("due", Date, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("asked_us", BigInteger),
+    Column("announced", Integer, nullable=False),
+    Column("outcome", String(12)),
+    Column("closed_us", BigInteger),
+    CheckConstraint("outcome IN ('answered', 'missing')", name="outcome"),
+    Index(None, "person", "ended_us"),
+    Index(None, "outcome"),
+)
+"""What people are asked: from when, until when, how often it was, and what came of it."""
+
+question_state = Table(
+    "question_state",
+    metadata,
+    Column("person", _ID, ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("published", Integer, nullable=False, server_default="0"),
+)
+"""Whose open questions changed how often, and which of it the broker has acknowledged."""
 
 session = Table(
     "session",
