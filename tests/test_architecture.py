@@ -58,7 +58,7 @@ FLOORS = [
         },
         1,
     ),
-    ({"pipeline", "intake", "session", "recording", "plan", "conformance"}, 2),
+    ({"pipeline", "intake", "session", "recording", "plan", "conformance", "taps"}, 2),
     (
         {
             "simulate",

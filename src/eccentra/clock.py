@@ -29,6 +29,8 @@ from eccentra.waiting import Waits
 __all__ = ["ClockMap", "ClockSpec", "Unwrapper"]
 
 _SLEW = 5e-3
+# Two crystals of 25 ppm.
+_LINK_DRIFT = 50e-6
 _CRYSTAL_PPM = 200.0
 _BIN_NS = 4 * NS_PER_S
 _BINS = 15
@@ -141,6 +143,13 @@ class ClockMap(Protocol):
         """How much faster than the host's the device's clock runs, as found; 0 while it is not."""
         ...
 
+    def correct(self, by_ns: int, uncertainty_ns: int) -> bool:
+        """Move later samples by so much, slowly; something else than arrivals has shown it.
+
+        ``uncertainty_ns`` is how well it is known. False when this map cannot be moved.
+        """
+        ...
+
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """Session time of each sample, int64 ns, shape (n,), strictly increasing also from call to call.
 
@@ -191,6 +200,10 @@ class _Identity:
         self.epoch = self.refused = self.lost = 0
         self._raw = self._last = _LONG_AGO
 
+    def correct(self, by_ns: int, uncertainty_ns: int) -> bool:
+        """Times of a file stay."""
+        return False
+
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """The ticks; equal ones are set 1 ns apart, a packet that goes backwards is refused."""
         t = frame.ticks
@@ -224,6 +237,10 @@ class _Arrival:
     def residual_ns(self) -> int:
         """A sample waits up to its own period for its packet, and that for a connection interval."""
         return self._period_ns + _UNKNOWN_RESIDUAL_NS
+
+    def correct(self, by_ns: int, uncertainty_ns: int) -> bool:
+        """Each arrival is as uncertain as the one before."""
+        return False
 
     def map(self, arrival_ns: int, frame: Frame) -> Times:
         """See :class:`ClockMap`."""
@@ -275,17 +292,31 @@ class _Envelope:
         self._waits = Waits()
         self._unseen: int | None = None
         self._look_at = _LONG_AGO
+        self._corrected = 0
+        self._known: tuple[int, int] | None = None  # device time of the correction, its uncertainty
 
     @property
     def residual_ns(self) -> int:
         """What is not seen of the shortest wait, spread of the envelope, lag of the mapping, a tick."""
         if self._line is None:
             return _UNKNOWN_RESIDUAL_NS
-        behind = abs(self._zero + int(self._line.level + self._line.slope * self._device) - self._offset)
+        wanted = self._zero + self._corrected + int(self._line.level + self._line.slope * self._device)
+        behind = abs(wanted - self._offset)
         spread = self._line.spread
         if spread is None or self._unseen is None:
             return max(_UNKNOWN_RESIDUAL_NS, behind)
-        return self._unseen + round(spread) + behind + self._num // self._den * self._stamped
+        unknown = self._unseen + round(spread) + self._num // self._den * self._stamped
+        if self._known is not None:
+            # what an unseen wait is changes with the drift against the link's clock
+            since, uncertainty = self._known
+            unknown = min(unknown, uncertainty + int(_LINK_DRIFT * (self._device - since)))
+        return unknown + behind
+
+    def correct(self, by_ns: int, uncertainty_ns: int) -> bool:
+        """See :class:`ClockMap`; holds until the device's clock begins anew."""
+        self._corrected += by_ns
+        self._known = (self._device, uncertainty_ns)
+        return True
 
     @property
     def drift_ppm(self) -> float:
@@ -371,7 +402,7 @@ class _Envelope:
             self._count_lost(step + wraps * counter.period, placed)
         counter.advance(raw, wraps)
         most = int(self._slew * (device - self._device))
-        wanted = self._zero - self._offset + int(line.level + line.slope * device)
+        wanted = self._zero + self._corrected - self._offset + int(line.level + line.slope * device)
         self._offset += wanted if -most <= wanted <= most else (most if wanted > 0 else -most)
         self._device = device
         self._waits.add(arrival_ns, lag)
@@ -386,6 +417,7 @@ class _Envelope:
         self._counter.restart(raw)
         self._line = _Line(self._drift_ppm, arrival_ns)
         self._waits, self._unseen = Waits(), None
+        self._corrected, self._known = 0, None
         self._device = 0
         self._zero = arrival_ns - end
         self._offset = max(self._zero, self._last + 1 - start)

@@ -61,10 +61,11 @@ class Tare(Asked, frozen=True, kw_only=True, tag="tare"):
 class Calibrate(Asked, frozen=True, kw_only=True, tag="calibrate"):
     """Forget zero pose and axis and find them anew; an open set is closed.
 
-    With ``what`` ``sides``: ask for a pull with the left leg, and check which strap answers.
+    With ``what`` ``sides``: ask for a pull with the left leg, and check which strap answers. With ``times``:
+    ask for blows that all sensors feel, and bring their clocks together by them.
     """
 
-    what: Literal["pose", "sides"] = "pose"
+    what: Literal["pose", "sides", "times"] = "pose"
 
 
 class Mark(Asked, frozen=True, kw_only=True, tag="mark"):

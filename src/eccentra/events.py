@@ -75,6 +75,7 @@ __all__ = [
     "StationNoted",
     "StationReason",
     "Tared",
+    "TimesTapped",
     "event_kind",
     "event_type",
     "json_schemas",
@@ -221,6 +222,29 @@ class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done")
     what: str
     residual_deg: float | None = None
     mounting: tuple[Mounting, ...] = ()
+
+
+class TimesTapped(_Event, frozen=True, kw_only=True, tag="calibration.times"):
+    """Two sensors that were struck together have their clocks brought together.
+
+    Attributes
+    ----------
+    sensor, against
+        Whose clock was corrected, and by which one.
+    blows
+        How many both felt.
+    apart_ms
+        By how much ``sensor`` was later; it is corrected by 5 ms a second, so that its times increase.
+    uncertainty_before_ms, uncertainty_ms
+        Of the two against each other, before and from now on.
+    """
+
+    sensor: str
+    against: str
+    blows: int
+    apart_ms: float
+    uncertainty_before_ms: float
+    uncertainty_ms: float
 
 
 class CueGiven(_Event, frozen=True, kw_only=True, tag="cue.given"):
@@ -383,6 +407,7 @@ Event = (
     | PhaseChanged
     | CalibrationNeeded
     | CalibrationDone
+    | TimesTapped
     | CueGiven
     | CalibrationFailed
     | SensorConnected

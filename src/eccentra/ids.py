@@ -158,6 +158,7 @@ class Flag(StrEnum):
     STRAP_SLIPPED = "strap_slipped"
     TARE_UNDER_LOAD = "tare_under_load"
     ZERO_LOST = "zero_lost"
+    TAPS_NOT_FELT = "taps_not_felt"
     WRONG_SIDE = "wrong_side"
     SHANK_SLOPE_ASSUMED = "shank_slope_assumed"
     RETURN_ASSUMED = "return_assumed"

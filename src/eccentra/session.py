@@ -57,6 +57,7 @@ from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S, Block, Floats, Times
 from eccentra.stages import LiveState
 from eccentra.stages.cue_rules import Aim, aim_of
+from eccentra.taps import ASK, TapWatch
 from eccentra.walltime import rfc3339
 
 __all__ = ["Header", "LinkHealth", "Session", "Settings"]
@@ -145,6 +146,7 @@ class Session:
         self._seq = 0
         self._sets = 0
         self._reps: set[tuple[int, int]] = set()
+        self._taps: TapWatch | None = None
         self._last_activity: int | None = None
         self._now = 0
         self._out: list[Numbered] = []
@@ -193,6 +195,10 @@ class Session:
             self._now = now
         if self._deadline is not None and now > self._deadline and not isinstance(item, Resumed):
             self._find_silent(now)
+        if self._taps is not None and now >= self._taps.ends_ns:
+            self._flush()
+            taps, self._taps = self._taps, None
+            self._emit(taps.end(now // 1000))
         if isinstance(item, Packet):
             self._packet(item)
         elif isinstance(item, Resumed):
@@ -236,6 +242,8 @@ class Session:
             self._set_deadline()
         for part in sensor.take(item):
             if isinstance(part, tuple):
+                if self._taps is not None:
+                    self._taps.see(item.sensor, part)
                 self._waiting.setdefault(item.sensor, []).append(part)
                 self._waiting_samples += len(part[0])
                 if self._waiting_samples >= _MOST_WAITING:
@@ -318,6 +326,9 @@ class Session:
                 self._put(ExerciseChanged(t_us=t_us, exercise=exercise.id))
             case "calibrate" if item.args.get("what") == "sides":
                 self._emit(self._pipeline.ask_sides(t_us))
+            case "calibrate" if item.args.get("what") == "times":
+                self._taps = TapWatch(self._sensors, item.arrival_ns)
+                self._put(CalibrationNeeded(t_us=t_us, what="times", instruction=ASK))
             case "calibrate":
                 self._restart(self.exercise)
                 instruction = "Stay still in the start pose for two seconds, then go on."
