@@ -23,7 +23,7 @@ from eccentra.stages.joint_numbers import METRICS
 from eccentra.stages.quality_score import QualityPart
 from eccentra.stages.rules import Rule, check_rules
 
-__all__ = ["AngleRule", "CountRule", "MetricRule", "PhaseRule", "PoseRule", "Stage"]
+__all__ = ["AngleRule", "CountRule", "LikeRule", "MetricRule", "PhaseRule", "PoseRule", "Stage"]
 
 Method = Literal[
     "thigh_inclination",
@@ -91,6 +91,50 @@ class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     most_poses: int
 
 
+class LikeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a person's own repetitions vary among each other, and how everyday movements do.
+
+    Standard deviations; of ranges and times those of their logarithm, of stays mean deviations.
+
+    Attributes
+    ----------
+    own_size, own_time, own_stay_s, own_share
+        Range, times of the strokes, stay at the far end and first segment's share of the angle, about
+        the median of the person's other repetitions.
+    other_size, other_time, other_stay_s, other_share
+        The same of movements done for another purpose; their times are about ``other_s``.
+    other_s
+        Usual time of an everyday stroke.
+    most
+        No single measure says more than this (natural logarithm of a ratio of probabilities).
+    least
+        Nor do all of one movement together speak more than this against a set.
+    alone
+        A movement far from the others must be so much surer to be one of them, one close to them less sure.
+    first_partial, last_partial
+        So much less likely the first movement of a set is a partial repetition, and the last.
+    set_odds, lone_odds
+        So sure a set must be to be more than everyday movements; and a single repetition after a set.
+    """
+
+    own_size: float
+    own_time: float
+    own_stay_s: float
+    own_share: float
+    other_size: float
+    other_time: float
+    other_stay_s: float
+    other_share: float
+    other_s: float
+    most: float
+    least: float
+    alone: float
+    first_partial: float
+    last_partial: float
+    set_odds: float
+    lone_odds: float
+
+
 class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is counted.
 
@@ -138,21 +182,18 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     least_reps, partial_reps
         Fewest full repetitions of a set; fewest of a set that has less full ones.
     most_pause_s
-        Fewer than ``partial_reps`` movements that are all further apart than this are no set.
+        No pause longer than this is usual.
     pause_extra_s, unlike_ratio, unlike_hold_s
-        A movement that stands alone by a pause longer than twice the usual one and this, and whose time or
-        size differs by this ratio, or whose hold is so much longer, is something else (picking up a weight).
-    apart_s, like_size, like_time, like_stay_s, like_share
+        After a pause longer than one and a half usual ones and this, a movement has to be like those before
+        it. Two are just alike whose times and size differ by less than this ratio, and whose holds by less
+        than this time.
+    apart_s
         A movement at an end of a set, this pause or more away from the rest, is one of it when it is like
-        the person's own repetitions: logarithms of ratios of range and of times, the stay at the far end
-        in s, and the first segment's share of the angle, that together make a difference.
+        the person's own repetitions.
     alone_s
-        So much longer than the person's longest pause it may be away; by twice that a quick movement is
-        asked to be twice as much like the others.
-    everyday_stroke_s, quick_reps, uniform_size, uniform_time, uniform_share
-        Movements whose strokes take no longer than everyday ones are a set from ``quick_reps`` on, when
-        they are uniform: standard deviations of the logarithms of range and of times, and of the share,
-        that together are the most.
+        So much longer than the person's longest pause it may be away; by twice that it is asked for more.
+    like
+        What speaks for own repetitions, and against everyday movements.
     """
 
     partial_share: float
@@ -194,16 +235,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     unlike_ratio: float
     unlike_hold_s: float
     apart_s: float
-    like_size: float
-    like_time: float
-    like_stay_s: float
-    like_share: float
     alone_s: float
-    everyday_stroke_s: float
-    quick_reps: int
-    uniform_size: float
-    uniform_time: float
-    uniform_share: float
+    like: LikeRule
 
 
 class PhaseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

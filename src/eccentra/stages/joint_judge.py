@@ -9,14 +9,14 @@ repetitions count once a full one has shown what the movement is.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.stages.joint import Stage
-from eccentra.stages.joint_like import are_a_set, strangeness, without_strangers
+from eccentra.stages.joint_like import odds_of, set_odds, without_strangers
 from eccentra.stages.joint_measure import Measured
+from eccentra.stages.joint_pieces import pieces_of
 from eccentra.stages.joint_reading import (
     JOINED_US,
     Item,
@@ -24,7 +24,6 @@ from eccentra.stages.joint_reading import (
     Reading,
     alike,
     best_reading,
-    chains,
     is_clean,
     overlap,
     reading_of,
@@ -58,6 +57,7 @@ class Judge:
         self._noise: list[tuple[int, int]] = []
         self._reading: Reading | None = None
         self._before: Item | None = None
+        self._usual: list[Item] = []
         self._last_us = -(1 << 62)
         self._told = False
 
@@ -190,7 +190,7 @@ class Judge:
 
     def _kept(self, reading: Reading) -> list[Item]:
         """Members that belong to a set: in pieces that are enough for one, and what is between these."""
-        pieces = [self._own(reading, piece) for piece in chains(reading, self._known, self._noise)]
+        pieces = [self._own(reading, piece) for piece in self._pieces(reading)]
         enough = [k for k, piece in enumerate(pieces) if self._is_enough(reading, piece)]
         if not enough:
             return []
@@ -202,6 +202,9 @@ class Judge:
         ):
             last += 1
         return self._own(reading, [item for piece in pieces[first : last + 1] for item in piece])
+
+    def _pieces(self, reading: Reading) -> list[list[Item]]:
+        return pieces_of(reading, self._stage.count, self._noise, self._stage.set_gap_s)
 
     def _own(self, reading: Reading, piece: list[Item]) -> list[Item]:
         """Members without strangers, as far as the others are enough to tell what is strange."""
@@ -231,22 +234,19 @@ class Judge:
             return self._is_known(piece[0])
         if len(fulls) < min(rule.least_reps, 2):
             return sum(item.seen.rested for item in clean) >= rule.partial_reps
-        if not are_a_set(fulls, [item for item in clean if not reading.is_full(item)], rule):
-            return False
-        if len(piece) >= rule.partial_reps or len(fulls) > 2:
-            return True
-        return all(alike(a, b, rule) for a, b in pairwise(fulls))
+        partials = [item for item in clean if not reading.is_full(item)]
+        before = self._before
+        known = self._usual if before is not None and same_way(before, fulls[0], self._known) else []
+        return set_odds(fulls, partials, known, rule) >= rule.like.set_odds
 
     def _is_known(self, item: Item) -> bool:
-        """Whether a movement alone is beyond doubt: slow, and just like those of the set before."""
+        """Whether a movement alone is beyond doubt: just like those of the set before."""
         rule, before = self._stage.count, self._before
         return (
             before is not None
             and is_clean(item, rule)
-            and item.measured.moving_s > 2.0 * rule.everyday_stroke_s
             and same_way(before, item, self._known)
-            and alike(before, item, rule)
-            and strangeness(item, [before], rule, full=True) <= 0.5
+            and odds_of(item, self._usual, rule, full=True) >= rule.like.lone_odds
         )
 
     def _first(self, reading: Reading, taken: list[Item]) -> list[Item]:
@@ -257,7 +257,7 @@ class Judge:
         rule, seen = self._stage.count, newest.seen
         if not seen.exact and newest.rise < rule.rise_sure:
             return []
-        return [item for item in chains(reading, self._known, self._noise)[-1] if reading.is_full(item)]
+        return [item for item in self._pieces(reading)[-1] if reading.is_full(item)]
 
     def _is_out(self, item: Item, reading: Reading) -> bool:
         """Whether a counted movement that the best reading leaves out is to be taken back."""
@@ -328,29 +328,35 @@ class Judge:
         until_us = now_us if going is None else going // 1000
         if until_us - self._held_until() <= self._stage.set_gap_s * 1e6:
             return events
-        return events + self._end_set(now_us)
+        return events + self._end_set(now_us, until_us)
 
     def _held_until(self) -> int:
-        """End of the last repetition, or, while one alone counts, of the movements like it that follow it."""
-        rule, reading, last_us = self._stage.count, self._reading, self._last_us
-        if reading is not None and 0 < reading.fulls < rule.least_reps:
-            for item in reading.members:
-                if item.start_us - last_us <= rule.most_pause_s * 1e6:
-                    last_us = max(last_us, item.end_us)
+        """End of the last repetition, or of the movements like it that follow it and are not decided yet."""
+        last_us, reading, rule = self._last_us, self._reading, self._stage.count
+        own = [item for item in self._items if item.counted is not None]
+        if reading is None or not own:
+            return last_us
+        for item in reading.members:
+            near = item.start_us - last_us <= self._stage.set_gap_s * 1e6
+            if item.counted is None and near and odds_of(item, own, rule, full=reading.is_full(item)) > 0.0:
+                last_us = max(last_us, item.end_us)
         return last_us
 
     def finish(self, t_ns: int) -> list[Event]:
         """Nothing more will come."""
-        events = self._end_set(t_ns // 1000)
+        events = self._end_set(t_ns // 1000, t_ns // 1000)
         return events + self.book.finish(t_ns // 1000)
 
-    def _end_set(self, now_us: int) -> list[Event]:
-        """Take lone movements back, tell what was waiting for company, close the set."""
+    def _end_set(self, now_us: int, until_us: int) -> list[Event]:
+        """Take lone movements back, tell what was waiting for company, close the set.
+
+        What ended not long before ``until_us`` may still be of a set to come.
+        """
         events: list[Event] = []
         counted = [item for item in self._items if item.counted is not None]
         reading = best_reading(counted, self._known, self._before)
         kept = self._kept(reading) if reading is not None else []
-        since_us = self._waiting_since(now_us)
+        since_us = self._waiting_since(until_us)
         recent: list[Item] = []
         for item in self._items:
             if item.counted is not None:
@@ -364,6 +370,7 @@ class Judge:
             full = [item for item in kept if reading.is_full(item)]
             if full:
                 self._before = sorted(full, key=lambda item: item.size)[len(full) // 2]
+                self._usual = full
         self._items, self._reading = recent, None
         self._noise = [one for one in self._noise if one[1] >= since_us]
         return events + self.book.tick(now_us)

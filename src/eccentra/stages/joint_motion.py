@@ -148,10 +148,11 @@ class MotionRun:
 
     def _every_second(self, t: int, out: list[Event]) -> None:
         least = self._judge.partial_from()
+        known = any(one.proven for one in self._trials)
         going = [
             one.since
             for one in self._trials
-            if one.proven and one.away and one.eligible and one.peak >= least
+            if (one.proven or not known) and one.away and one.eligible and one.peak >= least
         ]
         out += self._judge.tick(t, min(going, default=None))
         oldest = min((trial.since for trial in self._trials if trial.away and trial.eligible), default=t)
@@ -167,8 +168,10 @@ class MotionRun:
                 if known and not trial.away and not trial.proven:
                     self._trials.remove(trial)  # poses that have become one
                     continue
-                # who rests near a pose for long, and was not far from it, is in it
-                here = not trial.away or (lasting and trial.peak < self._stage.count.partial_least_deg)
+                # who rests near a pose is in it, unless a movement from there is just coming back; who rests
+                # for long, and was not far from it, is in it all the same
+                small = trial.peak < self._stage.count.partial_least_deg
+                here = not (trial.away and trial.eligible) or (lasting and small)
                 known = known or here
                 if here:
                     trial.settle(middle, others, t, lasting=lasting)

@@ -10,8 +10,6 @@ fall, then how closely the person came back to the pose.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import msgspec
 
 from eccentra.stages.inclination import angle_between
@@ -26,7 +24,6 @@ __all__ = [
     "Reading",
     "alike",
     "best_reading",
-    "chains",
     "is_clean",
     "overlap",
     "size_of",
@@ -36,8 +33,6 @@ __all__ = [
 JOINED_US = 400_000
 # The seeds of readings are the newest movements, and those counted: older ones had their turn.
 _SEEDS = 6
-# After a pause a movement is compared with so many before it.
-_LAST = 3
 
 
 class Item(msgspec.Struct, kw_only=True, eq=False):
@@ -99,22 +94,12 @@ def ratio(a: float, b: float) -> float:
 
 
 def alike(a: Item, b: Item, rule: CountRule) -> bool:
-    """Whether two movements are alike in time, size and hold: after a long pause that is asked for."""
-    return in_time(a, b, rule) and ratio(a.size, b.size) <= rule.unlike_ratio
-
-
-def in_time(a: Item, b: Item, rule: CountRule) -> bool:
-    """Whether two movements keep the same tempo, whatever their size."""
+    """Whether two movements are alike in time, size and hold."""
     m, n = a.measured, b.measured
-    # the smaller of two goes less far in less time, or as slowly; a quick one may be something else
-    small, big = (m, n) if a.size < b.size else (n, m)
-    least = big.moving_s / rule.unlike_ratio
-    slow = small.moving_s > 2.0 * rule.everyday_stroke_s
-    if slow and ratio(a.size, b.size) > rule.unlike_ratio:
-        least /= ratio(a.size, b.size)
     return (
         abs(m.hold_s - n.hold_s) <= rule.unlike_hold_s
-        and least <= small.moving_s <= big.moving_s * rule.unlike_ratio
+        and ratio(m.moving_s, n.moving_s) <= rule.unlike_ratio
+        and ratio(a.size, b.size) <= rule.unlike_ratio
     )
 
 
@@ -258,49 +243,3 @@ def _most(like: list[Item], usual: float, known: Known) -> tuple[list[Item], flo
             members.append(order[k - 1])
             k = at_or_none
     return members[::-1], best[-1]
-
-
-def chains(reading: Reading, known: Known, noise: list[tuple[int, int]]) -> list[list[Item]]:
-    """The members in pieces that hang together: nothing else between them, no pause unusual for this person.
-
-    A movement after a long pause, or after walking, is one of the set when it is just like the one before it.
-    """
-    rule, members = known.rule, reading.members
-    if not members:
-        return []
-    pauses = sorted((b.start_us - a.end_us) / 1e6 for a, b in pairwise(members))
-    usual = max(pauses[(len(pauses) - 1) // 2], 0.0) if len(pauses) > 1 else 0.0
-    # a long pause is none that a person makes as a rule
-    often = len(members) > 2 and usual <= rule.most_pause_s
-    # and one between two that are just alike is one that this person makes
-    made = [
-        (b.start_us - a.end_us) / 1e6
-        for a, b in pairwise(members)
-        if reading.is_full(a) and reading.is_full(b) and alike(a, b, rule)
-    ]
-    most_s = min(max(1.5 * usual + rule.pause_extra_s, *made, 0.0), rule.most_pause_s)
-    out = [[members[0]]]
-    for k, (a, b) in enumerate(pairwise(members)):
-        pause = (b.start_us - a.end_us) / 1e6
-        low, high = a.end_us - JOINED_US, b.start_us + JOINED_US
-        other = any(low <= start and end <= high for start, end in noise)
-        strong = pause <= most_s and not other
-        # what is done slowly is not done by chance, however long the pause
-        slow = min(a.measured.moving_s, b.measured.moving_s) > 2.0 * rule.everyday_stroke_s
-        far_s = rule.most_pause_s * (2.0 if often or slow else 1.0)
-        both = reading.is_full(a) and reading.is_full(b)
-        if not strong and reading.is_full(b) and pause <= far_s:
-            # one of the last may have been held, or interrupted
-            last = [item for item in out[-1] if reading.is_full(item)][-_LAST:]
-            strong = any(alike(item, b, rule) for item in last)
-        partial_s = far_s if slow else rule.most_pause_s
-        if not both and not other and pause <= partial_s and in_time(a, b, rule):
-            strong = True  # a partial one at the tempo of the others
-        elif strong and not reading.is_full(b) and k + 2 == len(members):
-            # a partial one at the end that stays longer at the far end is something else
-            strong = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s
-        if strong:
-            out[-1].append(b)
-        else:
-            out.append([b])
-    return out
