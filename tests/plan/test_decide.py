@@ -176,6 +176,10 @@ def test_h3_the_smallest_plate_may_be_more_and_then_needs_approval() -> None:
     assert out.next_prescription["load_kg"] == 45.0  # type: ignore[index]
     assert out.needs_approval
     assert decided(plate_step_kg=1.0).next_prescription["load_kg"] == 42.0  # type: ignore[index]
+    # two plates of 1.25 kg are 6.25 %; two of 2.5 kg would be more than the 10 % that are ever allowed
+    assert decided(plate_step_kg=1.25).next_prescription["load_kg"] == 42.5  # type: ignore[index]
+    wish = decided(plate_step_kg=2.5, requested={"axis": "load", "change_pct": 10})
+    assert wish.next_prescription["load_kg"] == 42.5  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +215,28 @@ def test_h5_weekly_repetitions_grow_by_a_fifth_or_a_set() -> None:
     small = decided(requested={"axis": "reps", "change_pct": 20})
     assert small.limits == ()
     assert small.next_prescription["reps"] == 7  # type: ignore[index]
+
+
+def test_a_small_wish_for_repetitions_need_not_be_alike_in_all_sets() -> None:
+    out = decided(requested={"axis": "reps", "change_pct": 10})
+    assert (out.row, out.limits) == (16, ())
+    assert out.next_prescription["reps"] == [7, 7, 6, 6]  # type: ignore[index]
+    none = decided(requested={"axis": "reps", "change_pct": 2})
+    assert (none.row, none.limits) == (17, ("H5",))
+
+
+def test_without_a_load_to_raise_the_next_axis_of_the_exercise_is_taken() -> None:
+    table = {"sets": 5, "reps": 1, "load_kg": 0.0, "tempo_s": [0, 30, 0, 0]}
+    out = decided(both(rom_ratio=None, quality=None), exercise="bridge-hold", prescription=table)
+    assert (out.row, out.axis) == (16, "reps")
+    assert out.next_prescription == {**table, "sets": 6}
+
+
+def test_in_a_programmes_first_weeks_the_ceiling_is_the_target() -> None:
+    early = {**PROGRAMME, "template_week": 1, "target": {"rpe": 7}}
+    assert decided(both(rpe=5), **early).row == 16
+    assert decided(both(rpe=4), **early).row == 15
+    assert decided(both(rpe=5), **{**early, "template_week": 3}).row == 15
 
 
 def test_h6_warns_only() -> None:

@@ -25,7 +25,7 @@ from eccentra.plan.steps import (
     with_variant,
 )
 
-__all__ = ["blocked", "heavy_note", "not_evaluated", "progressed"]
+__all__ = ["blocked", "first_weeks", "heavy_note", "not_evaluated", "progressed"]
 
 
 def first_weeks(given: DecisionInput, seen: History) -> bool:
@@ -96,10 +96,13 @@ def _own_order(given: DecisionInput, seen: History, facts: Facts) -> Step:
         assert step is not None
         if step.table is None and step.limit == "H4":
             return with_variant(given.prescription, facts.progress_to) or step
-        return step
-    if "load" in facts.load_axis:
+        if step.table is not None or step.limit is not None or facts.load_axis[:1] == ("load",):
+            return step
+    elif "load" in facts.load_axis:
         return NOTHING_KNOWN
     for axis in facts.load_axis:
+        if axis == "load":
+            continue
         step = _along("tempo" if axis == "hold" else axis, None, given, seen, facts)
         if step is not None and step.table is not None:
             return step

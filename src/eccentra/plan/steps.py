@@ -142,8 +142,11 @@ def _harder_kg(
         return Step("load", _changed(table, load_kg=_tidy(value * (1.0 + share / 100.0))))
     add = value * share / 100.0
     if plate is not None and share > 0.0:
-        # what exists: at least one plate
-        add = max(math.ceil(add / plate - EDGE), 1) * plate
+        # what exists: at least one plate, and no more of them than the largest step allows
+        plates = max(math.ceil(add / plate - EDGE), 1)
+        if plates > 1 and plates * plate > value * sizes.load_step_most_pct / 100.0 + EDGE:
+            plates -= 1
+        add = plates * plate
     if add <= EDGE:
         note = "" if share <= 0.0 else "no load yet: name the first one"
         return Step("load" if share <= 0.0 else None, None if share > 0.0 else dict(table), limit, note=note)
@@ -199,14 +202,13 @@ def grow_reps(table: Table, prescribed: Prescribed, sizes: LimitSizes, wish_pct:
     if isinstance(reps, int):
         choices = [(sets * more, sets, more) for more in range(reps, math.floor(most / sets) + 1)]
         choices += [(more * reps, more, reps) for more in range(sets, math.floor(most / reps) + 1)]
-        total, sets, reps = max(choices, key=lambda one: (one[0], -one[1]))
-        if total == before:
-            return Step("reps", None, "H5", note="no whole repetition or set is small enough")
-        return Step("reps", _changed(table, sets=sets, reps=reps), limit)
+        total, more_sets, more_reps = max(choices, key=lambda one: (one[0], -one[1]))
+        if total > before:
+            return Step("reps", _changed(table, sets=more_sets, reps=more_reps), limit)
     more = math.floor(most) - before
     if more < 1:
         return Step("reps", None, "H5", note="no whole repetition is small enough")
-    each = list(reps)
+    each = [reps] * sets if isinstance(reps, int) else list(reps)
     for k in range(more):
         each[k % len(each)] += 1
     return Step("reps", _changed(table, reps=each), limit)

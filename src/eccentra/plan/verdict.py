@@ -9,7 +9,7 @@ import msgspec
 
 from eccentra.plan.decision_input import Axis, DecisionInput
 from eccentra.plan.history import EDGE, History, Scored, history_of
-from eccentra.plan.limits import blocked, heavy_note, not_evaluated, progressed
+from eccentra.plan.limits import blocked, first_weeks, heavy_note, not_evaluated, progressed
 from eccentra.plan.programmes import Course, Programme
 from eccentra.plan.rows import Action, Match, matches, red_flag, same_side
 from eccentra.plan.steps import Facts, Step, Table, easier, in_week
@@ -186,7 +186,11 @@ def _repeat(given: DecisionInput, why: str, limits: tuple[str, ...] = ()) -> Ver
 
 
 def _progress(given: DecisionInput, seen: History, rules: Rules, step: Step) -> Verdict:
-    least = given.target.rpe - rules.thresholds.effort.too_easy_below_target + EDGE
+    target = given.target.rpe
+    if given.template is not None and first_weeks(given, seen):
+        # the ceiling of the first weeks (H8) is the target
+        target = min(target, rules.thresholds.limits.first_weeks_rpe)
+    least = target - rules.thresholds.effort.too_easy_below_target + EDGE
     easy = all((one.rpe or 0.0) <= least for day in seen.pair for one in day)
     waits = [one for one in seen.newest if one.pain_24h_change is None]
     late = rules.thresholds.history.next_morning_hours
