@@ -1,4 +1,4 @@
-"""Movesense, GATT SensorData Protocol: acceleration, or acceleration and angular rate.
+"""Movesense, GATT SensorData Protocol: motion with two or three kinds of sensors, or heart rate.
 
 Notification: ``u8 code, u8 reference, ...``, little endian; the reference is that of the subscription.
 
@@ -6,7 +6,8 @@ Notification: ``u8 code, u8 reference, ...``, little endian; the reference is th
 code  what follows
 ====  =======================================================================================
 1     answer to a command: u16 status as in HTTP, then data; HELLO answers text without status
-2     DATA: u32 milliseconds of the first sample, n x 3 f32 m/s2, then n x 3 f32 deg/s
+2     DATA: u32 milliseconds of the first sample, n x 3 f32 m/s2, then n x 3 f32 deg/s, then
+      n x 3 f32 microtesla; of heart rate: f32 beats per minute, then u16 RR intervals in ms, no time
 3, 4  continuation of the DATA with the same reference: its bytes are appended
 ====  =======================================================================================
 
@@ -28,12 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eccentra.decode import CHANNEL, Count, Frame, Limit, Notice
+from eccentra.decode._imu import RAD_PER_DEG, one_sample
 from eccentra.errors import DecodeError
 from eccentra.samples import NS_PER_S, Floats, Times
 
-__all__ = ["Decoder", "Encoder", "Parameters"]
+__all__ = ["Decoder", "Encoder", "HeartRateDecoder", "HeartRateEncoder", "Parameters"]
 
-RAD_PER_DEG = math.pi / 180
+_HEART_RATE = ("heart_rate",)
 _RESULT, _DATA, _PART2, _PART3 = 1, 2, 3, 4
 _HELLO, _GET = 0, 4
 _BATTERY_PATH = b"/System/Energy/Level"
@@ -49,7 +51,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes
     ----------
-    acc_limit_m_s2, gyr_limit_deg_s
+    acc_limit_m_s2, gyr_limit_deg_s, mag_limit_ut, most_per_minute
         Values beyond these, either way, are not measurements.
     packets_hz
         Packets a second: a packet holds rate / packets_hz samples.
@@ -64,13 +66,21 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     packets_hz: Limit
     sized_to_hz: Limit
     most_samples: Count
+    mag_limit_ut: Limit = 10_000.0
+    most_per_minute: Limit = 400.0
 
     def start(self, *, channels: tuple[str, ...], rate_hz: float) -> Decoder:
         """A decoder for a new connection."""
+        if channels == _HEART_RATE:
+            return HeartRateDecoder(self, _Layout(self, (), rate_hz))
         return Decoder(self, _Layout(self, channels, rate_hz))
 
-    def start_encoder(self, *, channels: tuple[str, ...], rate_hz: float, mtu: int) -> Encoder:
+    def start_encoder(
+        self, *, channels: tuple[str, ...], rate_hz: float, mtu: int
+    ) -> Encoder | HeartRateEncoder:
         """An encoder whose notifications fit ``mtu``."""
+        if channels == _HEART_RATE:
+            return HeartRateEncoder()
         return Encoder(_Layout(self, channels, rate_hz), mtu)
 
 
@@ -78,17 +88,23 @@ class _Layout:
     """Sizes that follow from the subscription, worked out once."""
 
     def __init__(self, parameters: Parameters, channels: tuple[str, ...], rate_hz: float) -> None:
-        if len(channels) not in (3, 6):
-            raise ValueError(f"channels {channels}: expected acceleration, or acceleration and angular rate")
+        if len(channels) not in (0, 3, 6, 9):
+            known = "expected acceleration, with angular rate, with magnetic field, or heart_rate"
+            raise ValueError(f"channels {channels}: {known}")
         self.blocks = len(channels) // 3
         self.rate_hz = rate_hz
-        self.sample_bytes = 12 * self.blocks
+        self.sample_bytes = 12 * self.blocks or 1
         self.sized = rate_hz <= parameters.sized_to_hz
         by_rate = max(1, round(rate_hz / parameters.packets_hz))
         self.samples = by_rate if self.sized else parameters.most_samples
         self.whole = _HEAD + self.samples * self.sample_bytes
-        self.scale = np.array([1.0] * 3 + [RAD_PER_DEG] * (len(channels) - 3))
-        self.limits = [parameters.acc_limit_m_s2] * 3 + [parameters.gyr_limit_deg_s] * (len(channels) - 3)
+        kinds = (
+            (1.0, parameters.acc_limit_m_s2),
+            (RAD_PER_DEG, parameters.gyr_limit_deg_s),
+            (1e-6, parameters.mag_limit_ut),
+        )
+        self.scale = np.array([scale for scale, _ in kinds[: self.blocks] for _ in range(3)])
+        self.limits = [limit for _, limit in kinds[: self.blocks] for _ in range(3)]
 
     def is_whole(self, size: int) -> bool:
         """Whether a packet of ``size`` bytes with its head is complete."""
@@ -233,6 +249,39 @@ class Decoder:
         return (Notice(kind="result", value=status),)
 
 
+class HeartRateDecoder(Decoder):
+    """Heart rate: a packet is a sample, at times of its own; RR intervals are notices."""
+
+    def __init__(self, parameters: Parameters, layout: _Layout) -> None:
+        super().__init__(parameters, layout)
+        self._most = parameters.most_per_minute
+
+    def _data(self, data: bytes) -> Sequence[Frame | Notice]:
+        if len(data) < _HEAD or len(data) % 2:
+            raise DecodeError("bad_length", data, len(data), "expected a rate and whole RR intervals")
+        (rate,) = struct.unpack_from("<f", data, 2)
+        if rate < 0 or rate > self._most:
+            raise DecodeError("out_of_range", data, 2, f"{rate:g} per minute, limit {self._most:g}")
+        out: list[Frame | Notice] = []
+        # without a beat yet it is zero: nothing was measured
+        out.append(one_sample((rate / 60,)) if rate > 0 else Notice(kind="lost_samples", value=1))
+        for (interval,) in struct.iter_unpack("<H", data[_HEAD:]):
+            out.append(Notice(kind="rr_s", value=interval / 1000))
+        return out
+
+
+class HeartRateEncoder:
+    """The inverse: a rate, without intervals."""
+
+    samples_per_packet = 1
+
+    def encode(self, device_ns: Times, x: Floats) -> list[tuple[str, bytes]]:
+        """One packet."""
+        if len(x) != 1:
+            raise ValueError(f"{len(x)} samples, expected 1")
+        return [(CHANNEL, struct.pack("<BBf", _DATA, Encoder.REFERENCE, float(x[0, 0]) * 60))]
+
+
 def _hello(data: bytes) -> Sequence[Notice]:
     """Serial number, product and firmware; old sample firmware says only ``Hello``."""
     parts = data[3:].rstrip(b"\0").split(b"\0")
@@ -249,7 +298,7 @@ def _hello(data: bytes) -> Sequence[Notice]:
 class Encoder:
     """The inverse: samples to DATA and, when they do not fit, continuations."""
 
-    _REFERENCE = 1
+    REFERENCE = 1
 
     def __init__(self, layout: _Layout, mtu: int) -> None:
         self._layout = layout
@@ -274,6 +323,6 @@ class Encoder:
                 # a first part must not look like whole samples
                 sent = _HEAD - 2 + n * layout.sample_bytes - len(body) + cut
                 cut -= 4 if layout.is_whole(sent + 2) else 0
-            packets.append((CHANNEL, bytes((code, self._REFERENCE)) + body[:cut]))
+            packets.append((CHANNEL, bytes((code, self.REFERENCE)) + body[:cut]))
             body, code = body[cut:], _PART2
         return packets
