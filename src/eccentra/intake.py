@@ -74,7 +74,7 @@ class Intake:
 
     def end_timing(self, t_us: int) -> SensorTimed | None:
         """How well its time was known until now; ``None`` when nothing came, or times are those of a file."""
-        spec = self.setup.profile.clock
+        spec = self.setup.clock
         since_ns, self._since_ns = self._since_ns, None
         if since_ns is None or spec.kind == "identity":
             return None

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from eccentra.clock import ClockSpec
+
 __all__ = ["Mode", "Rate", "Setting"]
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
@@ -18,6 +20,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ----------
     id, kind, channels, units
         What it is. ``raw`` is what nobody knows the unit of: it can be looked at, never measured with.
+        ``other`` is known but no exercise is measured with it: orientation, acceleration without gravity.
     step, low, high
         Resolution of the wire and what it can carry, SI, one number a channel or one for all; empty when
         unknown.
@@ -27,10 +30,12 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Settings without which it cannot be used.
     rates_hz
         Rates that can be chosen in this mode; empty: those of the profile.
+    clock
+        How its times are to be read, when that is not as in the profile.
     """
 
     id: str
-    kind: Literal["imu", "force", "heart_rate", "raw"]
+    kind: Literal["imu", "force", "heart_rate", "raw", "other"]
     channels: tuple[str, ...]
     units: tuple[str, ...]
     step: tuple[float, ...] = ()
@@ -39,6 +44,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     notify: tuple[str, ...] | None = None
     needs: tuple[str, ...] = ()
     rates_hz: tuple[Rate, ...] = ()
+    clock: ClockSpec | None = None
 
     def __post_init__(self) -> None:
         for name in ("step", "low", "high"):

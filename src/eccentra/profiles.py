@@ -125,7 +125,7 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
                 raise ValueError(f"table {name!r} goes by {table.by!r}; expected mode, rate or a setting")
 
     @property
-    def kind(self) -> Literal["imu", "force", "heart_rate", "raw"]:
+    def kind(self) -> Literal["imu", "force", "heart_rate", "raw", "other"]:
         """What the default mode measures."""
         return self.mode[0].kind
 
@@ -221,6 +221,11 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.profile.mode_of(self.channels)
 
     @property
+    def clock(self) -> ClockSpec:
+        """How its times are to be read in this mode."""
+        return self.mode.clock or self.profile.clock
+
+    @property
     def rate(self) -> float:
         """Nominal rate, Hz."""
         if self.rate_hz is not None:
@@ -239,7 +244,7 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             rate_hz=self.rate,
             placement=self.placement,
             side=self.side,
-            loss_observable=self.profile.clock.loss_observable,
+            loss_observable=self.clock.loss_observable,
         )
 
     def start_decoder(self) -> Decoder:
@@ -272,7 +277,7 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def start_clock(self) -> ClockMap:
         """A clock map for a new connection."""
-        return self.profile.clock.start(self.rate)
+        return self.clock.start(self.rate)
 
 
 def decoder_kinds() -> list[str]:

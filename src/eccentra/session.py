@@ -133,9 +133,14 @@ class Session:
                 raise InputError(
                     setup.sensor, f"{setup.profile.name} gives raw counts only: {setup.profile.missing}"
                 )
+            if setup.mode.kind == "other":
+                what = f"no exercise is measured with {', '.join(setup.mode.channels)}"
+                raise InputError(setup.sensor, f"{what}; bind {setup.profile.name} in another mode")
         self._sensors = {setup.sensor: Intake(setup) for setup in header.sensors}
         if len(self._sensors) != len(header.sensors):
             raise InputError(header.session, "two sensors have the same id; give each its own")
+        # heart rate is recorded beside the exercise; it comes with the beats and must hold up nothing
+        self._beside = {n for n, one in self._sensors.items() if one.info.kind == "heart_rate"}
         self._pipeline = self._start(header.exercise, 1)
         self._waiting: dict[str, list[tuple[Times, Floats]]] = {}
         self._waiting_samples = 0
@@ -225,7 +230,7 @@ class Session:
         for name, flag in self.header.settings.noted:
             self._put(QualityNoted(t_us=item.arrival_ns // 1000, flag=flag, sensor=name))
         # a sensor that never says anything is declared silent like one that stopped
-        self._last = dict.fromkeys(self._sensors, item.arrival_ns)
+        self._last = {name: item.arrival_ns for name in self._sensors if name not in self._beside}
         self._deadline = item.arrival_ns + _SILENT_NS
 
     def _packet(self, item: Packet) -> None:
@@ -234,7 +239,9 @@ class Session:
             self._flush()
             self._put(malformed(item, "unknown_sensor", "no such sensor in this session", 1))
             return
-        self._last[item.sensor] = item.arrival_ns
+        beside = item.sensor in self._beside
+        if not beside:
+            self._last[item.sensor] = item.arrival_ns
         if self._absent and item.sensor in self._absent:
             self._flush()
             self._absent.discard(item.sensor)
@@ -242,6 +249,8 @@ class Session:
             self._set_deadline()
         for part in sensor.take(item):
             if isinstance(part, tuple):
+                if beside:
+                    continue
                 if self._taps is not None:
                     self._taps.see(item.sensor, part)
                 self._waiting.setdefault(item.sensor, []).append(part)
@@ -300,7 +309,7 @@ class Session:
         if item.by_wall:
             self._put(QualityNoted(t_us=t_us, flag=Flag.TIME_FROM_WALL_CLOCK))
         for name, sensor in self._sensors.items():
-            if name not in self._absent:
+            if name not in self._absent and name not in self._beside:
                 self._absent.add(name)
                 self._emit(self._pipeline.absent(name))
             if sensor.health.connected:
@@ -425,7 +434,7 @@ class Session:
     # -- stages -----------------------------------------------------------------------------------------
 
     def _start(self, exercise: Exercise, first_set: int) -> Pipeline:
-        infos = [sensor.info for sensor in self._sensors.values()]
+        infos = [sensor.info for name, sensor in self._sensors.items() if name not in self._beside]
         known = self.header.settings
         try:
             person = Person(body_mass_kg=known.body_mass_kg, lever_arm_m=known.lever_arm_m)

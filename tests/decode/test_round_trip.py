@@ -58,7 +58,7 @@ def test_decode_of_encode(profile: DeviceProfile, mode: Mode, data: st.DataObjec
         assert not any(isinstance(part, Frame) for part in decoder.feed(channel, packet))
     n = encoder.samples_per_packet
     half = per_channel(mode, mode.step) / 2
-    clock = profile.clock
+    clock = setup.clock
     tick_ns = 1e9 / setup.rate if clock.kind == "counter" else (clock.tick_s or 1e-9) * 1e9
     period_ns = 1e9 / setup.rate
     first = data.draw(st.integers(0, 2**20))
@@ -76,8 +76,7 @@ def test_decode_of_encode(profile: DeviceProfile, mode: Mode, data: st.DataObjec
         assert (np.abs(got - x) <= half * (1 + 1e-6) + np.abs(x) * 1e-12).all()
         last = got[-1]
         if clock.kind == "nominal" or clock.kind == "arrival":
-            assert all(frame.ticks is None for frame in frames)
-            continue
+            continue  # a decoder may number samples, so that a loss that it sees leaves a gap
         times: list[float] = []
         for frame in frames:
             assert frame.ticks is not None

@@ -33,13 +33,13 @@ from eccentra.decode._imu import ACC, G0, GYR, RAD_PER_DEG, ByNumber, check_chan
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
-__all__ = ["CHIPS", "Chip", "Decoder", "Encoder", "Parameters"]
+__all__ = ["CHIPS", "GYR_RANGES", "Chip", "Decoder", "Encoder", "Parameters"]
 
 _ACC_MODULE, _GYR_MODULE, _SETTINGS, _FUSION = 0x03, 0x13, 0x11, 0x19
 _CONFIG, _INFO = 0x03, 0x80
 _READ = 0x80
 _SINGLE, _PACKED = 8, 20
-_GYR_RANGES = {0: 2000.0, 1: 1000.0, 2: 500.0, 3: 250.0, 4: 125.0}
+GYR_RANGES = {0: 2000.0, 1: 1000.0, 2: 500.0, 3: 250.0, 4: 125.0}
 _GYR_COUNTS = 16.4 * 2000.0
 _FUSED = {
     ("quat_w", "quat_x", "quat_y", "quat_z"): 0x07,
@@ -89,8 +89,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ranges = sorted(CHIPS[self.chip].ranges.values())
         if self.acc_range_g not in ranges:
             raise ValueError(f"acc_range_g is {self.acc_range_g:g}, expected one of {ranges}")
-        if self.gyr_range_deg_s not in _GYR_RANGES.values():
-            known = sorted(_GYR_RANGES.values())
+        if self.gyr_range_deg_s not in GYR_RANGES.values():
+            known = sorted(GYR_RANGES.values())
             raise ValueError(f"gyr_range_deg_s is {self.gyr_range_deg_s:g}, expected one of {known}")
 
     def start(self, *, channels: tuple[str, ...], rate_hz: float) -> Decoder:
@@ -131,8 +131,8 @@ class Decoder:
         if len(written) == 4 and written[1] == _CONFIG:
             if written[0] == _ACC_MODULE and written[3] in self._chip.ranges:
                 self._acc_step = _steps(self._chip.ranges[written[3]], 1.0)[0]
-            elif written[0] == _GYR_MODULE and written[3] in _GYR_RANGES:
-                self._gyr_step = _steps(1.0, _GYR_RANGES[written[3]])[1]
+            elif written[0] == _GYR_MODULE and written[3] in GYR_RANGES:
+                self._gyr_step = _steps(1.0, GYR_RANGES[written[3]])[1]
         elif len(written) == 2 and written[1] == _INFO and written[0] in (_ACC_MODULE, _GYR_MODULE):
             self._asked.add(written[0])
 

@@ -29,7 +29,7 @@ from eccentra.decode._imu import ACC, GYR, RAD_PER_DEG
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
-__all__ = ["FREE", "Decoder", "Encoder", "Parameters"]
+__all__ = ["FREE", "PAYLOADS", "Decoder", "Encoder", "Parameters"]
 
 FREE = ("free_x", "free_y", "free_z")
 _MEDIUM, _SHORT, _REPORT, _BATTERY = "medium", "short", "report", "battery"
@@ -39,13 +39,13 @@ _START = b"\x01\x01"
 _LONG_IMU = struct.Struct("<I16x6f19x")
 _MEDIUM_IMU = struct.Struct("<I6f12x")
 _SHORT_FREE = struct.Struct("<I3f4x")
-# payload mode: characteristic, layout, channels
-_PAYLOADS = {
+PAYLOADS = {
     26: (CHANNEL, _LONG_IMU, ACC + GYR),
     20: (_MEDIUM, _MEDIUM_IMU, ACC + GYR),
     21: (_MEDIUM, _MEDIUM_IMU, ACC + GYR),
     6: (_SHORT, _SHORT_FREE, FREE),
 }
+"""Characteristic, layout and channels by payload mode."""
 # codes of the device report that are worth saying
 _REPORTS = {1: "power_off", 4: "power_saving", 5: "button"}
 
@@ -71,13 +71,13 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         payload = _payload_of(channels)
         if payload == 26 and mtu - 3 < _SIZES[CHANNEL]:
             payload = 21
-        if mtu - 3 < _SIZES[_PAYLOADS[payload][0]]:
+        if mtu - 3 < _SIZES[PAYLOADS[payload][0]]:
             raise ValueError(f"an MTU of {mtu} is too small for payload mode {payload}")
         return Encoder(payload)
 
 
 def _payload_of(channels: tuple[str, ...]) -> int:
-    for payload, (_, _, given) in _PAYLOADS.items():
+    for payload, (_, _, given) in PAYLOADS.items():
         if given == channels:
             return payload
     raise ValueError(f"channels {channels}: expected acceleration and angular rate, or {', '.join(FREE)}")
@@ -94,7 +94,7 @@ class Decoder:
 
     def _use(self, payload: int) -> None:
         self._payload = payload
-        self._from, self._layout, given = _PAYLOADS.get(payload, ("", _LONG_IMU, ()))
+        self._from, self._layout, given = PAYLOADS.get(payload, ("", _LONG_IMU, ()))
         self._suits = given == self._channels
 
     def expect(self, written: bytes) -> None:
@@ -152,7 +152,7 @@ class Encoder:
     samples_per_packet = 1
 
     def __init__(self, payload: int) -> None:
-        self._to, self._layout, _ = _PAYLOADS[payload]
+        self._to, self._layout, _ = PAYLOADS[payload]
         self._payload = payload
 
     def encode(self, device_ns: Times, x: Floats) -> list[tuple[str, bytes]]:

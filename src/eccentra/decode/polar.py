@@ -55,7 +55,7 @@ _SETTINGS = {
 _FACTOR = 5
 _MOST_PARAMETERS = 512
 # Spacing that differs so much from the nominal one is a lost frame or another clock, not drift.
-_SPACING_OFF = 0.2
+_SPACING_OFF = 0.05
 _COMPRESSED = 0x80
 
 
@@ -138,7 +138,8 @@ class Decoder:
         self._parameters = b""
 
     def expect(self, written: bytes) -> None:
-        """Remember the resolution of a start command; answers say what they answer."""
+        """Remember the resolution of a start command; answers say what they answer, and begin anew."""
+        self._open, self._parameters = None, b""
         if len(written) > 2 and written[0] == _START and (written[1] & 0x3F) in self._streams:
             bits = settings_of(written[2:]).get("bit", [])
             if len(bits) == 1 and 8 <= bits[0] <= 32:
@@ -179,8 +180,7 @@ class Decoder:
             bits = np.ascontiguousarray((counts & 0xFFFFFFFF).astype(np.uint32))
             return np.multiply(bits.view(np.float32), stream.factor * stream.unit, dtype=np.float64)
         unit = stream.unit * (1000.0 if kind == _ACC and frame_type == 0 else 1.0)
-        counts_si: Floats = expand(payload, stream.bits, data) * (stream.factor * unit)
-        return counts_si
+        return np.multiply(expand(payload, stream.bits, data), stream.factor * unit, dtype=np.float64)
 
     def _place(self, kind: int, times: list[int], x: Floats) -> Sequence[Frame | Notice]:
         if self._merge is None:

@@ -71,14 +71,17 @@ class Decoder:
         """A piece of the stream of bytes."""
         if channel not in _PIPES:
             raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected one of {_PIPES}")
-        bytes_left = self._rest + data
         out: list[Frame | Notice] = []
         at = skipped = 0
+        if self._rest and data[:1] == bytes((_DATA,)) and not len(data) % _FRAME.size:
+            # usually a notification is whole frames: then what waits is the rest of something lost
+            skipped, self._rest = len(self._rest), b""
+        bytes_left = self._rest + data
         while at < len(bytes_left):
             used = self._message(bytes_left, at, out)
             if used == 0:
                 break
-            skipped += used < 0
+            skipped -= min(used, 0)
             at += abs(used)
         self._rest = bytes_left[at:]
         if skipped and not out:
@@ -86,7 +89,7 @@ class Decoder:
         return [*out, Notice(kind="lost_part", value=skipped)] if skipped else out
 
     def _message(self, data: bytes, at: int, out: list[Frame | Notice]) -> int:
-        """Bytes of the message at ``at``; 0 when its end is missing, -1 when there is none."""
+        """Bytes of the message at ``at``; 0 when its end is missing; so many to skip when negative."""
         first = data[at]
         if first == _DATA:
             return self._frame(data, at, out)
@@ -118,7 +121,7 @@ class Decoder:
         stamp = int.from_bytes(head[1:], "little")
         if self._last is not None and (stamp - self._last) & _MASK > _MOST_TICKS:
             self._last = None  # perhaps that one was wrong; the next decides
-            return -1
+            return -_FRAME.size if end == len(data) else -1
         self._last = stamp
         row = [float(count) for count in counts]
         out.append(Frame(np.array((row,)), np.array((stamp,), dtype=np.int64)))

@@ -65,12 +65,15 @@ class Firmware(BaseFirmware):
     def _subscribe(self, reference: int, payload: bytes) -> Answers:
         parts = payload.rstrip(b"\0").decode("ascii", "replace").split("/")
         modes = {mode.id: mode for mode in self.setup.profile.mode}
+        # heart rate has no rate: it comes with the beats
+        if parts == ["", "Meas", "HR"]:
+            parts.append("1")
         if len(parts) != 4 or parts[:2] != ["", "Meas"] or parts[2] not in modes or not parts[3].isdigit():
             return _result(reference, _NOT_FOUND)
         if self.stream is not None:
             return _result(reference, _CONFLICT)
         rate = float(parts[3])
-        if rate in self.setup.profile.rates_hz:
+        if rate in (modes[parts[2]].rates_hz or self.setup.profile.rates_hz):
             self._reference = reference
             self._begin(modes[parts[2]].channels, rate)
         return _result(reference, _OK)
