@@ -15,6 +15,8 @@ from needs import ROOT, missing
 PROFILES = {path.stem: load_profile(path) for path in sorted((ROOT / "devices").glob("*.toml"))}
 # One service for several things: these are held by the profiles of whoever has the service.
 ELSEWHERE = {"sig-services"}
+# Protocols that several profiles speak, by how these begin.
+FAMILIES = {"polar-pmd": "polar-"}
 
 
 def published() -> list[dict[str, Any]]:
@@ -29,7 +31,11 @@ def published() -> list[dict[str, Any]]:
 
 def held(device: str) -> set[str]:
     """All bytes, as hex, that the vectors of a device's profiles hold: whole, and packet by packet."""
-    names = PROFILES if device in ELSEWHERE else [n for n in PROFILES if n.startswith(device)]
+    names = (
+        PROFILES
+        if device in ELSEWHERE
+        else [n for n in PROFILES if n.startswith(FAMILIES.get(device, device))]
+    )
     vectors = [vector for name in names for vector in PROFILES[name].vector]
     packets = {packet.hex() for vector in vectors for packet in vector.packets}
     return packets | {b"".join(vector.packets).hex() for vector in vectors}
@@ -73,5 +79,5 @@ def _inside(wanted: list[float], row: list[float]) -> bool:
 
 def _has_profile(device: str, vectors: list[dict[str, Any]]) -> bool:
     if device not in ELSEWHERE:
-        return any(name.startswith(device) for name in PROFILES)
+        return any(name.startswith(FAMILIES.get(device, device)) for name in PROFILES)
     return any(v["hex"] in held(device) for v in vectors if v["device"] == device)

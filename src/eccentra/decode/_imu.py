@@ -14,7 +14,7 @@ from collections import deque
 
 import numpy as np
 
-from eccentra.decode import CHANNEL, Frame, Notice
+from eccentra.decode import Frame, Notice
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats
 
@@ -26,7 +26,6 @@ __all__ = [
     "RAD_PER_DEG",
     "ByNumber",
     "InTurn",
-    "check_channel",
     "clipped",
     "one_sample",
     "refuse_beyond",
@@ -48,12 +47,6 @@ def one_sample(values: tuple[float, ...], tick: int | None = None) -> Frame:
     """A frame of one sample; short, as some sensors send two hundred of them a second."""
     ticks = None if tick is None else np.array((tick,), dtype=np.int64)
     return Frame(np.array((values,)), ticks)
-
-
-def check_channel(channel: str, data: bytes, known: str = CHANNEL) -> None:
-    """Refuse packets from elsewhere."""
-    if channel != known:
-        raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {known!r}")
 
 
 def refuse_beyond(data: bytes, values: tuple[float, ...], limit: float, unit: str) -> bool:

@@ -29,7 +29,8 @@ import msgspec
 import numpy as np
 
 from eccentra.decode import CHANNEL, Frame, Limit, Notice
-from eccentra.decode._imu import ACC, G0, GYR, RAD_PER_DEG, ByNumber, check_channel, clipped, refuse_beyond
+from eccentra.decode._imu import ACC, G0, GYR, RAD_PER_DEG, ByNumber, clipped, refuse_beyond
+from eccentra.decode._parts import check_channel
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 

@@ -25,7 +25,8 @@ import msgspec
 import numpy as np
 
 from eccentra.decode import CHANNEL, Frame, Limit, Notice
-from eccentra.decode._imu import ACC, GYR, check_channel, clipped
+from eccentra.decode._imu import ACC, GYR, clipped
+from eccentra.decode._parts import check_channel
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 

@@ -22,7 +22,8 @@ import msgspec
 import numpy as np
 
 from eccentra.decode import CHANNEL, Frame, Notice
-from eccentra.decode._imu import ACC, G0, GYR, RAD_PER_DEG, check_channel, clipped
+from eccentra.decode._imu import ACC, G0, GYR, RAD_PER_DEG, clipped
+from eccentra.decode._parts import check_channel
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
