@@ -93,7 +93,7 @@ placement = "thigh"
         (GOOD.replace("movesense", "moonsense"), "sensor[0]", "no such device"),
         (GOOD.replace('"movesense"', '"recorded-csv"'), "sensor[0].device", "no Bluetooth device"),
         (GOOD + "rate_hz = 99\n", "sensor[0]", "[13.0, 26.0"),
-        (GOOD + 'mode = "IMU9"\n', "sensor[0]", "IMU6, Acc"),
+        (GOOD + 'mode = "IMU7"\n', "sensor[0]", "IMU6, Acc"),
         (GOOD.replace('placement = "thigh"\n', ""), "sensor[0].placement", "is missing"),
         (GOOD.replace("movesense", "tindeq-progressor"), "sensor[0].placement", "a side only"),
         (GOOD + GOOD.removeprefix("schema = 1\n"), "sensor[1].sensor", "twice"),

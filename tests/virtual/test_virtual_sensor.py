@@ -314,7 +314,8 @@ def test_every_bluetooth_profile_can_be_emulated() -> None:
     able = [p for p in profiles if p.ble is not None]
     assert len(able) >= 2
     for profile in able:
-        firmware = firmware_for(SensorSetup(sensor="one", profile=profile), booted_ns=0)
+        typed = {one.id: one.example for one in profile.setting if one.example is not None}
+        firmware = firmware_for(SensorSetup(sensor="one", profile=profile, settings=typed), booted_ns=0)
         assert firmware.samples_per_packet >= 1
     assert worn("left").device in {profile.id for profile in able}
 

@@ -142,7 +142,7 @@ def can_measure(profile: DeviceProfile) -> str:
     parts = []
     for mode in profile.mode:
         what = _WORDS.get(mode.kind) or _motion(mode.channels)
-        if what not in parts:
+        if what not in parts and mode.kind != "other":
             parts.append(what)
     rates = profile.rates_hz or (profile.rate_hz,)
     return f"{' or '.join(parts)}, {'/'.join(f'{rate:g}' for rate in rates)} Hz"
