@@ -93,6 +93,12 @@ def test_show_says_how_long_the_first_session_took_to_come(url: str) -> None:
     assert "first session 4 days after the start" in out("show", "--athlete", "p1", "--store", url)
 
 
+def test_show_says_when_the_planned_weeks_are_over(url: str) -> None:
+    assert "weeks are over" not in out("show", "--athlete", "p1", "--store", url, "--day", "2026-05-20")
+    text = out("show", "--athlete", "p1", "--store", url, "--day", "2026-05-27")
+    assert "the planned weeks are over; after them: once a week 12, 10 and 8 repetitions" in text
+
+
 def test_explain_says_why_and_what_would_change_it(url: str) -> None:
     text = out("explain", "--athlete", "p1", "--store", url)
     for part in (

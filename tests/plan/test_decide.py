@@ -345,6 +345,8 @@ def test_a_programme_goes_week_by_week() -> None:
     ramp = decided(**PROGRAMME, template_week=4)
     assert ramp.next_prescription["reps"] == [12, 10, 8]  # type: ignore[index]
     assert decided(**PROGRAMME, template_week=4, template_week_done=False).row == 17
+    same = decided(**PROGRAMME, template_week=7)
+    assert any("week 8 of the programme asks for the same" in note for note in same.notes)
 
 
 def test_a_programme_goes_back_a_week_or_to_its_beginning() -> None:

@@ -14,6 +14,7 @@ from eccentra.errors import InputError
 if TYPE_CHECKING:
     from eccentra.plan.ledger import Line
     from eccentra.store.decisions import InForce, Kept
+    from eccentra.store.people import ProgrammeRun
     from eccentra.store.reviews import Stored
 
 __all__ = ["Athlete", "StoreUrl", "day_words", "show"]
@@ -93,6 +94,7 @@ def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
             "idle_hours": idle_hours(followed, now_us),
             "week": week_of(followed.started, day_of(now_us)),
             "weeks": followed.weeks,
+            "after": _after(run, week_of(followed.started, day_of(now_us))),
             "in_force": held,
             "open": open_decisions(connection, athlete),
             "advice": check_prescribed(
@@ -108,11 +110,23 @@ def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
         }
 
 
+def _after(run: ProgrammeRun | None, week: int) -> str | None:
+    """What comes after a programme whose planned weeks are over."""
+    from eccentra.plan.programmes import load_programme
+
+    if run is None or week <= run.weeks:
+        return None
+    after = "" if run.template is None else load_programme(run.template).after
+    return after or "a therapist decides"
+
+
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     mode = "clinic, a therapist answers" if found["mode"] == "clinic" else "prevention"
     yield f"{found['athlete']}: {mode}; profile {found['profile']}, stage {found['stage']}"
     name = found["programme"] or "no programme"
     yield f"{name}, week {found['week']} of {found['weeks']}, since {found['since']}"
+    if found["after"] is not None:
+        yield f"the planned weeks are over; after them: {found['after']}; `eccentra plan end` closes it"
     if found["first_session"] is not None:
         yield f"first session {(found['first_session'] - found['since']).days} days after the start"
     if found["idle_hours"] is not None:

@@ -117,14 +117,14 @@ def spacing(one: Followed, since_us: int, until_us: int) -> str | None:
 
 
 def heavy_too_close(one: Followed, since_us: int, until_us: int) -> list[str]:
-    """Sessions of heavy exercises less than 48 h after the one before (limit H6)."""
+    """Sessions of heavy exercises less than 48 h after the one before (limit H6), from end to end."""
     least = thresholds().limits.heavy_hours
-    ends = {each.id: (each.began_us, each.ended_us) for each in one.sessions if facts_of(each.exercise).heavy}
+    ends = {each.id: each.ended_us for each in one.sessions if facts_of(each.exercise).heavy}
     found = []
     for before, after in pairwise(sorted(ends.values())):
-        hours = (after[0] - before[1]) / US_PER_HOUR
-        if since_us < after[1] <= until_us and hours < least:
-            text = f"{hours:.0f} h before the heavy session of {day_of(after[1])}, {least:g} h are advised"
+        hours = (after - before) / US_PER_HOUR
+        if since_us < after <= until_us and hours < least - 1e-9:
+            text = f"{round(hours, 1):g} h before the heavy session of {day_of(after)}, {least:g} h are advised"
             found.append(text)
     return found
 

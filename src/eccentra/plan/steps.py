@@ -332,6 +332,8 @@ def in_week(table: Table, course: Course, week: int, before: Week | None, sizes:
     if dose.rm is not None:
         changes["load_rm"] = dose.rm
         note = f"the load is the one with which {dose.rm} repetitions are possible"
+    if before == dose:
+        note = f"week {week} of the programme asks for the same as the week before"
     if table.get("rpe") in (course.rpe, min(course.rpe, sizes.first_weeks_rpe)):
         # the programme's own target moves with the week, a person's own stays
         changes["rpe"] = target_of_week(course, week, sizes)

@@ -295,10 +295,12 @@ class PatientBody:
         who = self.of
         began = self._at(day, _BEGIN_H)
         bad = draw.random() < who.bad_data
-        tut = math.fsum(held.tempo_s[:3]) * draw.uniform(0.96, 1.04)
+        planned = math.fsum(held.tempo_s[:3])
+        tut = planned * draw.uniform(0.96, 1.04)
         range_deg = max(abs(one.end_deg - one.start_deg) for one in held.rom)
         metrics = {
             "tut_s": _metric(tut, "s"),
+            "eccentric_s": _metric(tut * held.tempo_s[0] / planned, "s"),
             "rom_deg": _metric(range_deg * min(1.0, draw.gauss(0.985, 0.008)), "deg"),
             "quality_score": _metric(min(100.0, draw.gauss(87.0, 3.0) - 40.0 * max(0.0, effort - 1.3)), "1"),
             "tempo_adherence": _metric(min(1.0, draw.gauss(0.93, 0.03)), "1"),
@@ -310,16 +312,18 @@ class PatientBody:
         share = who.reps_share if effort < 1.5 else min(who.reps_share, 0.6)
         each = _reps(held)
         reps: list[Repetition] = []
+        sets: list[dict[str, Metric]] = []
         for k, wanted in enumerate(each, 1):
             done = max(1, round(wanted * share))
             reps += [_repetition(k, index, tut, metrics) for index in range(1, done + 1)]
+            sets.append({**in_set, "tut_s": _metric(done * tut, "s")})
         return SessionDone(
             id=f"{who.id}-d{day}",
             exercise=held.exercise,
             began_us=began,
             ended_us=began + _MINUTES * 60_000_000,
             reps=tuple(reps),
-            sets=(in_set,) * len(each),
+            sets=tuple(sets),
             flags=(Flag.UNCALIBRATED,) if bad and draw.random() < 0.5 else (),
             lost_share=draw.uniform(0.06, 0.5) if bad else draw.uniform(0.0, 0.02),
             prescription=held,
