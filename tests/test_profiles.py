@@ -48,14 +48,9 @@ VECTORS = list(received())
 Arrivals = tuple[tuple[str, bytes], ...]
 
 
-def typed(profile: DeviceProfile) -> dict[str, float]:
-    """Plausible numbers for what somebody has to type in."""
-    return {one.id: one.example for one in profile.setting if one.example is not None}
-
-
 def setup_of(profile: DeviceProfile, vector: Vector) -> SensorSetup:
     mode = next((m for m in profile.mode if m.id == vector.mode), profile.mode[0])
-    settings = {**typed(profile), **vector.settings}
+    settings = {**profile.examples(), **vector.settings}
     return SensorSetup(
         sensor="s", profile=profile, rate_hz=vector.rate_hz, channels=mode.channels, settings=settings
     )
@@ -148,7 +143,7 @@ def test_profile_can_be_used(name: str) -> None:
     for mode in profile.mode:
         for rate in mode.rates_hz or profile.rates_hz or (profile.rate_hz,):
             setup = SensorSetup(
-                sensor="s", profile=profile, rate_hz=rate, channels=mode.channels, settings=typed(profile)
+                sensor="s", profile=profile, rate_hz=rate, channels=mode.channels, settings=profile.examples()
             )
             info = setup.info()
             assert (info.kind, info.channels, info.units) == (mode.kind, mode.channels, mode.units)
@@ -163,7 +158,7 @@ def test_profile_can_be_used(name: str) -> None:
 def test_profile_survives_a_session_file(name: str) -> None:
     profile = PROFILES[name]
     setup = SensorSetup(
-        sensor="thigh-1", profile=profile, placement="thigh", side="left", settings=typed(profile)
+        sensor="thigh-1", profile=profile, placement="thigh", side="left", settings=profile.examples()
     )
     assert msgspec.json.decode(msgspec.json.encode(setup), type=SensorSetup) == setup
 

@@ -129,6 +129,10 @@ class DeviceProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """What the default mode measures."""
         return self.mode[0].kind
 
+    def examples(self) -> dict[str, float]:
+        """Plausible numbers for what somebody has to type in: for simulated and emulated sensors."""
+        return {one.id: one.example for one in self.setting if one.example is not None}
+
     def settings(self, typed: Mapping[str, float]) -> dict[str, float]:
         """Settings with what was typed in, else their defaults.
 

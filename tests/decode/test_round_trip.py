@@ -26,7 +26,7 @@ def walk() -> Iterator[Any]:
 
 
 def setup_of(profile: DeviceProfile, mode: Mode, rate_hz: float | None = None) -> SensorSetup:
-    typed = {one.id: one.example for one in profile.setting if one.example is not None}
+    typed = profile.examples()
     return SensorSetup(sensor="s", profile=profile, rate_hz=rate_hz, channels=mode.channels, settings=typed)
 
 

@@ -35,8 +35,7 @@ WITHIN_S = 60.0
 
 
 def setup_of(profile: DeviceProfile) -> SensorSetup:
-    typed = {one.id: one.example for one in profile.setting if one.example is not None}
-    return SensorSetup(sensor=profile.id, profile=profile, settings=typed)
+    return SensorSetup(sensor=profile.id, profile=profile, settings=profile.examples())
 
 
 def tape_of(setup: SensorSetup) -> Tape:

@@ -108,6 +108,8 @@ def _worn(exercise: str, seed: int, profiles: list[DeviceProfile]) -> Scenario:
     places = {"imu": list(_IMU_PLACES), "force": list(_FORCE_SIDES)}
     worn = []
     for profile in profiles:
+        if profile.kind not in places:
+            raise InputError(profile.id, f"cannot be worn: {profile.missing or 'it measures no movement'}")
         if not places[profile.kind]:
             most = len(_IMU_PLACES if profile.kind == "imu" else _FORCE_SIDES)
             raise InputError(profile.id, f"at most {most} sensors of kind {profile.kind} can be worn")

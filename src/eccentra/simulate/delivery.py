@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eccentra.decode import opening
 from eccentra.inputs import ClockPair, Connected, Input, Lost, Packet, Tick
 from eccentra.profiles import SensorSetup, load_profile
 from eccentra.samples import NS_PER_S, Floats, Times
@@ -32,6 +33,7 @@ def setup_of(sensor: SensorSpec) -> SensorSetup:
         side=sensor.side,
         rate_hz=sensor.rate_hz,
         channels=channels,
+        settings=profile.examples(),
     )
 
 
@@ -56,8 +58,9 @@ def _one_sensor(
     """Connections and packets of one sensor."""
     sensor = signal.sensor
     breaks = sorted((f for f in faults if isinstance(f, Disconnect)), key=lambda f: f.at_s)
-    out: list[Input] = [Connected(first_ns, sensor.id)]
     encoder = setup_of(sensor).start_encoder()
+    said = opening(encoder)
+    out = _connected(sensor.id, first_ns, said)
     if sensor.samples_per_packet > encoder.samples_per_packet:
         raise ValueError(
             f"sensor {sensor.id}: samples_per_packet is {sensor.samples_per_packet}, "
@@ -75,10 +78,16 @@ def _one_sensor(
         back = int((fault.at_s + fault.away_s) * NS_PER_S)
         noticed = int((fault.at_s + min(fault.noticed_s, 0.9 * fault.away_s)) * NS_PER_S)
         if back < end_ns:
-            out += [Lost(noticed, sensor.id), Connected(back, sensor.id)]
+            out += [Lost(noticed, sensor.id), *_connected(sensor.id, back, said)]
         elif noticed < end_ns:
             out.append(Lost(noticed, sensor.id))
     return out
+
+
+def _connected(sensor: str, at_ns: int, said: Sequence[tuple[str, bytes]]) -> list[Input]:
+    """A connection, and what the sensor answers before its first samples."""
+    answers = [Packet(at_ns, sensor, channel, data) for channel, data in said]
+    return [Connected(at_ns, sensor), *answers]
 
 
 def _edges(packet: Times) -> tuple[Times, Times]:
