@@ -175,3 +175,19 @@ def test_setups_that_cannot_work_are_refused() -> None:
     )
     with pytest.raises(InputError, match=r"needs .*thigh.*; got"):
         Session(header(wrist))
+
+
+def test_a_swapped_sensor_has_no_zero_and_no_pose_any_more() -> None:
+    setup = force_setup()
+    session = Session(header(setup))
+    items: list[Input] = [
+        Connected(0, "f1"),
+        *packets(setup, 0.0, 3.0, 25.0),
+        Command(3 * SECOND, "tare", {}),
+    ]
+    events = fed(session, [*items, Lost(4 * SECOND, "f1", "swapped"), Connected(5 * SECOND, "f1")])
+    assert "tare.done" in names(events)
+    lost = next(k for k, one in enumerate(events) if getattr(one, "why", "") == "swapped")
+    assert names(events)[lost + 1] == "calibration.needed"
+    later = fed(session, [*packets(setup, 6.0, 9.0, 25.0), Command(9 * SECOND, "tare", {})])
+    assert [one.offset_n for one in later if names([one]) == ["tare.done"]] == [pytest.approx(25.0)]

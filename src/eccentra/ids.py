@@ -182,6 +182,8 @@ class StationReason(StrEnum):
     CONNECTION_LOST = "connection_lost"
     SENSOR_BACK = "sensor_back"
     SENSOR_LATE = "sensor_late"
+    SENSOR_SWAPPED = "sensor_swapped"
+    BINDINGS_CHANGED = "bindings_changed"
     START_FAILED = "start_failed"
     QUEUE_OVERFLOW = "queue_overflow"
     BROKER_AWAY = "broker_away"

@@ -280,6 +280,8 @@ class Session:
                     self._tell_time(item.sensor, t_us)
                     self._sensors[item.sensor].health.connected = False
                     self._put(SensorLost(t_us=t_us, sensor=item.sensor, why=item.why))
+                    if item.why == "swapped":
+                        self._swapped(item.sensor, t_us)
             case Written():
                 if item.sensor in self._sensors:
                     self._sensors[item.sensor].decoder.expect(item.data)
@@ -289,6 +291,21 @@ class Session:
                 self._prescribe(item.prescription)
             case Resumed() | Packet():
                 pass
+
+    def _swapped(self, name: str, t_us: int) -> None:
+        """Another device: zero, pose and axis were those of the old one."""
+        sensor = self._sensors[name]
+        sensor.tare = 0.0
+        sensor.recent.clear()
+        self._restart(self.exercise)
+        force = sensor.info.kind == "force"
+        instruction = (
+            "Another strap sensor: leave it unloaded for two seconds, then tare."
+            if force
+            else "Another sensor: stay still in the start pose for two seconds, then go on."
+        )
+        what = "zero" if force else "start pose and axis"
+        self._put(CalibrationNeeded(t_us=t_us, what=what, instruction=instruction))
 
     def _prescribe(self, prescription: dict[str, Any]) -> None:
         """It holds from the first sample on, or from where the exercise begins anew."""

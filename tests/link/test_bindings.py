@@ -156,6 +156,15 @@ def test_binding_keeps_ids_and_addresses_unique_and_ids_opaque(
             assert binding.place != new.place, "one sensor at one place"
 
 
+def test_another_device_of_the_model_takes_the_id_over() -> None:
+    first = bind((), address=MAC.format(1), device="movesense", placement="thigh", side=None)
+    assert [one.sensor for one in first] == ["thigh-1"]
+    swapped = bind(first, address=MAC.format(2), device="movesense", placement="thigh", side=None)
+    assert [(one.sensor, one.address) for one in swapped] == [("thigh-1", MAC.format(2))]
+    other = bind(first, address=MAC.format(2), device="movella-dot", placement="thigh", side=None)
+    assert [one.sensor for one in other] == ["thigh-2"]
+
+
 def test_wanted_takes_the_places_of_a_kit() -> None:
     all_three = (
         thigh(),

@@ -113,7 +113,8 @@ def check_order(items: list[Input | StationNoted]) -> None:
             assert item.sensor not in connected
             connected.add(item.sensor)
         elif isinstance(item, Lost):
-            connected.remove(item.sensor)
+            # a sensor may be swapped while it is away
+            (connected.discard if item.why == "swapped" else connected.remove)(item.sensor)
         elif isinstance(item, Packet):
             assert item.sensor in connected
     assert not connected, "no lost for a connected"
@@ -155,6 +156,33 @@ def test_eight_sensors_connect_one_after_the_other() -> None:
             for name in room.devices:
                 ticks = [int.from_bytes(p.data[6:], "little") for p in room.of(Packet, name)[1:]]
                 assert ticks == list(range(12_500, 12_500 * (len(ticks) + 1), 12_500))
+
+    run(story())
+
+
+@pytest.mark.parametrize("while_away", [False, True])
+def test_another_device_takes_its_place_in_mid_session(while_away: bool) -> None:
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+        spare = FakeDevice(room.air, ADDRESS.format(77))
+        async with room.running():
+            await room.streaming()
+            await asyncio.sleep(2)
+            if while_away:
+                room.device.switched_on = False
+                room.device.drop()
+                await room.until(lambda: room.link.status()[0].state == "searching")
+            assert room.link.swap("force-1", spare.address.lower())
+            assert not room.link.swap("force-1", room.devices["force-2"].address), "that is another one's"
+            assert not room.link.swap("elbow", spare.address)
+            assert await room.streaming() < 4
+            await asyncio.sleep(2)
+            assert spare.streaming
+            assert not room.device.clients, "the old one is let go"
+            assert room.of(Lost, "force-2") == []
+        lost = [one.why for one in room.of(Lost, "force-1")]
+        assert lost == (["lost", "swapped", "stopped"] if while_away else ["swapped", "stopped"])
+        assert room.notes().count(R.SENSOR_SWAPPED) == 1
 
     run(story())
 

@@ -143,12 +143,13 @@ def _sensors(
 
 def _bluetooth() -> tuple[Mailbox, Link, tuple[WantedSensor, ...]]:
     from eccentra.link.bluetooth import BluetoothLink
+    from eccentra.link.rebinding import RebindingLink
 
     bound = wanted(read_bindings())
     if not bound:
         raise InputError("bindings.toml", "no sensor is bound; run `eccentra scan` and bind one")
     mailbox = Mailbox()
-    return mailbox, BluetoothLink(bound, mailbox), bound
+    return mailbox, RebindingLink(BluetoothLink(bound, mailbox), bound, mailbox.put), bound
 
 
 def _footer(publisher: Publisher, room: Room) -> tuple[str, ...]:

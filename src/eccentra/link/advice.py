@@ -77,6 +77,8 @@ _ADVICE: dict[StationReason, str | dict[str, str]] = {
     R.NO_DATA: "it is connected anew; if it stays so, switch the sensor off and on, or choose another rate: "
     "`eccentra scan`",
     R.COMMAND_FAILED: "try again; if it stays so, switch the sensor off and on",
+    R.SENSOR_SWAPPED: "let the new one lie still and unloaded, then tare; the set begins anew with it",
+    R.BINDINGS_CHANGED: "stop this program and start it again when the session has ended",
     R.CONNECTION_LOST: "it is searched for; bring it closer to the computer if this happens often",
     R.INTERNAL: "it goes on; please report this with the log",
 }

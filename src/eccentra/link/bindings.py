@@ -171,15 +171,19 @@ def bind(
     """The bindings with one device bound anew.
 
     Its earlier place is forgotten, and so is what was at the new one. A device keeps its id when it stays at
-    its placement; otherwise it gets the smallest number that is free.
+    its placement, and takes that of a device of the same model whose place it takes, so that a running
+    session goes on with it; otherwise it gets the smallest number that is free.
     """
     new = Binding(
         sensor="new", address=normal_address(address), device=device, placement=placement, side=side
     )
     old = next((b for b in bindings if normal_address(b.address) == new.address), None)
     kept = [b for b in bindings if normal_address(b.address) != new.address and b.place != new.place]
+    before = next((b for b in bindings if b.place == new.place and b.device == device), None)
     if old is not None and old.placement == placement and old.device == device:
         changed = msgspec.structs.replace(old, side=side)
+    elif before is not None:
+        changed = msgspec.structs.replace(new, sensor=before.sensor)
     else:
         taken = {b.sensor for b in bindings}
         stem = placement or FORCE

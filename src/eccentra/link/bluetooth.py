@@ -29,6 +29,7 @@ from bleak.exc import BleakError
 
 from eccentra.errors import InputError, LinkError
 from eccentra.events import StationNoted, StationReason
+from eccentra.inputs import Lost
 from eccentra.link import LinkStatus, WantedSensor
 from eccentra.link.addresses import (
     keep_addresses_out_of_logs,
@@ -195,6 +196,25 @@ class BluetoothLink:
         except (BleakError, TimeoutError, OSError, EOFError, AssertionError) as error:
             trouble = explain(error, "command", self._platform)
             raise LinkError(trouble.reason, f"{sensor}: {trouble.detail}", trouble.advice) from None
+
+    def swap(self, sensor: str, address: str) -> bool:
+        """Another device of the same model takes the place of ``sensor``; false when that needs a new start.
+
+        The session is told by a :class:`~eccentra.inputs.Lost` with ``why`` ``swapped``.
+        """
+        one, address = self._sensors.get(sensor), normal_address(address)
+        if one is None or address in self._broadcasts or self._by_address.get(address, one) is not one:
+            return False
+        self._by_address = {key: other for key, other in self._by_address.items() if other is not one}
+        self._by_address[address] = one
+        one.device, one.inherited = None, False
+        tells = one.connection is not None and one.connection.told
+        self._carry_out(one, one.machine.swapped(self._now()))
+        if not tells:
+            self._mailbox.put(Lost(self._now(), sensor, "swapped"))
+        self._radio.listening.hurry()
+        self._wake.set()
+        return True
 
     def status(self) -> Sequence[LinkStatus]:
         """How each sensor is connected now."""

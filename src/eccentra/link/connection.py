@@ -125,9 +125,14 @@ class Connection:
                 self._keep_alive(self.ble.keep_alive, found)
             )
 
+    @property
+    def told(self) -> bool:
+        """Whether the session knows of it, and will be told of its end."""
+        return self.open and self._announced
+
     def close(self, why: str) -> None:
         """From now on nothing that comes counts; said once if it was said to be connected."""
-        if self.open and self._announced:
+        if self.told:
             self._put(Lost(self._now(), self.setup.sensor, why))
         self.open = False
         if self._keeping is not None:

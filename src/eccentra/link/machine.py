@@ -79,6 +79,8 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """How long to wait before searching again, after ``failures`` of them in a row (1 is the first)."""
         if reason in RADIO:
             return 0  # nothing can be tried before the radio is back, and then at once
+        if reason is StationReason.SENSOR_SWAPPED:
+            return 0
         if reason is StationReason.CONNECTION_LOST and failures == 1:
             return 0
         if reason in NEEDS_A_PERSON:
@@ -94,7 +96,7 @@ class Connect(msgspec.Struct, frozen=True):
 class Release(msgspec.Struct, frozen=True):
     """Stop what is being tried, disconnect the client, then call :meth:`SensorMachine.released`.
 
-    ``why`` is short: ``lost``, ``silent`` or ``failed``.
+    ``why`` is short: ``lost``, ``silent``, ``swapped`` or ``failed``.
     """
 
     why: str
@@ -233,6 +235,18 @@ class SensorMachine:
             return self._fall(now_ns, trouble, "failed")
         return []
 
+    def swapped(self, now_ns: int) -> list[Action]:
+        """Another device took its place: what is known of the old one's failures says nothing about it."""
+        trouble = self._trouble(StationReason.SENSOR_SWAPPED, "another sensor takes its place")
+        self._failures = 0
+        self._said.forget()
+        if self.state in ("connecting", "starting", "streaming"):
+            return self._fall(now_ns, trouble, "swapped")
+        self._wait_ns = 0
+        if self.state != "lost":
+            self._search(now_ns)
+        return self._say(now_ns, trouble)
+
     def released(self, now_ns: int) -> None:
         """The lost client was disconnected, or that was given up."""
         if self.state != "lost":
@@ -335,7 +349,8 @@ class SensorMachine:
             self._failures = 0
         self._failures += 1
         # silence is a connection lost without a word: try again at once as after any other loss
-        reason = StationReason.CONNECTION_LOST if streamed and trouble.reason not in RADIO else trouble.reason
+        as_lost = streamed and trouble.reason not in RADIO | {StationReason.SENSOR_SWAPPED}
+        reason = StationReason.CONNECTION_LOST if as_lost else trouble.reason
         self._wait_ns = self.patience.wait_ns(reason, self._failures)
         self._enter("lost", now_ns, None)
         if trouble.reason in RADIO:
