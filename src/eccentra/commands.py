@@ -14,14 +14,29 @@ import msgspec
 
 from eccentra.datafolder import explain_invalid
 from eccentra.errors import EccentraError, InputError
-from eccentra.ids import RedFlag
+from eccentra.ids import RedFlag, SaidWhen
 
-__all__ = ["VERBS", "Answer", "Asked", "CommandError", "Request", "Verb", "parse_arguments", "parse_line"]
+__all__ = [
+    "VERBS",
+    "Answer",
+    "Asked",
+    "CommandError",
+    "Request",
+    "Scores",
+    "Verb",
+    "parse_arguments",
+    "parse_line",
+]
 
 # "$" alone would let a line break at the end pass
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_-]{1,64}(?!\n)$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Scale = Annotated[float, msgspec.Meta(ge=0, le=10)]
+# names of subscales, never texts of items
+_ScoreName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_. -]{1,40}(?!\n)$")]
+_ScoreValue = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
+Scores = Annotated[dict[_ScoreName, _ScoreValue], msgspec.Meta(min_length=1, max_length=30)]
+"""Scores of a questionnaire by subscale."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="verb"):
@@ -79,19 +94,34 @@ class Undo(Asked, frozen=True, kw_only=True, tag="undo"):
 
 
 class Report(Asked, frozen=True, kw_only=True, tag="report"):
-    """What the person says: pain, effort (RPE), soreness, each 0 to 10, a red flag, or a note."""
+    """What the person says: pain, effort (RPE, or RIR: repetitions left), soreness, confidence, each 0 to 10.
 
+    Also whether a painkiller was taken within 24 h (``analgesic``), whether a warm-up came first, a red flag,
+    scores of a questionnaire (``prom``), a note. ``when`` says of which time: before, the worst during, after
+    or the next morning; ``session`` is the session as a whole.
+    """
+
+    when: SaidWhen = "session"
     pain: Scale | None = None
     rpe: Scale | None = None
+    rir: Scale | None = None
     soreness: Scale | None = None
+    confidence: Scale | None = None
+    analgesic: bool | None = None
+    warm_up: bool | None = None
     note: Text | None = None
+    prom: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
+    scores: Scores | None = None
     set_index: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     red_flag: RedFlag | None = None
 
     def __post_init__(self) -> None:
-        said = (self.pain, self.rpe, self.soreness, self.note, self.red_flag)
-        if all(one is None for one in said):
-            raise ValueError("report takes pain, rpe, soreness, red_flag or note")
+        about = ("when", "set_index", "version")
+        if all(getattr(self, name) is None for name in Report.__struct_fields__ if name not in about):
+            raise ValueError("report takes pain, rpe, rir, soreness, analgesic, red_flag, prom or note")
+        if (self.prom is None) != (self.scores is None):
+            raise ValueError("prom and scores go together")
 
 
 class Resend(Asked, frozen=True, kw_only=True, tag="resend"):
@@ -192,11 +222,13 @@ def parse_arguments(verb: str, arguments: dict[str, Any], verbs: Mapping[str, ty
 
 # What may be typed without naming it: "mark left knee", "tare strap-left".
 _BARE = {"mark": "text", "tare": "sensor", "calibrate": "what", "start": "exercise", "resend": "session"}
-_NUMBERS = {"pain", "rpe", "soreness", "set_index", "from_seq", "body_mass_kg"}
+_NUMBERS = {"pain", "rpe", "rir", "soreness", "confidence", "set_index", "from_seq", "body_mass_kg"}
+_WORDS = {"yes": True, "true": True, "no": False, "false": False}
+_YES_OR_NO = {"analgesic", "warm_up"}
 
 
 def parse_line(line: str) -> Asked:
-    """Read a typed command such as ``report pain=3 rpe=7 note="stiff at first"``.
+    """Read a typed command such as ``report when=before pain=3 analgesic=no note="stiff at first"``.
 
     Raises
     ------
@@ -212,7 +244,7 @@ def parse_line(line: str) -> Asked:
     for word in words:
         key, equals, value = word.partition("=")
         if equals and key.isidentifier():
-            arguments[key] = _number(value) if key in _NUMBERS else value
+            arguments[key] = _value(key, value)
         else:
             bare.append(word)
     if bare:
@@ -221,6 +253,18 @@ def parse_line(line: str) -> Asked:
             raise CommandError("bad_line", f"{verb}: write what you mean as name=value, not {bare[0]!r}")
         arguments.setdefault(key or "text", " ".join(bare))
     return parse_arguments(verb, arguments)
+
+
+def _value(key: str, text: str) -> Any:
+    """What was typed for a key; what is no such value is refused later, with its key."""
+    if key in _NUMBERS:
+        return _number(text)
+    if key in _YES_OR_NO:
+        return _WORDS.get(text.lower(), text)
+    if key == "scores":
+        parts = [part.partition(":") for part in text.split(",")]
+        return {name: _number(value) for name, _, value in parts}
+    return text
 
 
 def _number(text: str) -> float | int | str:

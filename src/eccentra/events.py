@@ -22,6 +22,7 @@ from eccentra.ids import (
     Quality,
     Reason,
     RedFlag,
+    SaidWhen,
     Severity,
     StationReason,
 )
@@ -369,16 +370,25 @@ class Marked(_Event, frozen=True, kw_only=True, tag="session.marked"):
 
 
 class Reported(_Event, frozen=True, kw_only=True, tag="reported.value"):
-    """What the person said: pain 0 to 10, effort as RPE 0 to 10, soreness 0 to 10, a red flag, a note.
+    """What the person said: pain, effort (RPE, or RIR: repetitions left), soreness, confidence, each 0 to 10.
 
-    ``request`` is the id under which it was reported: the same one is the same report.
+    ``when`` is the time it is about: before, the worst during, after, the next morning, or the session as a
+    whole. ``request`` is the id under which it was reported: the same one is the same report.
     """
 
     request: str
+    when: SaidWhen = "session"
     pain: float | None = None
     rpe: float | None = None
+    rir: float | None = None
     soreness: float | None = None
+    confidence: float | None = None
+    analgesic: bool | None = None
+    warm_up: bool | None = None
     note: str | None = None
+    prom: str | None = None
+    version: str | None = None
+    scores: dict[str, float] | None = None
     set_index: int | None = None
     red_flag: RedFlag | None = None
 

@@ -17,9 +17,13 @@ __all__ = [
     "Quality",
     "Reason",
     "RedFlag",
+    "SaidWhen",
     "Severity",
     "StationReason",
 ]
+
+SaidWhen = Literal["before", "during", "after", "next_morning", "session", "prom", "note"]
+"""Of which time something is said."""
 
 PhaseKind = Literal["eccentric", "isometric", "concentric", "return"]
 Quality = Literal["ok", "flagged", "missing"]

@@ -8,14 +8,18 @@ import msgspec
 import pytest
 from hub_parts import DAY, ask, at, begin, enrolment, payloads
 from mqtt_parts import check_message
+from trained import SOURCE
 
 from eccentra.commands import CommandError
+from eccentra.events import Numbered, Reported, SessionStarted
 from eccentra.hub.announce import due, published
 from eccentra.hub.asking import ask as look_after
 from eccentra.hub.take import sweep, take
+from eccentra.mqtt import contract
 from eccentra.store.database import Store
 from eccentra.store.decisions import open_decisions
 from eccentra.store.questions import question_states_forgotten, questions_of
+from eccentra.store.reading import reports_for_plan
 
 HOUR = DAY // 24
 
@@ -38,7 +42,7 @@ def morning_us(store: Store, day: float = 0.02) -> int:
 
 
 def counts(store: Store, now_us: int) -> tuple[int, int, int]:
-    done = look_after(store, now_us=now_us)
+    done = look_after(store, now_us=now_us).counts
     return done["asked"], done["answered"], done["missing"]
 
 
@@ -83,6 +87,26 @@ def test_asked_chased_and_answered(trained: Store) -> None:
         assert counts(trained, due_us + hours * HOUR) == (0, 0, 0)
     with trained.read() as connection:
         assert [one.outcome for one in questions_of(connection)] == ["answered"]
+
+
+def test_what_is_said_at_the_station_answers_about_the_session_before(trained: Store) -> None:
+    """Told at the beginning of the next session: it is the morning after the one before it."""
+    due_us = morning_us(trained)
+    assert counts(trained, due_us) == (1, 0, 0)
+    day = (due_us + HOUR - at(0)) / DAY
+    begun = SessionStarted(t_us=0, exercise="nordic-curl", sensors={}, software="0.1.0", athlete="p1")
+    told = Reported(t_us=1, request="r-1", when="next_morning", pain=1.0, rir=2.0)
+    time = contract.utc(at(day) * 1000)
+    batch = [
+        contract.event_message(Numbered(session="s2", seq=k, time=time, event=event), SOURCE)[1]
+        for k, event in enumerate((begun, told), 1)
+    ]
+    take(trained, batch, now_us=due_us + HOUR)
+    assert counts(trained, due_us + 4 * HOUR) == (0, 1, 0)
+    with trained.read() as connection:
+        (said_there,) = [one for one in reports_for_plan(connection, "p1") if one.kind == "next_morning"]
+    assert (said_there.session, said_there.pain, said_there.rpe) == (None, 1.0, 8.0)
+    assert not decision(trained)["provisional"]
 
 
 def test_unanswered_is_said_and_holds(trained: Store) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from station_parts import Bench, FakeClock, from_sensors, recovered, replay, short_session
 
-from eccentra.commands import Request, parse_line
+from eccentra.commands import CommandError, Request, parse_line
 from eccentra.events import (
     CalibrationNeeded,
+    CueGiven,
     Marked,
     RepAmended,
     RepCompleted,
@@ -76,6 +78,55 @@ def test_it_waits_for_sensors_that_do_not_come_and_then_begins_without(
     bench.mailbox.put(Packet(bench.clock.now_ns, late.sensor, "data", b"x"))  # type: ignore[union-attr]
     bench.station.turn()
     assert [n.reason for n in bench.told.notes] == [StationReason.SENSOR_LATE]
+
+
+def test_everything_a_person_can_say(tmp_path: Path, simulation: Simulation) -> None:
+    bench = begun(tmp_path, simulation, until_s=6.0)
+    lines = (
+        "report when=before pain=1 soreness=2 analgesic=no warm_up=yes",
+        "report when=during pain=4 rir=2 set_index=1",
+        "report when=after pain=2 confidence=7.5 note='better than last week'",
+        "report when=next_morning pain=9",
+        "report when=prom prom=slk version=1 scores=total:55,sport:20.5",
+        "report red_flag=pop",
+    )
+    for number, line in enumerate(lines):
+        assert bench.ask(line, f"r-{number}").status == "done", line
+    said = [msgspec.to_builtins(one) for one in bench.told.of(Reported)]
+    assert [one["when"] for one in said] == ["before", "during", "after", "next_morning", "prom", "session"]
+    assert (said[0]["analgesic"], said[0]["warm_up"], said[1]["rir"]) == (False, True, 2.0)
+    assert (said[2]["confidence"], said[4]["scores"]) == (7.5, {"total": 55.0, "sport": 20.5})
+    # how the last morning was does not stop this set; a red flag does
+    assert [one.cue.value for one in bench.told.of(CueGiven)][-1] == "stop_red_flag"  # type: ignore[attr-defined]
+    assert not [one for one in bench.told.of(CueGiven) if one.cue.value == "stop_pain"]  # type: ignore[attr-defined]
+    bench.ask("stop", "x")
+    assert replay(bench.files()[0]) == bench.told.events
+    assert "plan say" in bench.ask("report pain=1", "late").message
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("report pain=11", "pain"),
+        ("report pain=-1", "pain"),
+        ("report pain=nan", "pain"),
+        ("report rir=eleven", "rir"),
+        ("report analgesic=maybe", "analgesic"),
+        ("report when=tomorrow pain=1", "when"),
+        ("report when=before", "report takes"),
+        ("report prom=slk", "prom and scores go together"),
+        ("report prom=slk scores=total:many", "scores"),
+        ("report prom=slk scores=do-you-feel-pain-when-you-run-fast-and-far-?:3", "scores"),
+        ("report red_flag=itches", "red_flag"),
+    ],
+)
+def test_what_nobody_can_say_is_refused_once(
+    tmp_path: Path, simulation: Simulation, line: str, says: str
+) -> None:
+    bench = begun(tmp_path, simulation, until_s=6.0)
+    with pytest.raises(CommandError, match=says):
+        bench.ask(line)
+    assert bench.told.of(Reported) == []
 
 
 def test_commands_are_carried_out_once_and_recorded(tmp_path: Path, simulation: Simulation) -> None:

@@ -274,7 +274,7 @@ def _said(session: str, moments: Sequence[Moment]) -> list[Report]:
             out.append(
                 Report(
                     id=f"{session}-{one.seq}",
-                    kind="session",
+                    kind=event.when,
                     at_us=one.at_us,
                     said=said,
                     session=session,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from eccentra.hub.locks import lock_people
+from eccentra.hub.take import FUTURE_US, Outcome, decide_about
 from eccentra.store.database import Store
 from eccentra.store.questions import ask_due, close_questions, schedule
 
@@ -13,10 +15,10 @@ __all__ = ["ask"]
 log = logging.getLogger("eccentra.hub")
 
 
-def ask(store: Store, *, now_us: int) -> Counter[str]:
-    """To be called now and then; gives what was counted.
+def ask(store: Store, *, now_us: int) -> Outcome:
+    """To be called now and then; gives what was counted, and decisions that follow from answers.
 
-    In this order: what was answered meanwhile is never asked again.
+    In this order: what was answered meanwhile, in a session for instance, is never asked again.
 
     Parameters
     ----------
@@ -27,8 +29,14 @@ def ask(store: Store, *, now_us: int) -> Counter[str]:
         schedule(connection, now_us)
         answered, missing = close_questions(connection, now_us)
         asked = ask_due(connection, now_us)
-    if missing:
-        log.warning(
-            "%d questions about the next morning were not answered in time: they stay missing", missing
-        )
-    return Counter(asked=asked, answered=answered, missing=missing)
+    for name in missing:
+        log.warning("%s did not say how the next morning was: the answer stays missing", name)
+    counts = Counter(asked=asked, answered=len(answered), missing=len(missing))
+    decisions: list[str] = []
+    for name in dict.fromkeys(answered):
+        with store.write() as connection:
+            lock_people(connection, [name])
+            kept, failed = decide_about(connection, name, until_us=now_us + FUTURE_US)
+        decisions += kept
+        counts.update(decisions=len(kept), undecided=failed)
+    return Outcome(counts=counts, decisions=tuple(decisions))

@@ -386,7 +386,7 @@ class Hub:
         if now >= self._chores_ns:
             self._chores_ns = now + _CHORES_NS
             now_us = self._wall() // 1000
-            self._count(ask(self._store, now_us=now_us))
+            self._count(ask(self._store, now_us=now_us).counts)
             self._count(sweep(self._store, now_us=now_us).counts)
             self._catching_up.look(self._store)
         self._announce()

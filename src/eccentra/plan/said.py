@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
-__all__ = ["Said", "SaidWhen", "Scores"]
+from eccentra.commands import Scores
+from eccentra.ids import SaidWhen
+
+__all__ = ["Said", "SaidWhen"]
 
 Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
-# names of subscales, never texts of items
-_ScoreName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_. -]{1,40}(?!\n)$")]
-_ScoreValue = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
-Scores = Annotated[dict[_ScoreName, _ScoreValue], msgspec.Meta(min_length=1, max_length=30)]
-"""Scores of a questionnaire by subscale."""
-SaidWhen = Literal["before", "during", "after", "next_morning", "session", "prom", "note"]
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

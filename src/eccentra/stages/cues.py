@@ -360,7 +360,7 @@ class CueRun:
         if event.red_flag is not None:
             text = "Stop. Do not go on. Contact your clinician."
             self._stop((CueId.STOP_RED_FLAG, text), event.t_us, event.t_us, again=True)
-        elif event.pain is not None and event.pain > most:
+        elif event.pain is not None and event.pain > most and event.when != "next_morning":
             text = "Stop the set. Pain is above your limit."
             self._stop((CueId.STOP_PAIN, text), event.t_us, event.t_us, again=True)
 

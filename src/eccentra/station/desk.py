@@ -67,6 +67,12 @@ class Desk:
                 return self._set(request, do)
             case commands.Tare():
                 self._check_tare(do.sensor)
+            case commands.Report() if running.journal is None:
+                raise CommandError(
+                    "no_session",
+                    "no session is running; between sessions the hub takes it: its command report, or "
+                    "eccentra plan say",
+                )
             case _:
                 running.current()
         args = {k: v for k, v in msgspec.to_builtins(do).items() if k != "verb" and v is not None}

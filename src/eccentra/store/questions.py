@@ -156,27 +156,30 @@ def ask_due(connection: Connection, now_us: int) -> int:
     return asked
 
 
-def close_questions(connection: Connection, now_us: int, name: str | None = None) -> tuple[int, int]:
+def close_questions(
+    connection: Connection, now_us: int, name: str | None = None
+) -> tuple[list[str], list[str]]:
     """Strike off what was answered, and what can no longer be; of one person or of all.
 
     Returns
     -------
     tuple
-        How many were answered, and how many are missing.
+        Who answered, and whose answers are missing.
     """
     table = tables.question
     wanted = select(table).where(table.c.outcome.is_(None))
     if name is not None:
         wanted = wanted.where(table.c.person == name)
-    answered = missing = 0
+    answered: list[str] = []
+    missing: list[str] = []
     for row in connection.execute(wanted).all():
         at_us = _answered_us(connection, row)
         if at_us is not None:
             _close(connection, row, "answered", at_us)
-            answered += 1
+            answered.append(row.person)
         elif now_us >= row.until_us:
             _close(connection, row, "missing", row.until_us)
-            missing += 1
+            missing.append(row.person)
     return answered, missing
 
 

@@ -146,19 +146,24 @@ def exercises_of_session(connection: Connection, session: str) -> list[str]:
 
 def reports_for_plan(connection: Connection, person: str, since_us: int = 0) -> list[Report]:
     """What a person said, oldest first."""
-    out = []
-    for row in reports_of(connection, person, since_us):
-        body: dict[str, Any] = row["body"]
-        out.append(
-            Report(
-                at_us=row["at_us"],
-                kind=row["kind"],
-                session=row["session"],
-                exercise=row["exercise"],
-                **{name: body.get(name) for name in ("pain", "soreness", "rpe", "analgesic", "red_flag")},
-            )
-        )
-    return out
+    return [_report(row) for row in reports_of(connection, person, since_us)]
+
+
+def _report(row: dict[str, Any]) -> Report:
+    body: dict[str, Any] = row["body"]
+    said = {name: body.get(name) for name in ("pain", "soreness", "rpe", "analgesic", "red_flag")}
+    if said["rpe"] is None and body.get("rir") is not None:
+        # repetitions left are told as effort (Zourdos 2016, JSCR)
+        said["rpe"] = max(0.0, 10.0 - body["rir"])
+    # how the morning is, said in the next session, is about the one before it
+    in_passing = row["kind"] == "next_morning" and row["person"] is None
+    return Report(
+        at_us=row["at_us"],
+        kind=row["kind"],
+        session=None if in_passing else row["session"],
+        exercise=row["exercise"],
+        **said,
+    )
 
 
 def _session(

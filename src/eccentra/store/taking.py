@@ -263,7 +263,7 @@ def _said_row(one: Incoming, event: Reported) -> dict[str, Any]:
     return {
         "id": f"{one.session}:{event.request}"[:160],
         "session": one.session,
-        "kind": "session",
+        "kind": event.when,
         "at_us": one.at_us or 0,
         "body": one.body,
     }
