@@ -116,3 +116,12 @@ def test_a_calm_pose_between_livelier_ones_is_not_counted_late() -> None:
 def test_cutting_changes_nothing_of_what_is_late(at: list[int]) -> None:
     for whole in (LATE, TURNED):
         assert events_of(*cut(whole, at)) == events_of(whole)
+
+
+def test_getting_up_without_a_rest_ends_a_hold_as_well() -> None:
+    (rep,) = reps_in(
+        events_of(rows([(0.0, 6.0, CALM), (12.0, 10.0, HELD), (0.0, 0.05, CALM), (-80.0, 6.0, CALM)]))
+    )
+    assert rep.valid
+    assert abs(rep.start_us / 1e6 - 6.0) < 0.3
+    assert abs((rep.value("hold_s") or 0.0) - 10.0) < 0.5

@@ -326,6 +326,10 @@ class HoldRun:
                 self._leave(t, None, out, then=u)
             case "again":
                 self._again(held, t, u, out)
+            case "further" if held.came_down and not held.unsure:
+                # down, and up without a rest
+                self._count(held, held.home_at, out)
+                self._leave(t, None, out)
             case "further":
                 self._far.leave(held.since, t, u, out)
                 judge.refused.refuse(held.since, t, t, Reason.GAP if held.unsure else Reason.SETUP, out)

@@ -103,6 +103,8 @@ class Held:
         Last moment in the raised pose.
     left
         When the last dip was over.
+    home_at
+        When it has been nearest to the rest pose since it was left.
     dips
         Begin and end of dips.
     unsure
@@ -122,7 +124,8 @@ class Held:
         self.drop: int | None = None
         self.over: int | None = None
         self.low = self.rise
-        self.low_at = t
+        self.low_at = self.home_at = t
+        self._nearest = 180.0
         self.lowest = u
         self.parked: int | None = None
         self.dips: list[tuple[int, int]] = []
@@ -214,6 +217,7 @@ class Held:
                 return "further"
         if self.off(u, phi) > self.limit() or phi <= stage.end.home_share * self.rise:
             self.drop, self.low, self.low_at = t, phi, t
+            self._nearest = angle_between(self.home, u)
             self._fastest, self._slow, self._shaky = 0.0, None, None
             self._got_to, self._got_at = phi, t
             return ""
@@ -278,6 +282,9 @@ class Held:
         assert drop is not None
         if phi < self.low:
             self.low, self.low_at, self.lowest = phi, t, u
+        away_deg = angle_between(self.home, u)
+        if away_deg < self._nearest:
+            self._nearest, self.home_at = away_deg, t
         away = t - drop
         if self.over is None:
             low = phi <= rule.home_share * self.rise
