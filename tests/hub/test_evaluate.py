@@ -19,7 +19,7 @@ from eccentra.events import (
     SessionStarted,
     SetCompleted,
 )
-from eccentra.hub.evaluate import evaluate, moment_of
+from eccentra.hub.evaluate import decided, evaluate, moment_of
 from eccentra.hub.respond import respond
 from eccentra.mqtt.contract import event_message
 from eccentra.plan.starting import programme_prescription
@@ -207,6 +207,21 @@ def test_a_red_flag_locks_until_a_therapist_unlocks(store: Store) -> None:
     name = train(store, 3)
     _, out = judge(store, name)
     assert out["row"] == 16
+
+
+@pytest.mark.parametrize("wrong", [{"exercise": "gone"}, {"template": "gone", "template_week": 1}])
+def test_a_red_flag_locks_whatever_else_cannot_be_used(wrong: dict[str, Any]) -> None:
+    done = {"date": "2026-03-02", "hours_since": 1.0, "valid_reps": 9, "confidence": "ok", "red_flags": []}
+    document: dict[str, Any] = {
+        "schema": "eccentra.decision-input/1", "mode": "clinic", "profile": "prevention", "stage": 3,
+        "exercise": "nordic-curl", "days_since_last": 0.0, "prescription": {}, "target": {"rpe": 6.0},
+        **wrong,
+    }  # fmt: skip
+    out = decided({**document, "sessions": [{**done, "red_flags": ["pop"]}]})
+    assert (out["row"], out["action"], out["locked"]) == (1, "REFER", True)
+    assert any("cannot be used" in note for note in out["notes"])
+    with pytest.raises(PlanError):
+        decided({**document, "sessions": [done]})
 
 
 def test_the_athlete_accepts_alone_for_prevention(store: Store) -> None:

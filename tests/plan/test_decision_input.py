@@ -141,6 +141,31 @@ def test_the_command_writes_the_decision_or_one_line(tmp_path: Any) -> None:
     bad.write_text(json.dumps(raw([session(1, rpe=11, red_flags=["pop"])])))
     failed = runner.invoke(app, ["plan", "decide", "--input", str(bad), "--json", str(out)])
     assert failed.exit_code == 2
-    assert "red flag present: stop and contact your clinician" in failed.output
+    assert failed.output.startswith("red flag present: stop and contact your clinician")
     assert "sessions[0].rpe" in failed.output
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"exercise": "cartwheel"},
+        {"template": "mine", "template_week": 1},
+        {"template": "mjolsnes-2004", "template_week": 1},
+        {"template": "hsr-12-weeks"},
+    ],
+)
+def test_a_red_flag_comes_first_whatever_else_is_unknown(wrong: dict[str, Any]) -> None:
+    document = raw([session(1, red_flags=["pop"])], **wrong)
+    with pytest.raises(PlanError, match="^red flag present: stop and contact your clinician; "):
+        decide(parse_decision_input(document, "IN.json"))
+    with pytest.raises(PlanError) as caught:
+        decide(parse_decision_input(raw(**wrong), "IN.json"))
+    assert "red flag" not in str(caught.value)
+
+
+def test_a_number_without_decimals_is_whole_however_it_is_written() -> None:
+    whole, written = (raw([session(5), session(1, valid_reps=reps)]) for reps in (24, 24.0))
+    assert decide(parse_decision_input(written, "IN.json")) == decide(parse_decision_input(whole, "IN.json"))
+    with pytest.raises(PlanError, match=r"sessions\[1\].valid_reps"):
+        parse_decision_input(raw([session(5), session(1, valid_reps=24.5)]), "IN.json")

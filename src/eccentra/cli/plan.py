@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from eccentra.cli import plan_calendar, plan_explain, plan_say, plan_show, plan_simulate
-from eccentra.cli.common import INTENDED_USE, guarded
-from eccentra.errors import InputError
+from eccentra.cli.common import BAD_INPUT, INTENDED_USE, guarded
+from eccentra.errors import InputError, PlanError
 
 __all__ = ["plan"]
 
@@ -36,9 +36,16 @@ def decide(
 
     from eccentra.cli.analyze import write_document
     from eccentra.plan.decide import decide as decided
-    from eccentra.plan.decision_input import read_decision_input
+    from eccentra.plan.decision_input import RED_FLAG_FIRST, read_decision_input
 
-    decision = decided(read_decision_input(_read(source), source))
+    try:
+        decision = decided(read_decision_input(_read(source), source))
+    except PlanError as error:
+        if not str(error).startswith(RED_FLAG_FIRST):
+            raise
+        # nothing stands before it, not even our name
+        typer.echo(" ".join(str(error).split()), err=True)
+        raise typer.Exit(BAD_INPUT) from None
     if json is not None:
         write_document(json, msgspec.to_builtins(decision))
     to_stderr = json == "-"

@@ -126,12 +126,12 @@ def decided(document: dict[str, Any]) -> dict[str, Any]:
         The input cannot be used and reports none.
     """
     try:
-        given = parse_decision_input(document, "results")
+        decision = decide(parse_decision_input(document, "results"))
     except PlanError as error:
         if not str(error).startswith(RED_FLAG_FIRST):
             raise
         return _referred(document, error)
-    out: dict[str, Any] = msgspec.to_builtins(decide(given))
+    out: dict[str, Any] = msgspec.to_builtins(decision)
     return out
 
 
@@ -141,6 +141,8 @@ def _referred(document: dict[str, Any], error: PlanError) -> dict[str, Any]:
     one = {"date": "1970-01-01", "hours_since": 0.0, "valid_reps": 0, "confidence": "low"}
     plain = {**document, "sessions": [{**one, "red_flags": flags or ["reported"]}]}
     plain |= {"days_since_last": 0.0, "prescription": {}, "requested": None, "weekly_pain_medians": None}
+    # row 1 reads no exercise and no programme: the one asked for may be what is wrong
+    plain |= {"exercise": "generic", "template": None, "template_week": None}
     out: dict[str, Any] = msgspec.to_builtins(decide(parse_decision_input(plain, "results")))
     out["notes"] = [*out["notes"], f"the rest of the input cannot be used: {error.problem}"]
     return out

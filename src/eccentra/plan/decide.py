@@ -13,9 +13,9 @@ import msgspec
 
 from eccentra.errors import ExerciseError, PlanError
 from eccentra.exercises import load_exercise
-from eccentra.plan.decision_input import Axis, DecisionInput
+from eccentra.plan.decision_input import RED_FLAG_FIRST, Axis, DecisionInput
 from eccentra.plan.programmes import Programme, load_programme
-from eccentra.plan.rows import EVIDENCE, Action
+from eccentra.plan.rows import EVIDENCE, Action, red_flag
 from eccentra.plan.steps import Facts, Table
 from eccentra.plan.thresholds import Thresholds, thresholds
 from eccentra.plan.verdict import Modifier, Rules, Verdict, reach
@@ -139,9 +139,14 @@ def decide(
     Raises
     ------
     PlanError
-        Unknown exercise or programme.
+        Unknown exercise or programme; begins with ``RED_FLAG_FIRST`` when the input reports a red flag.
     """
-    data = rules_for(given, rules, programme)
+    try:
+        data = rules_for(given, rules, programme)
+    except PlanError as error:
+        if red_flag(given, rules or thresholds()) is None:
+            raise
+        raise PlanError(f"{RED_FLAG_FIRST}; {error.source}", error.problem, where=error.where) from None
     verdict = reach(given, data)
     changes = would_change(given, data, verdict) if what_if else ()
     return _decision(given, data, verdict, changes)

@@ -265,8 +265,20 @@ def _converted(raw: Any, kind: type[T], source: str, prefix: str) -> T:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        problem, where = explain_invalid(error, raw, kind, prefix)
-        raise PlanError(source, problem, where=where) from None
+        try:
+            return msgspec.convert(_whole_numbers(raw), kind)
+        except msgspec.ValidationError:
+            problem, where = explain_invalid(error, raw, kind, prefix)
+            raise PlanError(source, problem, where=where) from None
+
+
+def _whole_numbers(value: Any) -> Any:
+    """JSON has one kind of number: 24.0 repetitions are 24."""
+    if isinstance(value, dict):
+        return {key: _whole_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _sensible(raw: dict[str, Any]) -> bool:

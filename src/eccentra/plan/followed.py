@@ -124,7 +124,9 @@ def heavy_too_close(one: Followed, since_us: int, until_us: int) -> list[str]:
     for before, after in pairwise(sorted(ends.values())):
         hours = (after - before) / US_PER_HOUR
         if since_us < after <= until_us and hours < least - 1e-9:
-            text = f"{round(hours, 1):g} h before the heavy session of {day_of(after)}, {least:g} h are advised"
+            text = (
+                f"{round(hours, 1):g} h before the heavy session of {day_of(after)}, {least:g} h are advised"
+            )
             found.append(text)
     return found
 
