@@ -22,11 +22,13 @@ from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
 from eccentra.stages.contraction_level import LevelRule, Strap
 from eccentra.stages.contraction_rep import Contraction, contraction_rep, crossing, first_sign, set_totals
 from eccentra.stages.force import Zero
+from eccentra.stages.force_swings import SwingRule
 from eccentra.stages.history import History
 from eccentra.stages.limits import Count, NotNegative, Positive
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.sets import SetBook
 from eccentra.stages.strap_numbers import StrapRule
+from eccentra.stages.swing_run import SwingRun
 
 __all__ = ["ContractionRule", "Stage"]
 
@@ -83,6 +85,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         When force is on, what counts, and how straps are read.
     person
         Body mass and lever arm, from the session.
+    swing
+        For exercises whose start pose loads the straps: repetitions are swings of force.
     """
 
     set_gap_s: Positive
@@ -93,11 +97,15 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     count: ContractionRule
     strap: StrapRule
     person: Person = Person()
+    swing: SwingRule | None = None
 
-    def start(self, info: StreamInfo, first_set: int = 1) -> Run:
+    def start(self, info: StreamInfo, first_set: int = 1) -> Run | SwingRun:
         """Begin a run on aligned rows."""
         strap = msgspec.structs.replace(self.strap, sampled_hz=info.sampled_hz)
-        return Run(msgspec.structs.replace(self, strap=strap), info, first_set)
+        stage = msgspec.structs.replace(self, strap=strap)
+        if self.swing is not None:
+            return SwingRun(stage, self.swing, info, first_set)
+        return Run(stage, info, first_set)
 
 
 class _Plateau(NamedTuple):
