@@ -17,7 +17,7 @@ from itertools import combinations_with_replacement
 import msgspec
 import numpy as np
 
-from eccentra.decode import Frame
+from eccentra.decode import Frame, opening
 from eccentra.profiles import SensorSetup, load_profile, profile_ids
 from eccentra.samples import NS_PER_S, Floats
 from eccentra.simulate.delivery import arrival_ns
@@ -67,7 +67,8 @@ def sensors() -> list[str]:
 
 def course(device: str, rng: np.random.Generator, seconds: float) -> Course:
     """A session of ``seconds`` with the default mode of ``device``, its link and clock drawn."""
-    setup = SensorSetup(sensor="s", profile=load_profile(device))
+    profile = load_profile(device)
+    setup = SensorSetup(sensor="s", profile=profile, settings=profile.examples())
     encoder, decoder, clock = setup.start_encoder(), setup.start_decoder(), setup.start_clock()
     drift = 1.0 + rng.uniform(-DRIFT_PPM, DRIFT_PPM) * 1e-6
     n, count = encoder.samples_per_packet, int(seconds * setup.rate)
@@ -77,8 +78,10 @@ def course(device: str, rng: np.random.Generator, seconds: float) -> Course:
     link = Link(interval_ms=UNIT_MS * units, latency_ms=LATENCY_MS, stall=0.0005)
     arrivals = arrival_ns(true[n - 1 :: n], link, rng).tolist()
     x = np.zeros((n, len(setup.mode.channels)))
-    if setup.profile.kind == "imu":
-        x[:, 2] = GRAVITY
+    if "acc_z" in setup.mode.channels:
+        x[:, setup.mode.channels.index("acc_z")] = GRAVITY
+    for channel, data in opening(encoder):
+        decoder.feed(channel, data)
     at: list[float] = []
     error: list[float] = []
     doubt: list[float] = []

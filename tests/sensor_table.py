@@ -33,7 +33,8 @@ _KINDS = {
 def measures(profile: DeviceProfile) -> str:
     """What its modes give, in words."""
     found = []
-    for mode in profile.mode:
+    # orientation and the like: no exercise is measured with it
+    for mode in (one for one in profile.mode if one.kind != "other"):
         if mode.kind == "imu":
             parts = {"acc": "acceleration", "gyr": "rotation", "mag": "magnetic field"}
             word = ", ".join(

@@ -179,7 +179,7 @@ def measure(setup: SensorSetup, items: Sequence[Input]) -> Measured | None:
             device=setup.profile.id,
             kind=info.kind,
             nominal_rate_hz=setup.rate,
-            clock=setup.profile.clock.kind,
+            clock=setup.clock.kind,
             loss_observable=info.loss_observable,
         ),
         seconds=round(seconds, 3),
