@@ -25,6 +25,8 @@ from eccentra.samples import NS_PER_S, Floats, Times
 __all__ = ["Intake", "LinkHealth", "Samples", "malformed"]
 
 _TARE_NS = NS_PER_S
+# A link that is well delivers several times in that time.
+_PAUSE_NS = NS_PER_S // 2
 _BATTERY_UNITS = {"battery_v": "V", "battery_pct": "%"}
 
 Samples = tuple[Times, Floats]
@@ -61,6 +63,7 @@ class Intake:
         self.tare: float = 0.0
         # false while its values count from nobody knows where: then no level says whether it is loaded
         self.zero_known = True
+        self._sums = setup.profile.packets == "differences"
         self.last_ns: int | None = None
         self.recent: deque[Samples] = deque()
         self.connect()
@@ -91,19 +94,33 @@ class Intake:
         """Samples in session time and SI units, and events, in the order in which the packet says them."""
         health = self.health
         health.packets += 1
-        health.last_arrival_ns = item.arrival_ns
         out: list[Samples | Event] = []
+        if self._sums:
+            self._doubt_sum(item, out)
+        health.last_arrival_ns = item.arrival_ns
         try:
             decoded = self.decoder.feed(item.channel, item.data)
         except DecodeError as error:
             health.malformed += 1
-            return [malformed(item, error.reason, str(error), health.malformed)]
+            return [*out, malformed(item, error.reason, str(error), health.malformed)]
         for part in decoded:
             if isinstance(part, Frame):
                 self._frame(item, part, out)
             else:
                 self._notice(item, part, out)
         return out
+
+    def _doubt_sum(self, item: Packet, out: list[Samples | Event]) -> None:
+        """Samples that are differences: what was lost in a pause shifts all that follow, unseen."""
+        last = self.health.last_arrival_ns
+        if last is None or item.arrival_ns - last <= _PAUSE_NS or not self.health.samples:
+            return
+        self.zero_known = False
+        pause_s = (item.arrival_ns - last) / NS_PER_S
+        detail = f"nothing came for {pause_s:.1f} s; what was lost shifts the force: tare unloaded"
+        out.append(
+            QualityNoted(t_us=item.arrival_ns // 1000, flag=Flag.ZERO_LOST, sensor=item.sensor, detail=detail)
+        )
 
     def _frame(self, item: Packet, frame: Frame, out: list[Samples | Event]) -> None:
         epoch = self.clock.epoch

@@ -71,6 +71,22 @@ def test_sums_start_anew_and_say_that_the_zero_is_lost() -> None:
     assert samples[1].tolist() == [[10.0]]
 
 
+def test_a_pause_makes_a_sum_doubtful() -> None:
+    intake = Intake(setup_of("vald-dynamo"))
+    at = 10**9
+    for _ in range(3):
+        at += 5 * 10**6
+        assert not [
+            one for one in intake.take(Packet(at, "s", "data", b"\x04\x01")) if isinstance(one, QualityNoted)
+        ]
+    assert intake.zero_known
+    said, samples = intake.take(Packet(at + 7 * 10**8, "s", "data", b"\x04\x01"))
+    assert isinstance(said, QualityNoted)
+    assert (said.flag, said.detail[:24]) == (Flag.ZERO_LOST, "nothing came for 0.7 s; ")
+    assert isinstance(samples, tuple)
+    assert not intake.zero_known
+
+
 def test_a_sum_that_ran_away_starts_anew() -> None:
     decoder = setup_of("vald-dynamo").start_decoder()
     out: list[Frame | Notice] = []
