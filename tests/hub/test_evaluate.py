@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from eccentra.errors import PlanError
 from eccentra.events import (
     Event,
     Numbered,

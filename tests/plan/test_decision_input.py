@@ -157,7 +157,7 @@ def test_the_command_writes_the_decision_or_one_line(tmp_path: Any) -> None:
 )
 def test_a_red_flag_comes_first_whatever_else_is_unknown(wrong: dict[str, Any]) -> None:
     document = raw([session(1, red_flags=["pop"])], **wrong)
-    with pytest.raises(PlanError, match="^red flag present: stop and contact your clinician; "):
+    with pytest.raises(PlanError, match=r"^red flag present: stop and contact your clinician; "):
         decide(parse_decision_input(document, "IN.json"))
     with pytest.raises(PlanError) as caught:
         decide(parse_decision_input(raw(**wrong), "IN.json"))
