@@ -7,6 +7,7 @@ for byte; it names its row, what it used, and what would change the answer.
 from __future__ import annotations
 
 import functools
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -181,15 +182,18 @@ _NEWEST = (
 )  # fmt: skip
 
 
+_top, _newest = attrgetter(*_TOP), attrgetter(*_NEWEST)
+
+
 def _inputs_used(given: DecisionInput) -> dict[str, Any]:
     """What the rows looked at: of the person, of the newest session, and how many there are."""
-    used: dict[str, Any] = {name: getattr(given, name) for name in _TOP}
+    used: dict[str, Any] = dict(zip(_TOP, _top(given), strict=True))
     used["target_rpe"] = given.target.rpe
     used["template"] = given.template
     used["template_week"] = given.template_week
     used["sessions"] = len(given.sessions)
     if given.sessions:
         newest = given.sessions[-1]
-        used |= {name: getattr(newest, name) for name in _NEWEST}
+        used |= zip(_NEWEST, _newest(newest), strict=True)
         used["date"] = newest.date.isoformat()
     return used

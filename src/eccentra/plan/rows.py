@@ -75,6 +75,9 @@ def matches(given: DecisionInput, seen: History, rpe_limit: float) -> list[Match
 
 def _worst(day: Day, name: str) -> float | None:
     """The greatest value of the day, ``None`` when nobody said."""
+    if len(day) == 1:
+        only: float | None = getattr(day[0], name)
+        return only
     values = [value for one in day if (value := getattr(one, name)) is not None]
     return max(values) if values else None
 

@@ -45,9 +45,12 @@ class Told:
     def amount(self, one: SessionDone) -> tuple[int, ...]:
         """How much there is that may be about a session: another answer when something is added."""
         named = len(self._named.get(one.id, ()))
-        until = bisect_right(self._before_us, one.ended_us)
-        usual = self._before_us[max(0, until - _BASELINE_SCORES) : until]
-        return (named, len(self._loose), len(usual), *usual[:1], *usual[-1:])
+        before = self._before_us
+        until = bisect_right(before, one.ended_us)
+        if not until:
+            return named, len(self._loose)
+        first = max(0, until - _BASELINE_SCORES)
+        return named, len(self._loose), until - first, before[first], before[until - 1]
 
     def row(self, one: SessionDone) -> dict[str, Any]:
         """The part of a decision's input that was said of a session."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from eccentra.plan.decision_input import DecisionInput
 from eccentra.plan.steps import Facts
 from eccentra.plan.verdict import Verdict
@@ -52,6 +54,9 @@ _NULLABLE = (
 )  # fmt: skip
 
 
+_nullable = attrgetter(*_NULLABLE)
+
+
 def reason(verdict: Verdict) -> str:
     """One or two sentences, the row's own words first."""
     core = CORE[verdict.row]
@@ -90,8 +95,8 @@ def missing_names(given: DecisionInput, facts: Facts) -> list[str]:
     """A note that names what nobody stated."""
     if not given.sessions:
         return []
-    newest = given.sessions[-1]
-    names = [name for name in _NULLABLE if getattr(newest, name) is None]
+    values = _nullable(given.sessions[-1])
+    names = [name for name, value in zip(_NULLABLE, values, strict=True) if value is None]
     declared = {"rom_ratio": facts.rom, "quality": facts.quality}
     names = [name for name in names if declared.get(name, True)]
     names += ["adherence_2w"] if given.adherence_2w is None else []
