@@ -147,6 +147,24 @@ def test_bind_recognises_by_itself(radio: type[Scanner], home: Path) -> None:
         (("--device", "movesense"), 2, "give both"),
         (("--bind", "A4:C1:38:00:00:99=thigh"), 1, "was not heard"),
         (("--bind", f"{STRANGE}=thigh"), 1, "name it with --device, one of "),
+        (("--set", "gain=1"), 2, "--set: says what --bind"),
+        (("--bind", f"{FORCE}=left", "--set", "gain"), 2, "expected NAME=NUMBER"),
+        (
+            ("--bind", f"{FORCE}=left", "--device", "frez-dyno"),
+            2,
+            "--set gain=NUMBER (the unit's coefficient",
+        ),
+        (("--bind", f"{FORCE}=left", "--device", "mysmartboard"), 2, "neither unit nor scale"),
+        (
+            ("--bind", f"{FORCE}=left", "--device", "frez-dyno", "--set", "gain=7"),
+            2,
+            "gain is 7, expected -1 to 1",
+        ),
+        (
+            ("--bind", f"{FORCE}=left", "--device", "frez-dyno", "--set", "gain=0.1", "--set", "a=1"),
+            2,
+            "no setting 'a'",
+        ),
     ],
 )
 def test_what_cannot_be_bound_is_said_and_nothing_is_bound(
@@ -156,6 +174,18 @@ def test_what_cannot_be_bound_is_said_and_nothing_is_bound(
     assert (result.exit_code, len(result.stderr.splitlines())) == (status, 1), result.output
     assert words in result.stderr
     assert read_bindings() == ()
+
+
+@pytest.mark.parametrize(("device", "mode"), [("frez-dyno", None), ("mysmartboard", "force")])
+def test_what_only_a_person_knows_is_typed_in(radio: type[Scanner], device: str, mode: str | None) -> None:
+    result = eccentra("scan", "--bind", f"{FORCE}=left", "--device", device, "--set", "gain=0.0125")
+    assert result.exit_code == 0, result.output
+    (binding,) = read_bindings()
+    assert (binding.device, binding.mode, binding.settings) == (device, mode, {"gain": 0.0125})
+    assert binding.setup().mode.units == ("N",)
+    again = eccentra("scan", "--bind", f"{FORCE}=right", "--device", device, "--set", "gain=0.0125")
+    assert again.exit_code == 0
+    assert [(b.side, b.settings) for b in read_bindings()] == [("right", {"gain": 0.0125})]
 
 
 def test_at_a_terminal_it_asks_until_an_empty_line(

@@ -41,12 +41,19 @@ def test_what_is_written_is_read(path: Path) -> None:
     both = (
         thigh(rate_hz=52.0, mode="Acc", side="left"),
         Binding(sensor="force-1", address=APPLE, device="tindeq-progressor", side="right"),
+        Binding(sensor="force-2", address=MAC.format(9), device="frez-dyno", settings={"gain": 0.0125}),
     )
     write_bindings(both, path)
     assert read_bindings(path) == both
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [p.name for p in path.parent.iterdir()] == ["bindings.toml"], "nothing is left beside it"
+
+
+def test_a_device_that_gives_counts_only_is_not_bound(path: Path) -> None:
+    counts = Binding(sensor="force-1", address=APPLE, device="mysmartboard", side="left")
+    with pytest.raises(InputError, match=r"sensor\[0\].mode: gives raw counts only: neither unit nor scale"):
+        write_bindings((counts,), path)
 
 
 def test_a_write_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from eccentra.link.bindings import Binding
     from eccentra.link.nearby import Nearby
+    from eccentra.profiles import DeviceProfile, Mode, Setting
     from eccentra.samples import Placement, Side
 
 __all__ = ["scan"]
@@ -34,6 +35,14 @@ def scan(
     device: Annotated[
         str | None, typer.Option(metavar="ID", help="With --bind: what it is, instead of recognising it.")
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=NUMBER",
+            help="With --bind: what has to be typed in for this very sensor, such as its coefficient.",
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="S", min=0.5, max=3600, help="How long to listen.")
     ] = 10.0,
@@ -44,10 +53,12 @@ def scan(
 
     bindings = read_bindings()
     wishes = [_parse_bind(text) for text in bind or ()]
-    if device is not None and not wishes:
-        raise InputError("--device", "says what --bind ADDRESS=PLACEMENT is; give both")
+    typed = dict(_parse_setting(text) for text in setting or ())
+    if (device is not None or typed) and not wishes:
+        option = "--device" if device is not None else "--set"
+        raise InputError(option, "says what --bind ADDRESS=PLACEMENT is; give both")
     if wishes:
-        _bind_all(wishes, device, bindings, timeout)
+        _bind_all(wishes, device, bindings, typed, timeout)
         return
     asks = not json and _at_terminal()
     nearby = _heard(bindings, timeout, live=asks)
@@ -84,6 +95,16 @@ def _parse_bind(text: str) -> tuple[str, Placement | None, Side | None]:
     return address, placement, side
 
 
+def _parse_setting(text: str) -> tuple[str, float]:
+    """Name and number of ``NAME=NUMBER``."""
+    name, _, number = text.partition("=")
+    try:
+        return name.strip(), float(number)
+    except ValueError:
+        problem = f"is {text!r}, expected NAME=NUMBER, as in gain=0.0123"
+        raise InputError("--set", problem) from None
+
+
 def _parse_place(text: str, source: str) -> tuple[Placement | None, Side | None]:
     from eccentra.link.bindings import FORCE
     from eccentra.samples import Placement, Side
@@ -106,29 +127,56 @@ def _bind_all(
     wishes: list[tuple[str, Placement | None, Side | None]],
     device: str | None,
     bindings: tuple[Binding, ...],
+    typed: dict[str, float],
     timeout_s: float,
 ) -> None:
     models = {} if device is not None else _recognised([address for address, _, _ in wishes], timeout_s)
     for address, placement, side in wishes:
-        bindings = _bind(bindings, address, device or models[address], placement, side)
+        bindings = _bind(bindings, address, device or models[address], placement, side, typed)
 
 
 def _bind(
-    bindings: tuple[Binding, ...], address: str, device: str, placement: Placement | None, side: Side | None
+    bindings: tuple[Binding, ...],
+    address: str,
+    device: str,
+    placement: Placement | None,
+    side: Side | None,
+    typed: dict[str, float],
 ) -> tuple[Binding, ...]:
     from eccentra.link.bindings import bind, write_bindings
     from eccentra.profiles import load_profile
 
-    kind = load_profile(device).kind
+    profile = load_profile(device)
+    mode = _measuring(profile, typed)
+    kind = mode.kind
     if (kind == "force") != (placement is None):
         wanted = "force[:SIDE]" if kind == "force" else "a placement such as thigh or shank"
         raise InputError(
             "--bind", f"{device} measures {'force' if kind == 'force' else 'motion'}: use {wanted}"
         )
-    changed = bind(bindings, address=address, device=device, placement=placement, side=side)
+    changed = bind(
+        bindings,
+        address=address,
+        device=device,
+        placement=placement,
+        side=side,
+        mode=None if mode is profile.mode[0] else mode.id,
+        settings=typed,
+    )
     path = write_bindings(changed)
     say(f"bound as {changed[-1].sensor}: {device}, {changed[-1].place} ({path})")
     return changed
+
+
+def _measuring(profile: DeviceProfile, typed: dict[str, float]) -> Mode:
+    """The first mode that measures something, with what was typed in."""
+    for mode in profile.mode:
+        if mode.kind != "raw" and (not mode.needs or typed.keys() >= set(mode.needs)):
+            return mode
+    lacking = [one for mode in profile.mode for one in profile.setting if one.id in mode.needs]
+    advice = "; ".join(f"--set {one.id}=NUMBER ({one.why})" for one in lacking)
+    why = profile.missing or "a number of this very unit is missing"
+    raise InputError(profile.id, f"{why}: {advice}" if advice else why)
 
 
 def _recognised(addresses: list[str], timeout_s: float) -> dict[str, str]:
@@ -312,7 +360,10 @@ def _ask_place(bindings: tuple[Binding, ...], address: str, device: str) -> tupl
     from eccentra.profiles import load_profile
     from eccentra.samples import Placement, Side
 
-    if load_profile(device).kind == "force":
+    profile = load_profile(device)
+    needed = {name for mode in profile.mode for name in mode.needs}
+    typed = {one.id: _ask_number(one) for one in profile.setting if one.id in needed}
+    if _measuring(profile, typed).kind == "force":
         side = typer.prompt(f"which side ({', '.join(get_args(Side))})", default="both")
         placement, chosen = _parse_place(f"force:{side}", "side")
     else:
@@ -321,4 +372,10 @@ def _ask_place(bindings: tuple[Binding, ...], address: str, device: str) -> tupl
             "which side (left, right; Enter: does not matter)", default="", show_default=False
         )
         placement, chosen = _parse_place(f"{place}:{side}" if side else place, "placement")
-    return _bind(bindings, address, device, placement, chosen)
+    return _bind(bindings, address, device, placement, chosen, typed)
+
+
+def _ask_number(setting: Setting) -> float:
+    """What has to be typed in for this very sensor."""
+    said = typer.prompt(f"{setting.id} in {setting.unit}: {setting.why}")
+    return _parse_setting(f"{setting.id}={said}")[1]

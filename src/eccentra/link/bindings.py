@@ -9,7 +9,7 @@ import contextlib
 import os
 import tempfile
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -167,8 +167,12 @@ def bind(
     device: str,
     placement: Placement | None,
     side: Side | None,
+    mode: str | None = None,
+    settings: Mapping[str, float] | None = None,
 ) -> tuple[Binding, ...]:
     """The bindings with one device bound anew.
+
+    ``mode`` and ``settings`` are kept from before when they are not given.
 
     Its earlier place is forgotten, and so is what was at the new one. A device keeps its id when it stays at
     its placement, and takes that of a device of the same model whose place it takes, so that a running
@@ -181,14 +185,18 @@ def bind(
     kept = [b for b in bindings if normal_address(b.address) != new.address and b.place != new.place]
     before = next((b for b in bindings if b.place == new.place and b.device == device), None)
     if old is not None and old.placement == placement and old.device == device:
-        changed = msgspec.structs.replace(old, side=side)
+        changed = msgspec.structs.replace(
+            old, side=side, mode=mode or old.mode, settings={**old.settings, **(settings or {})}
+        )
     elif before is not None:
         changed = msgspec.structs.replace(new, sensor=before.sensor)
     else:
         taken = {b.sensor for b in bindings}
         stem = placement or FORCE
         number = next(n for n in range(1, len(taken) + 2) if f"{stem}-{n}" not in taken)
-        changed = msgspec.structs.replace(new, sensor=f"{stem}-{number}")
+        changed = msgspec.structs.replace(
+            new, sensor=f"{stem}-{number}", mode=mode, settings=dict(settings or {})
+        )
     return (*kept, changed)
 
 
@@ -230,6 +238,8 @@ def _check(bindings: Sequence[Binding], path: Path) -> None:
         if setup.profile.ble is None:
             problem = f"{binding.device} is no Bluetooth device"
             raise InputError(path, problem, where=f"{where}.device")
+        if setup.mode.kind == "raw":
+            raise InputError(path, f"gives raw counts only: {setup.profile.missing}", where=f"{where}.mode")
         if setup.mode.kind == "imu" and binding.placement is None:
             raise InputError(
                 path, "is missing; a motion sensor is worn somewhere", where=f"{where}.placement"
