@@ -348,12 +348,16 @@ def test_what_was_not_measured_is_null_and_never_nan(kit: str) -> None:
 
 @pytest.mark.parametrize("name", profile_ids())
 def test_profiles_give_si(name: str) -> None:
-    setup = SensorSetup(
-        sensor="a", profile=load_profile(name), placement="thigh", side="left", rate_hz=None, channels=None
-    )
-    info = setup.info()
-    assert len(info.units) == len(info.channels)
-    assert set(info.units) <= {"m/s2", "rad/s", "N"}
+    for mode in load_profile(name).mode:
+        assert len(mode.units) == len(mode.channels)
+        known = {
+            "imu": {"m/s2", "rad/s", "T"},
+            "force": {"N"},
+            "heart_rate": {"Hz"},
+            "raw": {"1"},
+            "other": {"m/s2", "rad/s", "rad", "1"},
+        }
+        assert set(mode.units) <= known[mode.kind]
 
 
 SUFFIXES = {

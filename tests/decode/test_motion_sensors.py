@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import time
 
 import msgspec
 import numpy as np
@@ -334,3 +335,23 @@ def test_heart_rate_without_contact_is_no_number() -> None:
     out = decoder.feed("data", bytes.fromhex("0400"))
     assert out == [Notice(kind="lost_samples", value=1), Notice(kind="contact", value=0)]
     assert decoder.feed("model", b"H10\0 ") == (Notice(kind="model", value="H10"),)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "polar" not in name and "movesense" not in name])
+def test_a_packet_of_one_sample_is_cheap(name: str) -> None:
+    """Three times the floor of 5 us, as tests share the machine; two packets a sample count as one each."""
+    parameters, channels, rate, sizes, _ = CASES[name]
+    encoder = parameters.start_encoder(channels=channels, rate_hz=rate, mtu=247)
+    n = encoder.samples_per_packet
+    packets = []
+    for k in range(0, 2000, n):
+        t = np.round((k + np.arange(n)) * 1e9 / rate).astype(np.int64)
+        packets += encoder.encode(t, np.full((n, len(sizes)), 0.5))
+    best = float("inf")
+    for _ in range(5):
+        decoder = parameters.start(channels=channels, rate_hz=rate)
+        start = time.thread_time()
+        for channel, packet in packets:
+            decoder.feed(channel, packet)
+        best = min(best, (time.thread_time() - start) / len(packets) * 1e6)
+    assert best < 15.0, f"{best:.1f} us a packet"

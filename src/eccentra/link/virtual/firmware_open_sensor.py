@@ -22,8 +22,8 @@ class Firmware(BaseFirmware):
         """Carry out a command; each is answered."""
         code = data[0] if data else 0
         if code == START:
-            rate = float(int.from_bytes(data[1:3], "little")) or self.setup.profile.rate_hz
-            if rate not in self.setup.profile.rates_hz:
+            rate = float(int.from_bytes(data[1:3], "little")) or self.setup.rate
+            if rate not in (self.setup.mode.rates_hz or self.setup.profile.rates_hz):
                 return _answer(code, bytes((_BAD_RATE,)))
             self._begin(self.setup.mode.channels, rate)
         elif code == STOP:
