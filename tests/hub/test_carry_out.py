@@ -212,7 +212,7 @@ def test_in_a_clinic_proposals_are_published_only_when_a_therapist_wants_them(st
     published(store, messages, now_us=NOW_US)
     assert kinds(store) == []
     ask(store, "accept", "r2", NOW_US, decision=name, who="t1")
-    assert kinds(store) == ["athlete/p1/plan"]
+    assert kinds(store) == ["athlete/p1/plan", "hub/event/answer"]
 
 
 def test_a_plan_that_changed_on_its_way_is_due_again(store: Store) -> None:

@@ -7,6 +7,7 @@
 ``carry_out``      what the hub is asked for: answers, reports, prescriptions, people
 ``respond``        what a therapist or athlete answered: accepted, edited, refused, unlocked
 ``asking``         how the next morning is: scheduled, asked, struck off
+``checking``       checks of the calendar, kept as they become due
 ``announce``       what has to be published, from the database
 ``catching_up``    which events are missing, and whom to ask for them
 ``inbound``        messages that are acknowledged when they are in the database

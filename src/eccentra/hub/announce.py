@@ -1,4 +1,4 @@
-"""What the hub publishes, made from the database: proposals, plans, questions. No network.
+"""What the hub publishes, made from the database: plans, proposals, questions, checks. No network.
 
 The same state of the database gives the same bytes, whoever publishes them.
 """
@@ -6,20 +6,37 @@ The same state of the database gives the same bytes, whoever publishes them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from eccentra.mqtt import contract
-from eccentra.mqtt.asking import QUESTION_ASKED, OpenQuestion, QuestionAsked, QuestionsState
+from eccentra.mqtt.asking import (
+    PLAN_ANSWERED,
+    QUESTION_ASKED,
+    REVIEW_DUE,
+    OpenQuestion,
+    PlanAnswered,
+    QuestionAsked,
+    QuestionsState,
+    ReviewDue,
+)
 from eccentra.mqtt.contract import PlanItem, PlanProposed, PlanState
+from eccentra.plan.done import midnight_us
 from eccentra.store import tables
 from eccentra.store.announcing import (
+    Answered,
+    CheckDue,
     Due,
+    answer_published,
+    answers_due,
     plan_published,
     plans_due,
     proposal_published,
     proposals_due,
+    review_published,
+    reviews_due,
 )
 from eccentra.store.database import Store
 from eccentra.store.decisions import InForce, all_in_force, decision
@@ -68,6 +85,8 @@ def due(store: Store, site: str, node: str, limit: int) -> list[Announcement]:
         out += [_proposal(connection, name, site, node) for name in names]
         out += [_questions(connection, one, site, node) for one in question_states_due(connection, limit)]
         out += [_asking(one, site, node) for one in asked_and_not_announced(connection, limit)]
+        out += [_answer(one, site, node) for one in answers_due(connection, limit)]
+        out += [_review(one, site, node) for one in reviews_due(connection, limit)]
     return out
 
 
@@ -139,21 +158,64 @@ def _asking(one: Question, site: str, node: str) -> Announcement:
         answer_to=contract.topic("hub_command", site=site, node=node, verb="report"),
         question=_open(one),
     )
-    payload = contract.hub_message(
+    return _event(
+        "hub_question",
         QUESTION_ASKED,
         about,
-        number=f"{one.id}:{one.asked}",
-        subject=one.person,
-        site=site,
-        node=node,
-        time=contract.utc((one.asked_us or one.due_us) * 1000),
+        (one.person, f"{one.id}:{one.asked}", one.asked_us or one.due_us),
+        (site, node),
+        lambda database, _: announce_asked(database, one.id, one.asked),
     )
+
+
+def _answer(one: Answered, site: str, node: str) -> Announcement:
+    said = {name: getattr(one, name) for name in ("decision", "exercise", "verdict", "who", "role", "reason")}
+    return _event(
+        "hub_answer",
+        PLAN_ANSWERED,
+        PlanAnswered(athlete=one.person, **said),
+        (one.person, f"{one.decision}:{one.id}", one.at_us),
+        (site, node),
+        lambda database, now_us: answer_published(database, one.id, now_us),
+    )
+
+
+def _review(one: CheckDue, site: str, node: str) -> Announcement:
+    found = msgspec.json.decode(one.body).get("found") or {}
+    about = ReviewDue(
+        athlete=one.person,
+        check=one.id.rpartition(":")[2],
+        kind=one.kind,
+        due=one.due.isoformat(),
+        outcome=one.outcome,
+        findings=tuple(found.get("findings", ())),
+        prompts=tuple(found.get("prompts", ())),
+    )
+    return _event(
+        "hub_review",
+        REVIEW_DUE,
+        about,
+        (one.person, one.id, midnight_us(one.due)),
+        (site, node),
+        lambda database, now_us: review_published(database, one.id, now_us),
+    )
+
+
+def _event(
+    channel: str, kind: str, about: Any, who: tuple[str, str, int], where: tuple[str, str], strike: Strike
+) -> Announcement:
+    """An event about a person; ``who`` is the person, the event's id and its time."""
+    person, number, at_us = who
+    site, node = where
+    time = contract.utc(at_us * 1000)
     return Announcement(
-        topic=contract.topic("hub_question", site=site, node=node),
-        payload=payload,
-        retain=contract.CHANNELS["hub_question"].retain,
-        key=f"question {one.id} {one.asked}",
-        strike=lambda database, _: announce_asked(database, one.id, one.asked),
+        topic=contract.topic(channel, site=site, node=node),
+        payload=contract.hub_message(
+            kind, about, number=number, subject=person, site=site, node=node, time=time
+        ),
+        retain=contract.CHANNELS[channel].retain,
+        key=f"{channel} {number}",
+        strike=strike,
     )
 
 

@@ -30,6 +30,7 @@ from eccentra.hub.announce import Announcement, due, published
 from eccentra.hub.asking import ask
 from eccentra.hub.carry_out import carry_out
 from eccentra.hub.catching_up import CatchingUp
+from eccentra.hub.checking import keep_checks
 from eccentra.hub.inbound import InboundConnection, Inbox
 from eccentra.hub.locks import lead
 from eccentra.hub.take import sweep, take
@@ -59,9 +60,10 @@ COUNTS = (
     "asked",
     "answered",
     "missing",
+    "checks",
     "published",
 )
-"""What is counted: events by what became of them, decisions, questions, messages published."""
+"""What is counted: events by what became of them, decisions, questions, checks, messages published."""
 
 _SECOND_NS = 1_000_000_000
 _MOST = 500
@@ -388,6 +390,7 @@ class Hub:
             now_us = self._wall() // 1000
             self._count(ask(self._store, now_us=now_us).counts)
             self._count(sweep(self._store, now_us=now_us).counts)
+            self._count(keep_checks(self._store, now_us=now_us))
             self._catching_up.look(self._store)
         self._announce()
         self._publish_all(self._catching_up.requests(self._store) if self.ready else [])

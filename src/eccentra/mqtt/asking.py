@@ -1,4 +1,4 @@
-"""What a hub publishes when it asks people how the next morning is. Pure.
+"""What a hub publishes beside plans and proposals: questions, answers, checks that are due. Pure.
 
 Open questions of a person are retained, so that a form or an automation can show them whenever it comes; each
 asking is an event too, so that a phone can ring. The answer is the hub's command ``report``.
@@ -10,9 +10,20 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["QUESTION_ASKED", "OpenQuestion", "QuestionAsked", "QuestionsState"]
+__all__ = [
+    "PLAN_ANSWERED",
+    "QUESTION_ASKED",
+    "REVIEW_DUE",
+    "OpenQuestion",
+    "PlanAnswered",
+    "QuestionAsked",
+    "QuestionsState",
+    "ReviewDue",
+]
 
 QUESTION_ASKED: Final = "question.asked"
+PLAN_ANSWERED: Final = "plan.answered"
+REVIEW_DUE: Final = "review.due"
 
 
 class OpenQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,3 +67,37 @@ class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     answer_to: str
     question: OpenQuestion
+
+
+class PlanAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody answered to a decision; what is prescribed then is in the retained plan."""
+
+    event_type: Literal["plan.answered"] = PLAN_ANSWERED
+    decision: str
+    athlete: str
+    exercise: str
+    verdict: Literal["accept", "edit", "refuse", "unlock"]
+    who: str
+    role: Literal["therapist", "athlete"]
+    reason: str | None
+
+
+class ReviewDue(msgspec.Struct, frozen=True, kw_only=True):
+    """A check of the calendar is due: somebody looks, and says what came out.
+
+    Attributes
+    ----------
+    check, kind, due
+        As ``plan show`` names it, its kind, its day.
+    outcome, findings, prompts
+        What the data say, what stands out, what a professional may consider; they decide.
+    """
+
+    event_type: Literal["review.due"] = REVIEW_DUE
+    athlete: str
+    check: str
+    kind: str
+    due: str
+    outcome: str | None
+    findings: tuple[str, ...]
+    prompts: tuple[str, ...]

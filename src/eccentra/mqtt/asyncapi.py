@@ -116,11 +116,14 @@ def _bare_operation(channel: Channel) -> dict[str, Any]:
     }
 
 
+_OF_HUB = ("proposal", "question", "answer", "review")
+
+
 def _message(name: str) -> dict[str, Any]:
     content = "application/json"
     if name == "text":
         content = "text/plain"
-    elif name.startswith("event/") or name in ("proposal", "question"):
+    elif name.startswith("event/") or name in _OF_HUB:
         content = "application/cloudevents+json"
     return {
         "name": name,

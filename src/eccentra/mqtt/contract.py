@@ -161,6 +161,15 @@ CHANNELS: dict[str, Channel] = {
         _channel(
             "hub_event", "hub/event/plan", ("proposal",), 1, False, "A decision that waits for an answer."
         ),
+        _channel("hub_answer", "hub/event/answer", ("answer",), 1, False, "Somebody answered to a decision."),
+        _channel(
+            "hub_review",
+            "hub/event/review",
+            ("review",),
+            1,
+            False,
+            "A check of the calendar is due.",
+        ),
         _channel(
             "hub_question",
             "hub/event/question",

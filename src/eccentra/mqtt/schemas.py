@@ -2,8 +2,8 @@
 
 Names: ``text``, ``info``, ``health``, ``state``, ``live``, ``last_set``, ``reply``; for each event type
 ``event/<type>`` such as ``event/rep.completed``; for each command ``command/<verb>`` such as
-``command/tare``. Of a hub: ``plan``, ``questions``, ``proposal``, ``question`` and
-``hub_command/<verb>``.
+``command/tare``. Of a hub: ``plan``, ``questions``, ``proposal``, ``question``,
+``answer``, ``review`` and ``hub_command/<verb>``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ import msgspec
 
 from eccentra import events
 from eccentra.commands import VERBS
-from eccentra.mqtt.asking import QUESTION_ASKED, QuestionAsked, QuestionsState
+from eccentra.mqtt.asking import (
+    PLAN_ANSWERED,
+    QUESTION_ASKED,
+    REVIEW_DUE,
+    PlanAnswered,
+    QuestionAsked,
+    QuestionsState,
+    ReviewDue,
+)
 from eccentra.mqtt.commands import MOST_BYTES, REPLY_TO, REQUEST_ID
 from eccentra.mqtt.contract import (
     PLAN_PROPOSED,
@@ -65,6 +73,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         f"event/{STATION_NOTED}": _station_event(),
         **{f"command/{verb}": _command(struct) for verb, struct in VERBS.items()},
         "proposal": _of_hub(PLAN_PROPOSED, PlanProposed, _ID),
+        "answer": _of_hub(PLAN_ANSWERED, PlanAnswered, {"type": "string"}),
+        "review": _of_hub(REVIEW_DUE, ReviewDue, {"type": "string"}),
         "question": _of_hub(QUESTION_ASKED, QuestionAsked, {"type": "string"}),
         **{f"hub_command/{verb}": _command(struct) for verb, struct in HUB_VERBS.items()},
     }

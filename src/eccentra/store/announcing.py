@@ -6,15 +6,21 @@ that nothing is lost between the two.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import msgspec
-from sqlalchemy import Connection, Table, literal, or_, select, update
+from sqlalchemy import Connection, Table, Update, literal, or_, select, update
 
 from eccentra.store import tables
 from eccentra.store.upsert import insert_for, put
 
 __all__ = [
     "SUGGESTIONS",
+    "Answered",
+    "CheckDue",
     "Due",
+    "answer_published",
+    "answers_due",
     "changed",
     "due_of",
     "forgotten",
@@ -25,6 +31,8 @@ __all__ = [
     "proposal_published",
     "proposals_due",
     "published_of",
+    "review_published",
+    "reviews_due",
     "set_suggestions",
     "suggestions_on",
 ]
@@ -37,6 +45,31 @@ class Due(msgspec.Struct, frozen=True):
 
     person: str
     revision: int
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody answered to a decision."""
+
+    id: str
+    decision: str
+    person: str
+    exercise: str
+    at_us: int
+    who: str
+    role: str
+    verdict: str
+    reason: str | None
+
+
+class CheckDue(msgspec.Struct, frozen=True, kw_only=True):
+    """A check of the calendar; ``outcome`` is what the data say, ``body`` its document."""
+
+    id: str
+    person: str
+    kind: str
+    due: dt.date
+    outcome: str | None
+    body: str
 
 
 def changed(connection: Connection, table: Table, person: str) -> None:
@@ -116,10 +149,56 @@ def proposals_due(connection: Connection, limit: int) -> list[str]:
 
 def proposal_published(connection: Connection, decision: str, at_us: int) -> None:
     """Note that the broker has a proposal."""
-    table = tables.decision
-    connection.execute(
-        update(table).where(table.c.id == decision, table.c.published_us.is_(None)).values(published_us=at_us)
+    connection.execute(_published(tables.decision, decision, at_us))
+
+
+def answers_due(connection: Connection, limit: int) -> list[Answered]:
+    """What people answered and the broker does not know, oldest first."""
+    approval, kept = tables.approval, tables.decision
+    rows = connection.execute(
+        select(approval, kept.c.person, kept.c.exercise)
+        .join(kept, kept.c.id == approval.c.decision)
+        .where(approval.c.published_us.is_(None))
+        .order_by(approval.c.at_us, approval.c.id)
+        .limit(limit)
     )
+    return [Answered(**{name: row._mapping[name] for name in Answered.__struct_fields__}) for row in rows]
+
+
+def answer_published(connection: Connection, answer: str, at_us: int) -> None:
+    """Note that the broker has an answer."""
+    connection.execute(_published(tables.approval, answer, at_us))
+
+
+def reviews_due(connection: Connection, limit: int) -> list[CheckDue]:
+    """Open checks that the broker does not know, oldest first; in a clinic as with proposals."""
+    review, person = tables.review, tables.person
+    on = literal(suggestions_on(connection))
+    rows = connection.execute(
+        select(review)
+        .join(person, person.c.id == review.c.person)
+        .where(
+            review.c.done_us.is_(None),
+            review.c.published_us.is_(None),
+            review.c.kind.in_(_CHECKS),
+            or_(person.c.mode == "prevention", on),
+        )
+        .order_by(review.c.due, review.c.id)
+        .limit(limit)
+    )
+    return [CheckDue(**{name: row._mapping[name] for name in CheckDue.__struct_fields__}) for row in rows]
+
+
+def review_published(connection: Connection, check: str, at_us: int) -> None:
+    """Note that the broker has a check."""
+    connection.execute(_published(tables.review, check, at_us))
+
+
+def _published(table: Table, name: str, at_us: int) -> Update:
+    return update(table).where(table.c.id == name, table.c.published_us.is_(None)).values(published_us=at_us)
+
+
+_CHECKS = ("week", "improvement", "pain", "programme", "return")
 
 
 def suggestions_on(connection: Connection) -> bool:

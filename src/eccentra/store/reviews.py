@@ -37,6 +37,7 @@ __all__ = [
     "reviews_of",
     "save_return_list",
     "spans_of",
+    "who_has_new",
 ]
 
 _WHO = "review"
@@ -177,6 +178,27 @@ def reviews_of(connection: Connection, name: str, now_us: int) -> list[Stored]:
     return out
 
 
+def who_has_new(connection: Connection, now_us: int) -> list[str]:
+    """People of whom a check is due that is not kept yet; by the calendar alone, nothing is worked out."""
+    kept = set(connection.execute(select(tables.review.c.id)).scalars())
+    people, run, held = tables.person, tables.programme, tables.prescription
+    rows = connection.execute(
+        select(people.c.id, people.c.profile, run.c.id.label("run"), run.c.started, run.c.weeks)
+        .join(run, (run.c.person == people.c.id) & run.c.ended.is_(None))
+        .where(select(held.c.id).where(held.c.person == people.c.id).exists())
+        .order_by(people.c.id)
+    )
+    today = day_of(now_us)
+    return [
+        row.id
+        for row in rows
+        if any(
+            _key(row.id, row.run, one.name) not in kept
+            for one in due_until(row.started, row.weeks, row.profile, today)
+        )
+    ]
+
+
 def keep_reviews(connection: Connection, name: str, now_us: int) -> list[Stored]:
     """Keep all checks that are due and still open, with what the data say; gives those that are new."""
     run = current_programme(connection, name)
@@ -228,7 +250,11 @@ def answer_review(
 
 
 def _id(name: str, run: ProgrammeRun | None, check: str) -> str:
-    return f"{name}:{'' if run is None else run.id}:{check}"[:160]
+    return _key(name, "" if run is None else run.id, check)
+
+
+def _key(name: str, run: str, check: str) -> str:
+    return f"{name}:{run}:{check}"[:160]
 
 
 def _rows(connection: Connection, name: str) -> dict[str, Any]:

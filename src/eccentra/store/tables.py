@@ -257,6 +257,7 @@ approval = Table(
     Column("verdict", String(10), nullable=False),
     Column("body", Text),
     Column("reason", Text),
+    Column("published_us", BigInteger),
     Index(None, "decision"),
 )
 """What people answered to a decision; the id is that of their request."""
@@ -272,6 +273,7 @@ review = Table(
     Column("done_us", BigInteger),
     Column("outcome", String(20)),
     Column("body", Text, nullable=False, server_default="{}"),
+    Column("published_us", BigInteger),
     Index(None, "person", "due"),
 )
 """Checks of the calendar: when due, what came out, who looked."""

@@ -195,6 +195,7 @@ def upgrade() -> None:
         sa.Column("done_us", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.String(length=20), nullable=True),
         sa.Column("body", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("published_us", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["person"], ["person.id"], name=op.f("fk_review_person_person"), ondelete="CASCADE"
         ),
@@ -213,6 +214,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=10), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("published_us", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["decision"], ["decision.id"], name=op.f("fk_approval_decision_decision"), ondelete="CASCADE"
         ),
