@@ -105,6 +105,8 @@ class LikeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The same of movements done for another purpose; their times are about ``other_s``.
     other_s
         Usual time of an everyday stroke.
+    slow_s
+        Strokes that take longer, in the geometric mean of both, are not those of everyday movements.
     most
         No single measure says more than this (natural logarithm of a ratio of probabilities).
     least
@@ -126,6 +128,7 @@ class LikeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     other_stay_s: float
     other_share: float
     other_s: float
+    slow_s: float
     most: float
     least: float
     alone: float
@@ -174,9 +177,9 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Quicker movements count only between two rests.
     most_turns
         More changes of direction than this are no repetition.
-    axis_deg, pose_deg, rom_ratio, share_differs
-        Repetitions of a set turn about one axis, from one pose, by similar angles, and the first segment does
-        a similar share of it.
+    axis_deg, pose_deg, rom_ratio, tempo_ratio, share_differs
+        Repetitions of a set turn about one axis, from one pose, by similar angles in similar times, and the
+        first segment does a similar share of it.
     first_share
         The first segment does at least this share of the whole angle.
     least_reps, partial_reps
@@ -226,6 +229,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     axis_deg: float
     pose_deg: float
     rom_ratio: float
+    tempo_ratio: float
     share_differs: float
     first_share: float
     least_reps: int

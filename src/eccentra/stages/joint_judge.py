@@ -14,7 +14,7 @@ import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.stages.joint import Stage
-from eccentra.stages.joint_like import odds_of, set_odds, without_strangers
+from eccentra.stages.joint_like import is_deliberate, odds_of, set_odds, without_strangers
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_pieces import pieces_of
 from eccentra.stages.joint_reading import (
@@ -240,14 +240,14 @@ class Judge:
         return set_odds(fulls, partials, known, rule) >= rule.like.set_odds
 
     def _is_known(self, item: Item) -> bool:
-        """Whether a movement alone is beyond doubt: just like those of the set before."""
+        """Whether a movement alone is beyond doubt: slow, or just like those of the set before."""
         rule, before = self._stage.count, self._before
-        return (
-            before is not None
-            and is_clean(item, rule)
-            and same_way(before, item, self._known)
-            and odds_of(item, self._usual, rule, full=True) >= rule.like.lone_odds
-        )
+        if not is_clean(item, rule):
+            return False
+        if item.size >= self._known.least and is_deliberate(item, rule):
+            return True
+        again = before is not None and same_way(before, item, self._known)
+        return again and odds_of(item, self._usual, rule, full=True) >= rule.like.lone_odds
 
     def _first(self, reading: Reading, taken: list[Item]) -> list[Item]:
         """The newest movement and those it hangs together with, when nothing else counts."""
@@ -356,13 +356,15 @@ class Judge:
         counted = [item for item in self._items if item.counted is not None]
         reading = best_reading(counted, self._known, self._before)
         kept = self._kept(reading) if reading is not None else []
+        # what was done during a set is none of the next
+        closed_us = max((item.end_us for item in kept), default=-(1 << 62)) - JOINED_US
         since_us = self._waiting_since(until_us)
         recent: list[Item] = []
         for item in self._items:
             if item.counted is not None:
                 if item not in kept and item not in self._kept(reading_of(item, counted, self._known, None)):
                     events += self._take_back(item, now_us)
-            elif item.end_us >= since_us:
+            elif item.end_us >= since_us and item.start_us >= closed_us:
                 recent.append(item)
             elif not any(overlap(item, other) for other in kept):
                 events += self.book.reject(item.start_us, item.end_us, now_us, Reason.SINGLE_CYCLE)

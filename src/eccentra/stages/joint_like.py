@@ -18,7 +18,7 @@ from eccentra.stages.joint import CountRule
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_reading import Item, Reading
 
-__all__ = ["odds_of", "set_odds", "without_strangers"]
+__all__ = ["is_deliberate", "odds_of", "set_odds", "without_strangers"]
 
 
 def set_odds(
@@ -132,6 +132,23 @@ def odds_of(item: Item, usual: Sequence[Item], rule: CountRule, *, full: bool) -
         off = m.first_rom / m.rom - shares[len(shares) // 2]
         parts.append(_normal(off, like.own_share) - _normal(off, like.other_share))
     return math.fsum(min(max(part, -like.most), like.most) for part in parts)
+
+
+def is_deliberate(item: Item, rule: CountRule) -> bool:
+    """Whether a movement is done for its own sake: from rest to rest in one pose, slowly, in one go each way.
+
+    Everyday movements are quicker or have stops, and lead to another pose or stay in the far one.
+    """
+    m, seen = item.measured, item.seen
+    return (
+        math.prod(_times(m)) >= rule.like.slow_s**2
+        and m.stops == 0
+        and m.linger_s <= 0.5 * rule.founder_hold_s
+        and seen.began
+        and seen.rested
+        and seen.exact
+        and abs(seen.low) <= rule.same_deg
+    )
 
 
 def _normal(off: float, spread: float) -> float:

@@ -103,6 +103,15 @@ def alike(a: Item, b: Item, rule: CountRule) -> bool:
     )
 
 
+def in_tempo(a: Item, b: Item, rule: CountRule) -> bool:
+    """Whether two movements may be of one set by their time; a smaller one may go less far in less time."""
+    small, big = (a, b) if a.size < b.size else (b, a)
+    quick, slow = small.measured.moving_s, big.measured.moving_s
+    if quick > slow:
+        return quick <= rule.tempo_ratio * slow
+    return slow <= rule.tempo_ratio * quick * max(big.size / max(small.size, 1e-6), 1.0)
+
+
 def is_clean(item: Item, rule: CountRule) -> bool:
     """Whether it goes away, stays no longer than is prescribed, and comes back, without to and fro."""
     return item.measured.turns <= 1 and item.measured.linger_s <= rule.founder_hold_s
@@ -145,7 +154,12 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
     like = [
         item
         for item in items
-        if item is seed or (least <= item.size <= rule.rom_ratio * usual and same_way(seed, item, known))
+        if item is seed
+        or (
+            least <= item.size <= rule.rom_ratio * usual
+            and in_tempo(seed, item, rule)
+            and same_way(seed, item, known)
+        )
     ]
     members, score = _most(like, usual, known)
     sizes = sorted(item.size for item in members if item.size >= known.least)
