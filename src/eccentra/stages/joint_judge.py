@@ -160,12 +160,13 @@ class Judge:
             self._reading = None
             return []
         kept = self._kept(reading)
-        newest = next((item for item in reversed(self._items) if item.counted is not None), None)
-        if not kept and newest is not None:
+        counted = [item for item in self._items if item.counted is not None]
+        for item in reversed(counted if not kept else []):
             # movements that make no set do not outweigh a set that is going on
-            own = reading_of(newest, self._items, self._known, self._before)
+            own = reading_of(item, self._items, self._known, self._before)
             if again := self._kept(own):
                 reading, kept = own, again
+                break
         self._reading = reading
         events: list[Event] = []
         accepted = bool(kept)
@@ -277,7 +278,8 @@ class Judge:
             return False
         leads = after is not None and after.start_us - item.end_us < JOINED_US
         if reading.is_full(item):
-            return seen.rested or seen.near or leads
+            # who stopped short of the pose and went on later with the set had ended it there
+            return seen.rested or seen.near or leads or (accepted and after is not None)
         at = reading.members.index(item)
         follows = at > 0 and item.start_us - reading.members[at - 1].end_us < JOINED_US
         # once it is known where repetitions end, being there is the end
