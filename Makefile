@@ -37,6 +37,7 @@ format: $(DEV_STAMP)
 
 bench: $(DEV_STAMP) $(BENCH_STAMP)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/decoding.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/mqtt_latency.py
 	$(BIN)/python benchmarks/hub.py

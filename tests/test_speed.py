@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import decoding
 import numpy as np
 
 from eccentra.exercises import load_exercise
@@ -50,3 +51,13 @@ def test_a_packet_of_ten_samples_is_cheap() -> None:
         best = min(best, (time.thread_time() - start) / len(packets) * 1e6)
     assert session.live().session_reps > 0
     assert best < 3 * FLOOR_US, f"{best:.0f} us a packet"
+
+
+def test_packets_of_a_single_sample_are_cheap_to_decode() -> None:
+    """All sensors that send them, at three times the floor as well."""
+    found = [
+        decoding.cost(setup) for setup in decoding.setups() if setup.start_encoder().samples_per_packet == 1
+    ]
+    assert len(found) > 15
+    dear = {f"{one.device} {one.mode}": one.us for one in found if one.us > 3 * decoding.FLOOR_US}
+    assert not dear, "us a packet"
