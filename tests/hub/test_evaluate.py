@@ -20,9 +20,10 @@ from eccentra.events import (
     SessionStarted,
     SetCompleted,
 )
-from eccentra.hub.evaluate import decided, evaluate, moment_of
+from eccentra.hub.evaluate import changed_by_hand, decided, evaluate, moment_of
 from eccentra.hub.respond import respond
 from eccentra.mqtt.contract import event_message
+from eccentra.plan.prescription import parse_prescription
 from eccentra.plan.starting import programme_prescription
 from eccentra.store.database import Store, open_store
 from eccentra.store.decisions import Kept, in_force, open_decisions, prescribe
@@ -281,6 +282,30 @@ def test_an_edit_is_a_whole_prescription(store: Store) -> None:
         )
         assert done.prescription is not None
         assert done.prescription.prescription.reps == 4
+
+
+def test_what_a_therapist_changed_is_judged_by_sessions_with_it(store: Store) -> None:
+    begin(store, template=None)
+    for day in (15, 18):
+        name = train(store, day)
+        morning(store, name, day)
+    kept, out = judge(store, name)
+    assert out["action"] == "PROGRESS"
+    with store.write() as connection:
+        held = in_force(connection, "p1", "nordic-curl")
+        assert held is not None
+        whole = msgspec.json.decode(msgspec.json.encode(held.prescription)) | {"reps": 4, "tut_s": 12.0}
+        asked: dict[str, Any] = {"who": "t1", "role": "therapist", "at_us": at(19)}
+        refused = respond(connection, "x", kept.id, "refuse", **asked)
+        assert refused.status == "done"
+        assert changed_by_hand(connection, "p1", held.prescription) == 0
+        changed = parse_prescription(whole, "t")
+        assert changed_by_hand(connection, "p1", changed) == 1
+        prescribe(connection, "p1", changed, at_us=at(19), who="t1", step=1)
+        take_report(connection, "b", "p1", Said(pain=0.0), kind="before", at_us=at(20))
+    _, out = judge(store, name)
+    assert (out["row"], out["action"]) == (17, "HOLD")
+    assert "no session at this level yet" in out["reason"]
 
 
 def test_nothing_prescribed_nothing_decided(store: Store) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from eccentra.commands import Answer, Asked, Request
 from eccentra.errors import PlanError
+from eccentra.hub.evaluate import changed_by_hand
 from eccentra.hub.locks import lock_people
 from eccentra.hub.respond import Response, Verdict, respond
 from eccentra.hub.take import FUTURE_US, decide_about
@@ -205,6 +206,7 @@ def _prescribe(connection: Connection, do: Prescribe, now_us: int) -> str:
     if person(connection, do.athlete) is None:
         raise _Refused("unknown_athlete", f"{do.athlete} is not enrolled; send `enrol` first")
     whole = parse_prescription({"author": do.who, "approved_by": do.who, **do.prescription}, "prescribe")
-    prescribe(connection, do.athlete, whole, at_us=now_us, who=do.who, replaces=do.replaces)
+    step = changed_by_hand(connection, do.athlete, whole)
+    prescribe(connection, do.athlete, whole, at_us=now_us, who=do.who, replaces=do.replaces, step=step)
     decide_about(connection, do.athlete, until_us=now_us + FUTURE_US)
     return f"{whole.exercise} is prescribed"

@@ -20,13 +20,14 @@ from eccentra.plan.decide import decide
 from eccentra.plan.decision_input import RED_FLAG_FIRST, parse_decision_input
 from eccentra.plan.done import SESSIONS_READ_US, Known, Report, SessionDone
 from eccentra.plan.passing import passing_us
+from eccentra.plan.prescription import Prescription
 from eccentra.plan.thresholds import thresholds
 from eccentra.store import tables
 from eccentra.store.decisions import InForce, Kept, in_force, keep_decision
 from eccentra.store.people import Person, ProgrammeRun, current_programme, person
 from eccentra.store.reading import incomplete_sessions, reports_for_plan, sessions_for_plan
 
-__all__ = ["evaluate", "known_of", "moment_of"]
+__all__ = ["changed_by_hand", "evaluate", "known_of", "moment_of"]
 
 _WEEK_US = 7 * 86_400_000_000
 # What was said longer ago, and steps taken, say nothing about the next session.
@@ -185,6 +186,17 @@ def _template(programme: ProgrammeRun | None, exercise: str) -> str | None:
 
     known = load_programme(programme.template).course_of(exercise) is not None
     return programme.template if known else None
+
+
+def changed_by_hand(connection: Connection, name: str, change: Prescription) -> int:
+    """Steps of the level that a person's own change makes: one outside a programme of weeks, else none.
+
+    What was done with the prescription before says nothing about the new one.
+    """
+    held = in_force(connection, name, change.exercise)
+    if held is None or held.prescription.for_decision() == change.for_decision():
+        return 0
+    return int(_template(current_programme(connection, name), change.exercise) is None)
 
 
 def _load_steps(connection: Connection, name: str, exercise: str, now_us: int) -> tuple[int, ...]:

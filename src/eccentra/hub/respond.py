@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from eccentra.errors import PlanError
+from eccentra.hub.evaluate import changed_by_hand
 from eccentra.plan.accept import accepted, level_change
 from eccentra.plan.prescription import Prescription, parse_prescription
 from eccentra.store.decisions import Answered, InForce, Kept, answer, decision, in_force, prescribe
@@ -74,6 +75,9 @@ def respond(
     now = None
     if change is not None:
         held = in_force(connection, kept.person, kept.exercise)
+        step = 0 if held is None else level_change(output, held.level)
+        if verdict == "edit" and step == 0:
+            step = changed_by_hand(connection, kept.person, change)
         now = prescribe(
             connection,
             kept.person,
@@ -82,7 +86,7 @@ def respond(
             who=who,
             replaces=kept.exercise,
             decision=name,
-            step=0 if held is None else level_change(output, held.level),
+            step=step,
         )
     return Response(
         status="done", reason="done", message=f"{verdict} noted", decision=taken.decision, prescription=now
