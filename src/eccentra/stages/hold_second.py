@@ -133,7 +133,7 @@ class SecondLook:
         role = 2 if trembles else _role(a, b, c, rule)
         if role < -1:
             return Seen(rest=b, raised=c) if self._known.was_rest(what, t, out) else None
-        if not self._court.may_be(what, sure=trembles):
+        if role < 0 or not self._court.may_be(what, sure=trembles):
             return None
         calm = [dwell.lively.sway for dwell in (a, c) if dwell.lively is not None]
         alone = role > 0 and bool(calm) and min(calm) <= self._lively
