@@ -299,6 +299,21 @@ def test_polar_answers_in_parts_and_refusals_in_words() -> None:
     assert refused == Notice(kind="result", value="ACC: MTU too small (10)")
 
 
+def test_polar_settings_are_chosen_from_those_offered() -> None:
+    wish = bytes.fromhex("0202 0001c800 01011000 02010800")
+    framer = H10.start_framer()
+    assert framer.frame(wish) == wish
+    framer.heard("control", bytes.fromhex("f0010600 00 00013400"))  # of another kind
+    assert framer.frame(wish) == wish
+    framer.heard("control", bytes.fromhex("f0010200 01 0004340064 00c800f401"))
+    framer.heard("control", bytes.fromhex("f0010200 00 01011000 0202 0400 1000 040103"))
+    # 200 Hz as wished, 16 g rather than 4 instead of 8, three channels because they were offered
+    assert framer.frame(wish) == bytes.fromhex("0202 0001c800 01011000 02011000 040103")
+    assert framer.frame(b"\x03\x02") == b"\x03\x02"
+    framer.heard("control", bytes.fromhex("f0010200 00 0009"))  # cut off: as if it had not answered
+    assert framer.frame(wish) == wish
+
+
 def test_polar_floats_by_difference_of_their_bits() -> None:
     values = np.array([[1.5, -2.25, 100.0], [1.75, -2.0, 99.5]], dtype="<f4")
     whole = values.view("<i4").astype(np.int64)

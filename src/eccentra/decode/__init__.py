@@ -12,7 +12,7 @@ inverse, encoders for simulated sensors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 import msgspec
 
@@ -27,6 +27,7 @@ __all__ = [
     "Frame",
     "Framer",
     "Limit",
+    "Listens",
     "Notice",
     "opening",
     "start_framer",
@@ -125,10 +126,23 @@ class DecoderParameters(Protocol):
 
 
 class Framer(Protocol):
-    """Puts commands into frames: length, rolling counter, check sum. Made anew for every connection."""
+    """Puts commands into frames: length, rolling counter, check sum. Made anew for every connection.
+
+    One that has to know what the sensor offers before it can ask for something also has
+    ``heard(channel, data)``, which is told of every packet (see :class:`Listens`).
+    """
 
     def frame(self, inside: bytes) -> bytes:
         """The frame around a command."""
+        ...
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """What a framer offers that chooses from what the sensor answered."""
+
+    def heard(self, channel: str, data: bytes) -> None:
+        """A packet came on ``channel``; what is not understood is left alone."""
         ...
 
 

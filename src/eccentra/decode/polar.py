@@ -29,7 +29,7 @@ from eccentra.decode._polar_frames import compress, expand, plain, raw_samples
 from eccentra.errors import DecodeError
 from eccentra.samples import NS_PER_S, Floats, Times
 
-__all__ = ["CONTROL", "Decoder", "Encoder", "Parameters", "settings_of"]
+__all__ = ["CONTROL", "Decoder", "Encoder", "Framer", "Parameters", "settings_of"]
 
 CONTROL = "control"
 _ACC, _GYR = 2, 5
@@ -52,7 +52,8 @@ _SETTINGS = {
     4: ("channels", 1),
     6: ("key", 16),
 }
-_FACTOR = 5
+_RATE, _FACTOR = 0, 5
+_RANGES = (2, 3)
 _MOST_PARAMETERS = 512
 # Spacing that differs so much from the nominal one is a lost frame or another clock, not drift.
 _SPACING_OFF = 0.05
@@ -91,6 +92,10 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def start_encoder(self, *, channels: tuple[str, ...], rate_hz: float, mtu: int) -> Encoder:
         """An encoder whose notifications fit ``mtu``."""
         return Encoder(self, _known(channels), mtu)
+
+    def start_framer(self) -> Framer:
+        """Negotiates the settings of start commands."""
+        return Framer()
 
 
 def _known(channels: tuple[str, ...]) -> tuple[str, ...]:
@@ -248,19 +253,79 @@ def settings_of(data: bytes) -> dict[str, list[float]]:
         When the bytes end inside one, or its type is not known.
     """
     out: dict[str, list[float]] = {}
+    for kind, values in _fields(data).items():
+        name = "factor" if kind == _FACTOR else _SETTINGS[kind][0]
+        for value in values:
+            number = struct.unpack("<f", value)[0] if kind == _FACTOR else int.from_bytes(value, "little")
+            out.setdefault(name, []).append(float(number))
+    return out
+
+
+def _fields(data: bytes) -> dict[int, list[bytes]]:
+    """Values of settings as they are written, by type."""
+    out: dict[int, list[bytes]] = {}
     at = 0
     while at < len(data):
         kind, count = data[at], data[at + 1] if at + 1 < len(data) else 0
-        name, size = ("factor", 4) if kind == _FACTOR else _SETTINGS.get(kind, ("", 0))
+        size = 4 if kind == _FACTOR else _SETTINGS.get(kind, ("", 0))[1]
         at += 2
         if not size or not count or at + count * size > len(data):
             raise ValueError(f"setting {kind} with {count} values does not fit into {len(data)} bytes")
-        for i in range(count):
-            part = data[at + i * size : at + (i + 1) * size]
-            value = struct.unpack("<f", part)[0] if kind == _FACTOR else float(int.from_bytes(part, "little"))
-            out.setdefault(name, []).append(value)
+        out.setdefault(kind, []).extend(data[at + i * size : at + (i + 1) * size] for i in range(count))
         at += count * size
     return out
+
+
+class Framer:
+    """Start commands with exactly the settings that the sensor offers, one value of each.
+
+    Of what was wished for the offered value is taken, else the nearest, of ranges the next larger; what was
+    not wished for has its first value. The rate is kept as it was wished: at another one times would be
+    wrong, so the sensor shall refuse. Without an answer about the settings the wish is sent as it is.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[int, bytes] = {}
+        self._offered: dict[int, dict[int, list[bytes]]] = {}
+
+    def heard(self, channel: str, data: bytes) -> None:
+        """Remember the answers to questions for settings."""
+        if channel != CONTROL or len(data) < 5 or data[:2] != bytes((_ANSWER, _GET)) or data[3]:
+            return
+        kind = data[2] & 0x3F
+        parts = self._parts.pop(kind, b"") + data[5:]
+        if data[4] and len(parts) <= _MOST_PARAMETERS:
+            self._parts[kind] = parts
+            return
+        try:
+            self._offered[kind] = _fields(parts)
+        except ValueError:
+            self._offered.pop(kind, None)  # the decoder says so
+
+    def frame(self, inside: bytes) -> bytes:
+        """The command, with its settings chosen from those offered."""
+        offered = self._offered.get(inside[1] & 0x3F) if len(inside) > 2 and inside[0] == _START else None
+        if not offered:
+            return inside
+        wishes = _fields(inside[2:])
+        out = inside[:2]
+        for setting, values in offered.items():
+            value = _nearest(setting, values, wishes.get(setting, values)[0])
+            if setting == _RATE and setting in wishes:
+                value = wishes[setting][0]
+            out += bytes((setting, 1)) + value
+        return out
+
+
+def _nearest(setting: int, values: list[bytes], wish: bytes) -> bytes:
+    """The offered value nearest to the wish; of ranges one that holds it, if there is one."""
+    wanted = int.from_bytes(wish, "little")
+
+    def badness(value: bytes) -> tuple[bool, int]:
+        number = int.from_bytes(value, "little")
+        return setting in _RANGES and number < wanted, abs(number - wanted)
+
+    return min(values, key=badness)
 
 
 class Encoder:

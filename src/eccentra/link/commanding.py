@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from eccentra.decode import Notice
+from eccentra.decode import Listens, Notice
 from eccentra.errors import DecodeError, LinkError
 from eccentra.events import StationReason
 from eccentra.profile_ble import Reply, Step
@@ -85,6 +85,8 @@ class Commander:
 
     def heard(self, channel: str, data: bytes) -> None:
         """A packet came: perhaps the answer that is awaited."""
+        if isinstance(self._framer, Listens):
+            self._framer.heard(channel, data)
         notices: list[str] = []
         if self._decoder is not None:
             try:
