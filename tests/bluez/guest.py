@@ -21,15 +21,24 @@ import msgspec
 
 from eccentra.inputs import Connected, Input, Lost, Packet, Written
 from eccentra.link.virtual.athlete import VirtualAthlete
-from eccentra.link.virtual.faults import Fault, play
+from eccentra.link.virtual.faults import Fault, Kind, play
 from eccentra.link.virtual.peripheral import Sent
 from eccentra.link.virtual.radios import HciTransport
 from eccentra.profiles import DeviceProfile, load_profile
-from eccentra.simulate import KITS, Fidget, Hold, Scenario, Simulation, simulate
+from eccentra.simulate import KITS, Fidget, Hold, Scenario, SensorSpec, Simulation, simulate
 
 AIR = "tcp-client:127.0.0.1:9100"
 # An emulated processor bears some 100 packets a second, fewer when others use the machine.
 RECORDS = 4
+# Where each is worn, its model and rate: together some 100 packets a second.
+SENSORS = {
+    "thigh": ("movesense", 104.0),
+    "left": ("tindeq-progressor", 80.0),
+    "shank": ("movella-dot", 15.0),
+    "right": ("frez-dyno", 250.0),
+    "pelvis": ("open-sensor", 100.0),
+    "trunk": ("polar-verity-sense", 52.0),
+}
 START_LIMIT_S = 90.0
 BACK_LIMIT_S = 30.0
 
@@ -40,16 +49,28 @@ def strap() -> DeviceProfile:
     return msgspec.structs.replace(profile, decoder={**profile.decoder, "records_per_packet": RECORDS})
 
 
+def worn() -> tuple[SensorSpec, ...]:
+    """Six sensors of six models, each of which sends its own time."""
+    known = {spec.id: spec for kit in KITS.values() for spec in kit}
+    out = []
+    for name, (device, rate_hz) in SENSORS.items():
+        changes: dict[str, object] = {"id": name, "device": device, "samples_per_packet": 1}
+        like = known[name]
+        out.append(msgspec.structs.replace(like, rate_hz=rate_hz, **changes))
+    return tuple(out)
+
+
 def athlete() -> Simulation:
-    worn = {spec.id: spec for kit in KITS.values() for spec in kit}
     timeline = (Hold(seconds=1.0), Fidget(seconds=18.0), Hold(seconds=1.0))
-    return simulate(Scenario(timeline=timeline, sensors=(worn["thigh"], worn["left"])), 1)
+    return simulate(Scenario(timeline=timeline, sensors=worn()), 1)
 
 
 def faults_of(seconds: float) -> list[Fault]:
+    """Every sensor goes away once: half of them hang up, the others vanish."""
+    kinds: tuple[Kind, ...] = ("drop", "vanish")
     return [
-        Fault(sensor="left", kind="drop", at_s=0.25 * seconds, for_s=1.5),
-        Fault(sensor="thigh", kind="vanish", at_s=0.55 * seconds, for_s=2.0),
+        Fault(sensor=name, kind=kinds[k % 2], at_s=(0.12 + 0.13 * k) * seconds, for_s=1.5 + 0.5 * (k % 2))
+        for k, name in enumerate(SENSORS)
     ]
 
 
@@ -68,15 +89,17 @@ async def run_sensors(simulation: Simulation, folder: Path, go: Event, seconds: 
         def say(name: str, text: str) -> None:
             print(f"{time.monotonic():9.3f}  sensor {name}: {text}", flush=True)
 
-        worn = VirtualAthlete(simulation, HciTransport(AIR), profiles={"left": strap()}, sent=sent, say=say)
-        await worn.start()
+        sensors = VirtualAthlete(
+            simulation, HciTransport(AIR), profiles={"left": strap()}, sent=sent, say=say
+        )
+        await sensors.start()
         ending = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
         await asyncio.to_thread(go.wait)
-        playing = asyncio.create_task(play(faults_of(seconds), worn.sensors))
+        playing = asyncio.create_task(play(faults_of(seconds), sensors.sensors))
         await ending.wait()
         playing.cancel()
-        await worn.stop()
+        await sensors.stop()
 
 
 def row_of(item: Input) -> dict[str, object]:
@@ -138,7 +161,7 @@ async def run_link(simulation: Simulation, folder: Path, go: Event, seconds: flo
     await asyncio.wait([running])
     take()
     rows.close()
-    return good and lost.get("left", 0) >= 1 and lost.get("thigh", 0) >= 1
+    return good and all(lost.get(name, 0) >= 1 for name in SENSORS)
 
 
 def main() -> int:

@@ -86,14 +86,19 @@ def match(
 
     Ticks of a counter that starts anew come again in the next connection: the packet nearest in time is it.
     """
-    tick_ns = round(setup.profile.clock.tick_s * NS_PER_S)
-    by_tick: dict[int, list[int]] = {}
-    for number, one in enumerate(sent):
-        by_tick.setdefault((one.device_ns[0] + tick_ns // 2) // tick_ns, []).append(number)
-    return [
-        [min(by_tick[tick], key=lambda n: abs(sent[n].at_s - at)) for at, tick in connection]
-        for connection in got
-    ]
+    tick_s = setup.clock.tick_s
+    assert tick_s is not None, f"{setup.sensor} sends no time"
+    own_ns = np.array([one.device_ns[0] for one in sent])
+    sent_s = np.array([one.at_s for one in sent])
+    # times that a sensor works out itself, from one time a packet, are off by less than a sample
+    near_ns = max(NS_PER_S / setup.rate / 2, tick_s * NS_PER_S)
+
+    def number(at: float, tick: int) -> int:
+        (same,) = np.nonzero(np.abs(own_ns - tick * tick_s * NS_PER_S) <= near_ns)
+        assert len(same), f"{setup.sensor}: tick {tick} was never sent"
+        return int(same[np.argmin(np.abs(sent_s[same] - at))])
+
+    return [[number(at, tick) for at, tick in connection] for connection in got]
 
 
 def reported_gaps(
