@@ -39,7 +39,7 @@ SENSORS = {
     "pelvis": ("open-sensor", 100.0),
     "trunk": ("polar-verity-sense", 52.0),
 }
-START_LIMIT_S = 90.0
+START_LIMIT_S = 180.0
 BACK_LIMIT_S = 30.0
 
 
