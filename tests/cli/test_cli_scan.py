@@ -117,6 +117,16 @@ def test_the_table_shows_what_is_heard_and_asks_nothing_without_a_terminal(radio
     assert "--bind ADDRESS" in result.stderr
 
 
+def test_a_sensor_that_can_be_both_is_what_its_place_needs(radio: type[Scanner], home: Path) -> None:
+    for wish in (f"{THIGH}=thigh", f"{FORCE}=left"):
+        result = eccentra("scan", "--bind", wish, "--device", "open-sensor")
+        assert result.exit_code == 0, result.output
+    assert [(b.placement, b.side, b.mode) for b in read_bindings()] == [
+        ("thigh", None, None),
+        (None, "left", "force"),
+    ]
+
+
 def test_bind_recognises_by_itself(radio: type[Scanner], home: Path) -> None:
     start = time.monotonic()
     result = eccentra(

@@ -147,7 +147,7 @@ def _bind(
     from eccentra.profiles import load_profile
 
     profile = load_profile(device)
-    mode = _measuring(profile, typed)
+    mode = _measuring(profile, typed, strap=placement is None)
     kind = mode.kind
     if (kind == "force") != (placement is None):
         wanted = "force[:SIDE]" if kind == "force" else "a placement such as thigh or shank"
@@ -168,11 +168,15 @@ def _bind(
     return changed
 
 
-def _measuring(profile: DeviceProfile, typed: dict[str, float]) -> Mode:
-    """The first mode that measures something, with what was typed in."""
-    for mode in profile.mode:
-        if mode.kind != "raw" and (not mode.needs or typed.keys() >= set(mode.needs)):
-            return mode
+def _measuring(profile: DeviceProfile, typed: dict[str, float], *, strap: bool) -> Mode:
+    """The first mode that measures something, with what was typed in; one that suits the place, if any."""
+    usable = [
+        mode
+        for mode in profile.mode
+        if mode.kind not in ("raw", "other") and (not mode.needs or typed.keys() >= set(mode.needs))
+    ]
+    if usable:
+        return next((mode for mode in usable if (mode.kind == "force") == strap), usable[0])
     lacking = [one for mode in profile.mode for one in profile.setting if one.id in mode.needs]
     advice = "; ".join(f"--set {one.id}=NUMBER ({one.why})" for one in lacking)
     why = profile.missing or "a number of this very unit is missing"
