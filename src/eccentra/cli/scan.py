@@ -168,15 +168,16 @@ def _bind(
     return changed
 
 
-def _measuring(profile: DeviceProfile, typed: dict[str, float], *, strap: bool) -> Mode:
-    """The first mode that measures something, with what was typed in; one that suits the place, if any."""
+def _measuring(profile: DeviceProfile, typed: dict[str, float], *, strap: bool | None = None) -> Mode:
+    """The first mode that measures something, with what was typed in; one that suits the place, if known."""
     usable = [
         mode
         for mode in profile.mode
         if mode.kind not in ("raw", "other") and (not mode.needs or typed.keys() >= set(mode.needs))
     ]
     if usable:
-        return next((mode for mode in usable if (mode.kind == "force") == strap), usable[0])
+        fits = [mode for mode in usable if strap is None or (mode.kind == "force") == strap]
+        return (fits or usable)[0]
     lacking = [one for mode in profile.mode for one in profile.setting if one.id in mode.needs]
     advice = "; ".join(f"--set {one.id}=NUMBER ({one.why})" for one in lacking)
     why = profile.missing or "a number of this very unit is missing"
@@ -367,7 +368,10 @@ def _ask_place(bindings: tuple[Binding, ...], address: str, device: str) -> tupl
     profile = load_profile(device)
     needed = {name for mode in profile.mode for name in mode.needs}
     typed = {one.id: _ask_number(one) for one in profile.setting if one.id in needed}
-    if _measuring(profile, typed).kind == "force":
+    strap = None
+    if {"force", "imu"} <= {mode.kind for mode in profile.mode}:
+        strap = typer.prompt("does it measure force or motion", default="motion").lower().startswith("f")
+    if _measuring(profile, typed, strap=strap).kind == "force":
         side = typer.prompt(f"which side ({', '.join(get_args(Side))})", default="both")
         placement, chosen = _parse_place(f"force:{side}", "side")
     else:
