@@ -7,6 +7,7 @@ from joint_kit import events_of, reps_in
 
 from eccentra.simulate import (
     KITS,
+    Fidget,
     Hold,
     JointRep,
     JointSet,
@@ -67,6 +68,36 @@ def test_a_slow_repetition_alone_counts_once_the_person_is_known() -> None:
     known, alone = ((JointSet(exercise=HINGE, reps=(rep,) * n), Hold(seconds=28.0)) for n in (3, 1))
     begin = (TakePosition(exercise=HINGE), Hold(seconds=1.5))
     assert len(counted(*begin, *known, *alone)) == 4
+
+
+@pytest.mark.parametrize(("seconds", "least"), [(3.0, 1), (1.2, 0)])
+def test_a_repetition_alone_counts_when_it_is_slow(seconds: float, least: int) -> None:
+    timeline = (Hold(seconds=3.0), *hinge(1, seconds), Hold(seconds=25.0))
+    made = simulate(Scenario(exercise="joint", timeline=timeline, sensors=KITS["trunk"]), 3)
+    assert len(reps_in(events_of(HINGE, made))) == least
+
+
+def test_slow_repetitions_are_one_set_whatever_their_holds_and_pauses() -> None:
+    one = JointRep(first_s=5.0, second_s=6.0, hold_s=2.2, pause_s=12.0)
+    two = JointRep(first_s=6.0, second_s=5.0)
+    moves = (TakePosition(exercise=HINGE), Hold(seconds=1.5))
+    assert len(counted(*moves, JointSet(exercise=HINGE, reps=(one, two)))) == 2
+
+
+def test_a_set_waits_for_the_slow_repetition_under_way() -> None:
+    """Its end comes longer after the first one than a set waits."""
+    one = JointRep(first_s=9.0, second_s=9.0, pause_s=15.0)
+    timeline = (Hold(seconds=3.0), TakePosition(exercise=HINGE), Hold(seconds=1.5))
+    timeline += (JointSet(exercise=HINGE, reps=(one, one)), Hold(seconds=25.0))
+    made = simulate(Scenario(exercise="joint", timeline=timeline, sensors=KITS["trunk"]), 3)
+    reps = reps_in(events_of(HINGE, made))
+    assert [rep.set_index for rep in reps] == [1, 1]
+
+
+def test_fidgeting_just_before_the_first_repetition_does_not_hide_it() -> None:
+    rep = JointRep(first_s=3.0, second_s=3.0, pause_s=0.0)
+    moves = (TakePosition(exercise=HINGE), Fidget(seconds=4.0, size_deg=14.0), Hold(seconds=0.8))
+    assert len(counted(*moves, JointSet(exercise=HINGE, reps=(rep,) * 4))) == 4
 
 
 def test_the_first_repetition_is_told_at_once_whatever_came_before() -> None:
