@@ -146,7 +146,10 @@ class Decoder:
         """Remember the resolution of a start command; answers say what they answer, and begin anew."""
         self._open, self._parameters = None, b""
         if len(written) > 2 and written[0] == _START and (written[1] & 0x3F) in self._streams:
-            bits = settings_of(written[2:]).get("bit", [])
+            try:
+                bits = settings_of(written[2:]).get("bit", [])
+            except ValueError:
+                return  # no sensor would start with that
             if len(bits) == 1 and 8 <= bits[0] <= 32:
                 self._streams[written[1] & 0x3F].bits = int(bits[0])
 
