@@ -427,6 +427,39 @@ def test_every_decision_says_what_would_change_it() -> None:
         assert out.thresholds_version
 
 
+@pytest.mark.parametrize(
+    ("sessions", "more", "first"),
+    [
+        ([session(5, pain_during=7.5), session(1)], {}, "no session's pain_during had been above 7"),
+        ([session(5), session(1, pain_24h_change=9)], {}, "pain_24h_change had been below 8"),
+        ([session(5, red_flags=["pop"]), session(1)], {}, "there had been no red flag"),
+        (both(), {"weekly_pain_medians": [1, 2, 3]}, "weekly pain had not risen by 1 twice in a row"),
+        ([session(5), session(1, pain_during=5)], {}, "pain_during had been at most 4"),
+        ([session(5), session(1, pain_24h_change=3)], {}, "pain_24h_change had been below 2"),
+        ([session(5), session(1, soreness=5)], {}, "soreness had been"),
+        ([session(22), session(18)], {"days_since_last": 18}, "days_since_last had been above 21"),
+        ([session(30), session(26)], {"days_since_last": 26}, "days_since_last had been at most 21"),
+        ([session(5), session(1, valid_reps=2)], {}, "valid_reps had been at least 3"),
+        ([session(5), session(1, confidence="low")], {}, "the data had been sound"),
+        (both(pain_during=3), {}, "pain_during had been"),
+        (both(reps_ratio=0.6), {}, "reps_ratio had been at least 0.7"),
+        (both(quality=59), {}, "quality had been at least 60"),
+        (both(asymmetry_pct=22), {}, "asymmetry_pct had been below 20"),
+        ([session(5), session(1, force_loss=0.3)], {}, "force_loss had been at most 0.2"),
+        (both(), {"adherence_2w": 0.1}, "adherence_2w had been at least 0.5"),
+        ([session(5), session(1, tempo_adherence=0.4)], {}, "tempo_adherence had been at least 0.8"),
+        ([session(5), session(1, dose_ratio=2.0)], {}, "dose_ratio had been at most 1.2"),
+        (both(analgesic_24h=True), {}, "no painkiller had been taken"),
+        (both(), {"load_steps_7d": 2}, "load_steps_7d had been below 2"),
+        (both(), {"programme_week": 1}, "programme_week had been above 2"),
+    ],
+)
+def test_what_would_change_begins_with_the_rows_own_threshold(
+    sessions: list[dict[str, Any]], more: dict[str, Any], first: str
+) -> None:
+    assert decided(sessions, **more).would_change[0].condition.startswith(first)
+
+
 def test_reasons_begin_with_the_words_of_the_row() -> None:
     assert decided(both(asymmetry_pct=22)).reason.startswith("Left does less")
     assert "match the tempo" in decided([session(5), session(1, tempo_adherence=0.6)]).reason
