@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eccentra.cli import plan_calendar, plan_explain, plan_say, plan_show, plan_simulate
+from eccentra.cli import plan_answer, plan_calendar, plan_explain, plan_say, plan_show, plan_simulate
 from eccentra.cli.common import BAD_INPUT, INTENDED_USE, guarded
 from eccentra.errors import InputError, PlanError
 
@@ -75,3 +75,10 @@ plan.command("return", epilog=INTENDED_USE)(guarded(plan_calendar.return_list))
 plan.command(epilog=INTENDED_USE)(guarded(plan_calendar.end))
 plan.command(epilog=INTENDED_USE)(guarded(plan_say.say))
 plan.command(epilog=INTENDED_USE)(guarded(plan_say.questions))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.enrol))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.prescribe))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.accept))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.edit))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.refuse))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.unlock))
+plan.command(epilog=INTENDED_USE)(guarded(plan_answer.suggestions))
