@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -258,6 +259,7 @@ def mosquitto(tmp_path: Path) -> Iterator[BrokerProcess]:
 
 def expected_state(folder: Path, now_us: int) -> dict[str, list[object]]:
     people, mixed = people_and_sessions()
+    (folder / "alone.sqlite").unlink(missing_ok=True)
     alone = open_store(f"sqlite:///{folder / 'alone.sqlite'}")
     for person in people:
         begin(alone, person)
@@ -292,6 +294,50 @@ def test_kill_9_in_the_middle_loses_nothing(
         assert hub.stop() == 0
         assert end_state(results) == expected_state(tmp_path, time.time_ns() // 1000)
         assert {one["subject"] for one in proposals(subscriber)} == set(people)
+    finally:
+        hub.stop()
+        subscriber.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["hub", "broker", "both"])
+def test_many_kills_and_outages_lose_nothing(
+    what: str,
+    mosquitto: BrokerProcess,
+    tmp_path: Path,
+    results: Store,
+    sender: Callable[[int], Sender],
+) -> None:
+    """The hub is killed, the broker ends, again and again, while events come and in between."""
+    rng = random.Random(what)
+    people, mixed = people_and_sessions()
+    for person in people:
+        begin(results, person)
+    hub = HubProcess(mosquitto.port, f"sqlite:///{tmp_path / 'hub.sqlite'}", tmp_path / "hub.log").start()
+    subscriber = Subscriber(mosquitto.port).wait_ready()
+    out = sender(mosquitto.port)
+    try:
+        subscriber.until(lambda: b"online" in sent(subscriber, "/hub/status"), "the hub", 30)
+        trouble = set(rng.sample(range(len(mixed)), 6))
+        for k, (topic, payload) in enumerate(mixed):
+            out.send(topic, payload)
+            time.sleep(0.002)
+            if k in trouble:
+                if what != "broker":
+                    hub.kill()
+                if what != "hub":
+                    mosquitto.end()
+                    time.sleep(rng.uniform(0.0, 1.5))
+                    mosquitto.start()
+                if what != "broker":
+                    hub.start()
+                time.sleep(rng.uniform(0.0, 3.0))
+        wait_for(out.all_taken, "the broker has them", 30)
+        wait_for(lambda: events_in(results) == len(mixed), "all events", 40)
+        wait_for(
+            lambda: end_state(results) == expected_state(tmp_path, time.time_ns() // 1000), "decided", 20
+        )
+        assert hub.stop() == 0
     finally:
         hub.stop()
         subscriber.close()

@@ -67,6 +67,12 @@ class BrokerProcess:
         self._process.kill()
         self._process.wait(5)
 
+    def end(self) -> None:
+        """Ask it to end: what it has is on disk then."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(10)
+
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
 

@@ -10,7 +10,8 @@
 ``checking``       checks of the calendar, kept as they become due
 ``announce``       what has to be published, from the database
 ``catching_up``    which events are missing, and whom to ask for them
-``inbound``        messages that are acknowledged when they are in the database
+``inbound``        messages that wait until they are in the database
+``courier``        what is on its way to the broker, by one worker for all
 ``locks``          one session and one person by one worker at a time
 =================  ==================================================================================
 """

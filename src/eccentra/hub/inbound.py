@@ -1,30 +1,14 @@
-"""A connection that acknowledges a message when it was taken to the database, not when it came."""
+"""Messages that came and wait until they are in the database; acknowledged then, not when they came."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
-import paho.mqtt.client as paho
+from eccentra.mqtt.connection import Delivery
 
-from eccentra.mqtt.address import MqttAddress
-from eccentra.mqtt.connection import Connection, Listener, guarded
-
-__all__ = ["Delivery", "InboundConnection", "Inbox"]
-
-
-class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A message as it came, and what it is acknowledged by: the connection's number and its id there."""
-
-    connection: int
-    topic: str
-    payload: bytes
-    retain: bool
-    mid: int
-    qos: int
+__all__ = ["Inbox"]
 
 
 class Inbox:
@@ -52,60 +36,3 @@ class Inbox:
         """They could not be worked on: they are the next again."""
         with self._changed:
             self._waiting.extendleft(reversed(batch))
-
-
-class InboundConnection(Connection):
-    """Hands messages to ``deliver``; they come again until :meth:`acknowledge`.
-
-    Parameters
-    ----------
-    deliver
-        Called in paho's thread.
-
-    For the others see :class:`~eccentra.mqtt.connection.Connection`.
-    """
-
-    def __init__(
-        self,
-        number: int,
-        address: MqttAddress,
-        *,
-        client_id: str,
-        status_topic: str,
-        subscriptions: Callable[[], Sequence[str]],
-        listener: Listener,
-        deliver: Callable[[Delivery], None],
-        monotonic_ns: Callable[[], int],
-    ) -> None:
-        self._deliver = deliver
-        super().__init__(
-            number,
-            address,
-            client_id=client_id,
-            status_topic=status_topic,
-            subscriptions=subscriptions,
-            listener=listener,
-            monotonic_ns=monotonic_ns,
-        )
-
-    def _make(self, address: MqttAddress, client_id: str, status_topic: str) -> paho.Client:
-        client = super()._make(address, client_id, status_topic)
-        client.manual_ack_set(True)
-        return client
-
-    @guarded
-    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        self._deliver(
-            Delivery(
-                self.number, topic, bytes(message.payload), bool(message.retain), message.mid, message.qos
-            )
-        )
-
-    def acknowledge(self, one: Delivery) -> None:
-        """Say that a message of this connection was taken; the broker forgets it."""
-        if one.connection == self.number and one.qos > 0:
-            self.client.ack(one.mid, one.qos)

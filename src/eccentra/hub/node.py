@@ -20,23 +20,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import msgspec
-from sqlalchemy import Connection as Database
 from sqlalchemy.exc import DBAPIError
 
 from eccentra import __version__
 from eccentra.commands import Answer, Request
 from eccentra.errors import SinkError
-from eccentra.hub.announce import Announcement, due, published
 from eccentra.hub.asking import ask
 from eccentra.hub.carry_out import carry_out
 from eccentra.hub.catching_up import CatchingUp
 from eccentra.hub.checking import keep_checks
-from eccentra.hub.inbound import InboundConnection, Inbox
-from eccentra.hub.locks import lead
+from eccentra.hub.courier import Courier
+from eccentra.hub.inbound import Inbox
 from eccentra.hub.take import sweep, take
 from eccentra.mqtt import contract
 from eccentra.mqtt.address import parse_url
-from eccentra.mqtt.connection import guarded
+from eccentra.mqtt.connection import Connection, guarded
 from eccentra.mqtt.desk import HUB, CommandDesks, Replies
 from eccentra.store.announcing import plans_forgotten
 from eccentra.store.database import Store
@@ -67,7 +65,6 @@ COUNTS = (
 
 _SECOND_NS = 1_000_000_000
 _MOST = 500
-_WINDOW = 100
 _WAIT_S = 0.2
 # Pause before the next connection, or before the database is tried again.
 _PAUSE_NS = (_SECOND_NS // 4, 5 * _SECOND_NS)
@@ -132,7 +129,7 @@ class Hub:
         self._desks = CommandDesks(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
         self._desks.open_hub(self._carry_out)
         self._catching_up = CatchingUp(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
-        self._connection: InboundConnection | None = None
+        self._connection: Connection | None = None
         self._number = 0
         self._announced: int | None = None
         self._lost: str | None = None
@@ -140,9 +137,8 @@ class Hub:
         self._next_try_ns = self._database_ns = 0
         self._pause_ns = _PAUSE_NS[0]
         self._acks: deque[int] = deque()
-        self._in_flight: dict[int, Announcement] = {}
+        self._courier = Courier(store, self.site, self.node)
         self._replies: Replies = []
-        self._leader: Database | None = None
         self._poll_ns = self._chores_ns = self._info_ns = 0
         self._said: contract.NodeInfo | None = None
         self._started = contract.utc(wall_ns())
@@ -177,7 +173,7 @@ class Hub:
                 self._status(connection, contract.OFFLINE)
             connection.close()
         self.ready = False
-        self._resign()
+        self._courier.resign()
         if self._broker is not None:
             self._broker.stop()
 
@@ -202,7 +198,7 @@ class Hub:
     @property
     def idle(self) -> bool:
         """Nothing that came waits, and nothing that was published is unacknowledged."""
-        return not len(self._inbox) and not self._in_flight
+        return not len(self._inbox) and self._courier.idle
 
     # --- the thread ----------------------------------------------------------------------------------------
 
@@ -230,7 +226,7 @@ class Hub:
             self._lead_on(changed)
         except DBAPIError as error:
             self._database_ns = self._now() + _SECOND_NS
-            self._resign()
+            self._courier.resign()
             self.failing = f"the database cannot be used, messages wait: {error.orig or error}"
             self._problem(self.failing)
         else:
@@ -264,7 +260,7 @@ class Hub:
             self._connection = self._lost = self._announced = None
             self.ready = False
             self._acks.clear()
-        self._in_flight.clear()
+        self._courier.forget()
         self._next_try_ns = self._now() + self._pause_ns
         self._pause_ns = min(2 * self._pause_ns, _PAUSE_NS[1])
         self._problem(problem)
@@ -274,7 +270,7 @@ class Hub:
             self._number += 1
             self._lost = self._announced = None
         self._next_try_ns = self._now() + _SECOND_NS
-        self._connection = InboundConnection(
+        self._connection = Connection(
             self._number,
             self.address,
             client_id=f"eccentra-{self.site}-{self._own}",
@@ -311,7 +307,7 @@ class Hub:
                 question_states_forgotten(database)
             self._forgotten = False
 
-    def _status(self, connection: InboundConnection, payload: bytes) -> None:
+    def _status(self, connection: Connection, payload: bytes) -> None:
         how = contract.CHANNELS["status"]
         topic = contract.topic("status", site=self.site, node=self._own)
         connection.publish(topic, payload, how.qos, how.retain)
@@ -368,12 +364,8 @@ class Hub:
         """Strike off what the broker acknowledged."""
         with self._changed:
             mids = [self._acks.popleft() for _ in range(len(self._acks))]
-        done = [self._in_flight[mid] for mid in mids if mid in self._in_flight]
-        if done:
-            published(self._store, done, now_us=self._wall() // 1000)
-            self.counts["published"] += len(done)
-        for mid in mids:
-            self._in_flight.pop(mid, None)
+        done = self._courier.settle(mids, self._wall() // 1000)
+        self.counts["published"] += done
         if done:
             self._poll_ns = 0
 
@@ -383,7 +375,7 @@ class Hub:
         if not (changed or now >= self._poll_ns):
             return
         self._poll_ns = now + _POLL_NS
-        if not self._leads():
+        if not self._courier.leads():
             return
         if now >= self._chores_ns:
             self._chores_ns = now + _CHORES_NS
@@ -392,37 +384,9 @@ class Hub:
             self._count(sweep(self._store, now_us=now_us).counts)
             self._count(keep_checks(self._store, now_us=now_us))
             self._catching_up.look(self._store)
-        self._announce()
+        if self._connection is not None and self.ready:
+            self._courier.announce(self._connection)
         self._publish_all(self._catching_up.requests(self._store) if self.ready else [])
-
-    def _leads(self) -> bool:
-        if self._store.dialect != "postgresql":
-            return True
-        if self._leader is None:
-            self._leader = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        # Asked each time: it counts, and it fails when the connection has ended.
-        return lead(self._leader, f"{self.site}/{self.node}")
-
-    def _resign(self) -> None:
-        leader, self._leader = self._leader, None
-        if leader is not None:
-            # With the connection ends the lock; it must not go back into the pool.
-            leader.invalidate()
-            leader.close()
-
-    def _announce(self) -> None:
-        connection = self._connection
-        room = _WINDOW - len(self._in_flight)
-        if connection is None or not self.ready or room <= 0:
-            return
-        under_way = {one.key for one in self._in_flight.values()}
-        for one in due(self._store, self.site, self.node, _WINDOW):
-            if one.key in under_way or len(self._in_flight) >= _WINDOW:
-                continue
-            mid = connection.publish(one.topic, one.payload, 1, one.retain)
-            if mid is None:
-                return
-            self._in_flight[mid] = one
 
     def _publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
         connection = self._connection

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, Protocol
 
+import msgspec
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
@@ -25,7 +26,7 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.address import MqttAddress
 from eccentra.mqtt.queue import WINDOW
 
-__all__ = ["Connection", "Listener", "guarded"]
+__all__ = ["Connection", "Delivery", "Listener", "guarded"]
 
 # A broker that is frozen, not gone, is noticed after at most twice this and a second.
 _KEEPALIVE_S = 3
@@ -36,6 +37,17 @@ _JOIN_S = 2.0
 
 log = logging.getLogger("eccentra.mqtt")
 _P = ParamSpec("_P")
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A message as it came, and what it is acknowledged by: the connection's number and its id there."""
+
+    connection: int
+    topic: str
+    payload: bytes
+    retain: bool
+    mid: int
+    qos: int
 
 
 class Listener(Protocol):
@@ -99,6 +111,9 @@ class Connection:
         Gives the topics to subscribe to, QoS 1, when it is connected.
     listener
         Who is told what happens.
+    deliver
+        Takes messages, in paho's thread; they come again until :meth:`acknowledge`. Without it they go to the
+        listener and are acknowledged when they came.
     monotonic_ns
         Clock.
     """
@@ -112,10 +127,12 @@ class Connection:
         status_topic: str,
         subscriptions: Callable[[], Sequence[str]],
         listener: Listener,
+        deliver: Callable[[Delivery], None] | None = None,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.number = number
         self.listener = listener
+        self._deliver = deliver
         self.client = self._make(address, client_id, status_topic)
         self._address = address
         self._subscriptions = subscriptions
@@ -138,6 +155,7 @@ class Connection:
             client.tls_set_context(address.tls_context())
         status = contract.CHANNELS["status"]
         client.will_set(status_topic, contract.OFFLINE, status.qos, status.retain)
+        client.manual_ack_set(self._deliver is not None)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         # The book keeps the window; these only must not be smaller.
         client.max_inflight_messages_set(2 * WINDOW)
@@ -167,6 +185,11 @@ class Connection:
     def subscribe(self, topic: str) -> None:
         """Subscribe to one more topic, QoS 1; before it is connected this does nothing."""
         self.client.subscribe(topic, 1)
+
+    def acknowledge(self, one: Delivery) -> None:
+        """Say that a message of this connection was taken; the broker forgets it."""
+        if one.connection == self.number and one.qos > 0:
+            self.client.ack(one.mid, one.qos)
 
     def silent(self) -> str | None:
         """Why nothing can be expected of this connection any more, though it did not end; else ``None``."""
@@ -260,7 +283,11 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
-        self.listener.arrived(self.number, topic, bytes(message.payload), bool(message.retain))
+        payload, retain = bytes(message.payload), bool(message.retain)
+        if self._deliver is None:
+            self.listener.arrived(self.number, topic, payload, retain)
+        else:
+            self._deliver(Delivery(self.number, topic, payload, retain, message.mid, message.qos))
 
     @guarded
     def _on_subscribe(
