@@ -211,24 +211,27 @@ def kill_and_compare(tmp_path: Path, kills: int, seed: int, speed: float) -> Non
         (path,) = (up.home / "sessions").glob("*.eccentra")
         with Recording(path) as recording:
             events = Session(recording.header).feed_many(recording.inputs())
-        if stored(up.home) != len(events):
+        if stored(up.home, path.stem) != len(events):
             # killed with events on their way: the next start asks for them
             up.start()
             end = time.monotonic() + 40
-            while stored(up.home) != len(events):
+            while stored(up.home, path.stem) != len(events):
                 assert time.monotonic() < end, up.log()
                 time.sleep(0.1)
             up.end()
-        assert stored(up.home) == len(events)
+        assert stored(up.home, path.stem) == len(events)
     finally:
         up.close()
 
 
-def stored(home: Path) -> int:
+def stored(home: Path, session: str) -> int:
     results = open_store(f"sqlite:///{home / 'results.sqlite'}")
     try:
         with results.read() as connection:
-            return int(connection.execute(select(func.count()).select_from(tables.event)).scalar() or 0)
+            return int(
+                connection.execute(select(func.count()).where(tables.event.c.session == session)).scalar()
+                or 0
+            )
     finally:
         results.close()
 

@@ -10,6 +10,7 @@
 ``checking``       checks of the calendar, kept as they become due
 ``announce``       what has to be published, from the database
 ``catching_up``    which events are missing, and whom to ask for them
+``line``           one connection to the broker after the other
 ``inbound``        messages that wait until they are in the database
 ``courier``        what is on its way to the broker, by one worker for all
 ``locks``          one session and one person by one worker at a time

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -31,10 +31,11 @@ from eccentra.hub.catching_up import CatchingUp
 from eccentra.hub.checking import keep_checks
 from eccentra.hub.courier import Courier
 from eccentra.hub.inbound import Inbox
+from eccentra.hub.line import Line
 from eccentra.hub.take import sweep, take
 from eccentra.mqtt import contract
 from eccentra.mqtt.address import parse_url
-from eccentra.mqtt.connection import Connection, guarded
+from eccentra.mqtt.connection import guarded
 from eccentra.mqtt.desk import HUB, CommandDesks, Replies
 from eccentra.store.announcing import plans_forgotten
 from eccentra.store.database import Store
@@ -66,8 +67,6 @@ COUNTS = (
 _SECOND_NS = 1_000_000_000
 _MOST = 500
 _WAIT_S = 0.2
-# Pause before the next connection, or before the database is tried again.
-_PAUSE_NS = (_SECOND_NS // 4, 5 * _SECOND_NS)
 _POLL_NS, _CHORES_NS, _INFO_NS = _SECOND_NS // 2, 30 * _SECOND_NS, 10 * _SECOND_NS
 
 log = logging.getLogger("eccentra.hub")
@@ -121,7 +120,6 @@ class Hub:
         self._therapists = frozenset(therapists)
         self._now, self._wall = monotonic_ns, wall_ns
         self.counts: Counter[str] = Counter({name: 0 for name in COUNTS})
-        self.ready = False
         self.last_error: str | None = None
         self.failing: str | None = None
         self._changed = threading.Condition()
@@ -129,14 +127,18 @@ class Hub:
         self._desks = CommandDesks(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
         self._desks.open_hub(self._carry_out)
         self._catching_up = CatchingUp(self.site, self.node, monotonic_ns=monotonic_ns, wall_ns=wall_ns)
-        self._connection: Connection | None = None
-        self._number = 0
-        self._announced: int | None = None
-        self._lost: str | None = None
-        self._forgotten = False
-        self._next_try_ns = self._database_ns = 0
-        self._pause_ns = _PAUSE_NS[0]
-        self._acks: deque[int] = deque()
+        self._database_ns = 0
+        self._line = Line(
+            self._changed,
+            lambda: self.address,
+            client_id=f"eccentra-{self.site}-{self._own}",
+            status_topic=contract.topic("status", site=self.site, node=self._own),
+            subscriptions=self._topics,
+            deliver=self._inbox.put,
+            problem=self._problem,
+            mistake=self.mistake,
+            monotonic_ns=monotonic_ns,
+        )
         self._courier = Courier(store, self.site, self.node)
         self._replies: Replies = []
         self._poll_ns = self._chores_ns = self._info_ns = 0
@@ -167,12 +169,7 @@ class Hub:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            if self.ready:
-                self._status(connection, contract.OFFLINE)
-            connection.close()
-        self.ready = False
+        self._line.close()
         self._courier.resign()
         if self._broker is not None:
             self._broker.stop()
@@ -209,14 +206,12 @@ class Hub:
                 self._changed.wait_for(self._has_work, _WAIT_S)
 
     def _has_work(self) -> bool:
-        for_database = (len(self._inbox) or self._acks) and self._now() >= self._database_ns
-        for_connection = self._lost is not None or self._announced is not None
-        return self._stopped or for_connection or bool(for_database)
+        for_database = (len(self._inbox) or self._line.acks) and self._now() >= self._database_ns
+        return self._stopped or self._line.has_news or bool(for_database)
 
     @guarded
     def _turn(self) -> None:
         self._watch()
-        self._greet()
         if self._now() < self._database_ns:
             return
         try:
@@ -247,70 +242,28 @@ class Hub:
     # --- the connection ------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        connection = self._connection
-        if connection is None:
-            if self._now() >= self._next_try_ns:
-                self._connect()
-            return
-        problem = self._lost or connection.silent()
-        if problem is None:
-            return
-        connection.drop()
-        with self._changed:
-            self._connection = self._lost = self._announced = None
-            self.ready = False
-            self._acks.clear()
-        self._courier.forget()
-        self._next_try_ns = self._now() + self._pause_ns
-        self._pause_ns = min(2 * self._pause_ns, _PAUSE_NS[1])
-        self._problem(problem)
+        if self._line.watch():
+            self._courier.forget()
+        if self._line.greet():
+            self._said, self._poll_ns = None, 0
 
-    def _connect(self) -> None:
-        with self._changed:
-            self._number += 1
-            self._lost = self._announced = None
-        self._next_try_ns = self._now() + _SECOND_NS
-        self._connection = Connection(
-            self._number,
-            self.address,
-            client_id=f"eccentra-{self.site}-{self._own}",
-            status_topic=contract.topic("status", site=self.site, node=self._own),
-            subscriptions=self._topics,
-            listener=self,
-            deliver=self._inbox.put,
-            monotonic_ns=self._now,
-        )
-        self._connection.open()
+    @property
+    def ready(self) -> bool:
+        """The broker took the connection."""
+        return self._line.ready
 
     def _topics(self) -> list[str]:
         stations = f"eccentra/v{contract.VERSION}/{self.site}/+/station/+"
         shared = [f"{stations}/event/+", *self._desks.topics()]
         return [*(f"{self._share}{topic}" for topic in shared), f"{stations}/state"]
 
-    def _greet(self) -> None:
-        with self._changed:
-            announced, self._announced = self._announced, None
-        connection = self._connection
-        if connection is None or announced != connection.number:
-            return
-        self._status(connection, contract.ONLINE)
-        self._said, self._pause_ns, self._poll_ns = None, _PAUSE_NS[0], 0
-        with self._changed:
-            self.ready = True
-            self._changed.notify_all()
-
     def _renew(self) -> None:
         """A broker that does not remember us may have forgotten plans and questions: they come again."""
-        if self._forgotten and self.ready:
+        if self._line.forgotten and self.ready:
             with self._store.write() as database:
                 plans_forgotten(database)
                 question_states_forgotten(database)
-            self._forgotten = False
-
-    def _status(self, connection: Connection, payload: bytes) -> None:
-        how = contract.CHANNELS["status"]
-        topic = contract.topic("status", site=self.site, node=self._own)
-        connection.publish(topic, payload, how.qos, how.retain)
+            self._line.forgotten = False
 
     # --- what came -----------------------------------------------------------------------------------------
 
@@ -335,7 +288,7 @@ class Hub:
                 self._replies += self._desks.arrived(one.topic, one.payload, one.retain)
             elif one.topic.endswith("/state"):
                 self._catching_up.state(one.topic, one.payload)
-        connection = self._connection
+        connection = self._line.connection
         if connection is not None:
             for one in batch:
                 connection.acknowledge(one)
@@ -362,9 +315,7 @@ class Hub:
 
     def _settle(self) -> None:
         """Strike off what the broker acknowledged."""
-        with self._changed:
-            mids = [self._acks.popleft() for _ in range(len(self._acks))]
-        done = self._courier.settle(mids, self._wall() // 1000)
+        done = self._courier.settle(self._line.take_acks(), self._wall() // 1000)
         self.counts["published"] += done
         if done:
             self._poll_ns = 0
@@ -384,12 +335,12 @@ class Hub:
             self._count(sweep(self._store, now_us=now_us).counts)
             self._count(keep_checks(self._store, now_us=now_us))
             self._catching_up.look(self._store)
-        if self._connection is not None and self.ready:
-            self._courier.announce(self._connection)
+        if self._line.connection is not None and self.ready:
+            self._courier.announce(self._line.connection)
         self._publish_all(self._catching_up.requests(self._store) if self.ready else [])
 
     def _publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        connection = self._connection
+        connection = self._line.connection
         if connection is None:
             return
         for topic, payload in messages:
@@ -421,41 +372,10 @@ class Hub:
         if info != self._said:
             self._said = info
             payload = contract.encode(msgspec.structs.replace(info, time=contract.utc(self._wall())))
-            connection = self._connection
+            connection = self._line.connection
             if connection is not None:
                 topic = contract.topic("info", site=self.site, node=self._own)
                 connection.publish(topic, payload, 1, contract.CHANNELS["info"].retain)
-
-    # --- what a connection reports, in paho's thread -------------------------------------------------------
-
-    def connected(self, number: int, remembered: bool) -> None:
-        """The broker accepted the connection: it is greeted next."""
-        with self._changed:
-            if number == self._number:
-                self._announced = number
-                self._forgotten = self._forgotten or not remembered
-                self._changed.notify_all()
-
-    def lost(self, number: int, problem: str) -> None:
-        """The connection is over."""
-        with self._changed:
-            if number == self._number:
-                self._lost = problem
-                self._changed.notify_all()
-
-    def acknowledged(self, number: int, mid: int) -> None:
-        """The broker took a message."""
-        with self._changed:
-            if number == self._number:
-                self._acks.append(mid)
-                self._changed.notify_all()
-
-    def arrived(self, number: int, topic: str, payload: bytes, retain: bool) -> None:
-        """Not called: messages are delivered to the inbox, with what they are acknowledged by."""
-
-    def trouble(self, problem: str) -> None:
-        """Something is wrong that does not end the connection."""
-        self._problem(problem)
 
 
 def _is_event(topic: str) -> bool:
