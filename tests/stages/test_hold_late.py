@@ -13,6 +13,11 @@ from cuts import cut, cut_places
 from eccentra.events import Event, Flag, Reason, RepAmended, RepCompleted, Repetition, SetCompleted
 from eccentra.exercises import load_exercise
 from eccentra.samples import Block, Floats, StreamInfo
+from eccentra.stages.hold import Stage
+from eccentra.stages.hold_known import Known
+from eccentra.stages.hold_pose import Lively
+from eccentra.stages.hold_rep import set_totals
+from eccentra.stages.sets import SetBook
 
 # a pose: degrees, seconds in it, speed of its sway in deg/s
 Pose = tuple[float, float, float]
@@ -125,3 +130,14 @@ def test_getting_up_without_a_rest_ends_a_hold_as_well() -> None:
     assert rep.valid
     assert abs(rep.start_us / 1e6 - 6.0) < 0.3
     assert abs((rep.value("hold_s") or 0.0) - 10.0) < 0.5
+
+
+def test_a_stop_on_the_way_up_takes_no_effort() -> None:
+    stage = load_exercise("plank").event_stage()
+    assert isinstance(stage, Stage)
+    known = Known(stage, SetBook(1, 20_000_000, set_totals))
+    flat, stop, calm = (0.0, 0.0, 1.0), (0.0, 0.4, 0.9165), Lively(0.5, 0.3)
+    assert not known.effortless(flat, stop, Lively(0.9, 0.33), calm)  # nobody has trembled yet
+    known.trembled(Lively(0.6, 0.9), calm)
+    assert known.effortless(flat, stop, Lively(0.9, 0.33), calm)
+    assert not known.effortless(flat, stop, Lively(0.9, 0.7), calm)

@@ -246,6 +246,9 @@ class SecondRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         What trembles more than the poses before and after it needs only this share of the smallest rise.
     least_share
         The shorter of the two ways makes at least this share of the smallest rise.
+    effort_share
+        Once a hold has trembled beyond doubt, what is held in another pose trembles by at least this share of
+        it more than the rest.
     like_share
         Poses of two holds are the same when they differ by less than this share of the rise.
     wait_s
@@ -257,6 +260,7 @@ class SecondRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     back_share: float
     tremor_share: float
     least_share: float
+    effort_share: float
     like_share: float
     wait_s: float
 

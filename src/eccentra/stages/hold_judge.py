@@ -121,7 +121,8 @@ class Judge:
         sure = up + down > 0 or (self._stage.far is not None and up + down < 0)
         proven = sure and loaded and back and held.rise <= self._stage.rise.proof_deg
         hasty = held.hasty and not (proven or (back and up * down > 0) or (self.known.proven and back))
-        if hasty or not (proven or self.known.fits(held.home, held.pose, far)):
+        effortless = self.known.effortless(held.home, held.pose, held.lively, held.rest_lively)
+        if hasty or effortless or not (proven or self.known.fits(held.home, held.pose, far)):
             self.refused.refuse(held.since, held.drop or now, now, Reason.SETUP, out)
             return False
         witness = lifted or held.rise >= self._stage.rise.sure_deg or self.familiar(held)

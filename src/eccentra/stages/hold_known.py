@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
 from eccentra.events import Event, Reason, Repetition
 from eccentra.stages.hold import Stage
+from eccentra.stages.hold_pose import Lively
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.sets import SetBook
 
@@ -79,6 +81,7 @@ class Known:
         self.usual: tuple[Vector, Vector] | None = None
         self._holds: list[_Counted] = []
         self._proven: list[tuple[Vector, Vector]] = []
+        self._efforts: deque[float] = deque(maxlen=_PROOFS)
 
     @property
     def proven(self) -> bool:
@@ -135,6 +138,22 @@ class Known:
         self._proven = [*self._proven, (home, pose)][-_PROOFS:]
         if not known:
             self.take_back(self.fits, now, out)
+
+    def trembled(self, held: Lively, rest: Lively) -> None:
+        """A hold trembled beyond doubt."""
+        self._efforts.append(held.tremor - rest.tremor)
+
+    def effortless(self, home: Vector, pose: Vector, held: Lively | None, rest: Lively | None) -> bool:
+        """Whether a pose like no hold before trembles too little for one, by what is usual for the person.
+
+        Where one may leave a hold to anywhere, stops on the way to standing look like holds.
+        """
+        if self._stage.end.leave == "back" or not self._efforts or held is None or rest is None:
+            return False
+        if self.raised_before(home, pose):
+            return False
+        usual = sorted(self._efforts)[len(self._efforts) // 2]
+        return held.tremor - rest.tremor < self._stage.second.effort_share * usual
 
     def take_back(self, may: Callable[[Vector, Vector, bool], bool], now: int, out: list[Event]) -> None:
         """Take back what was counted and may not have been a hold."""

@@ -135,11 +135,13 @@ class SecondLook:
             return Seen(rest=b, raised=c) if self._known.was_rest(what, t, out) else None
         if role < 0 or not self._court.may_be(what, sure=trembles):
             return None
-        calm = [dwell.lively.sway for dwell in (a, c) if dwell.lively is not None]
-        alone = role > 0 and bool(calm) and min(calm) <= self._lively
+        rests = [dwell.lively for dwell in (a, c) if dwell.lively is not None]
+        alone = role > 0 and bool(rests) and min(one.sway for one in rests) <= self._lively
         sure = (both or alone) and max(up, down) <= rule.proof_deg
         if trembles:
             self._known.was_other(what, t, out)
+        if both and b.lively is not None:
+            self._known.trembled(b.lively, min(rests, key=lambda one: one.tremor))
         if self._is_counted(what):
             if sure:
                 self._known.prove(what.before, what.pose, t, out)
