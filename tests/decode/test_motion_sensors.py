@@ -282,6 +282,20 @@ def test_witmotion_frames_may_be_cut_anywhere(cut: int) -> None:
     assert len(out) == 5
 
 
+def test_witmotion_samples_from_before_its_rate_was_set_are_left_out() -> None:
+    frame = bytes.fromhex("5561000000000008a4005cff0040002000e00080")
+    decoder = witmotion.Parameters().start(channels=IMU, rate_hz=100.0)
+    decoder.expect(bytes.fromhex("ffaa276400"))
+    assert decoder.feed("data", frame) == []
+    assert decoder.feed("data", bytes.fromhex("557164008c01") + bytes(14)) != []
+    decoder.expect(bytes.fromhex("ffaa6988b5"))
+    assert decoder.feed("data", frame) == []
+    decoder.expect(bytes.fromhex("ffaa030900"))
+    assert len(frames(list(decoder.feed("data", frame)))) == 1
+    decoder.expect(bytes.fromhex("ffaa276400"))
+    assert len(frames(list(decoder.feed("data", frame)))) == 1
+
+
 def test_polar_factor_of_the_start_answer_counts() -> None:
     decoder = H10.start(channels=ACC, rate_hz=52.0)
     frame = bytes.fromhex("02650000000000000081f1ff1400f00306017b0f08")

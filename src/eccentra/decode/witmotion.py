@@ -34,6 +34,7 @@ _SIZE = 20
 _DATA, _REGISTERS = b"\x55\x61", b"\x55\x71"
 _ACC_STEP = 16 * G0 / 32768
 _GYR_STEP = 2000 * RAD_PER_DEG / 32768
+_SET_RATE = b"\xff\xaa\x03"
 _BATTERY, _TEMPERATURE = 0x64, 0x40
 # volts x 100 of one lithium cell, and the share that the maker says is left
 _CHARGE = (
@@ -57,16 +58,27 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Decoder:
-    """State: the beginning of a frame whose rest has not come, fewer than 20 bytes."""
+    """State: the beginning of a frame whose rest has not come, fewer than 20 bytes; whether its rate is set.
+
+    It streams by itself, at a rate that nobody asked for, until its own is set; and without times these
+    samples would be taken for ones at that rate. So from the first command on until then they are left out.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
+        self._set = self._waits = False
 
     def expect(self, written: bytes) -> None:
-        """Answers say what they answer."""
+        """Answers say what they answer; the rate has to be set first."""
+        self._set = self._set or written[:3] == _SET_RATE
+        self._waits = not self._set
 
     def feed(self, channel: str, data: bytes) -> Sequence[Frame | Notice]:
         """One notification, whole frames or pieces of them."""
+        out = self._decode(channel, data)
+        return [part for part in out if isinstance(part, Notice)] if self._waits else out
+
+    def _decode(self, channel: str, data: bytes) -> Sequence[Frame | Notice]:
         check_channel(channel, data)
         if len(data) == _SIZE and data[:2] in (_DATA, _REGISTERS):
             out = _frame(data)
