@@ -60,7 +60,9 @@ def check(kit: str, seeds: range) -> None:
     assert np.mean(errors) <= np.mean(limits), f"{kit}: eccentric duration off by {np.mean(errors):.3f} s"
 
 
-@pytest.mark.parametrize("kit", MOTION_KITS)
+@pytest.mark.parametrize(
+    "kit", [pytest.param(kit, marks=pytest.mark.long if kit.count("+") else ()) for kit in MOTION_KITS]
+)
 def test_a_few_sessions(kit: str) -> None:
     check(kit, range(100, 106))
 

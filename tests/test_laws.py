@@ -84,7 +84,7 @@ def as_bytes(events: list[Numbered]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("kit", KITS)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_replay_gives_the_same_events_at_any_speed(tmp_path: Path, kit: str, seed: int) -> None:
     header, items = header_of(seed, kit), inputs_of(seed, kit)
     live = as_bytes(one_by_one(header, items))
@@ -316,7 +316,7 @@ def not_finite(value: object, where: str = "") -> list[str]:
     return [w for name in fields for w in not_finite(getattr(value, name), f"{where}.{name}")]
 
 
-@pytest.mark.parametrize("kit", ["thigh+force", "force", "thigh+shank"])
+@pytest.mark.parametrize("kit", [pytest.param("thigh+force", marks=pytest.mark.long), "force", "thigh+shank"])
 def test_what_was_not_measured_is_null_and_never_nan(kit: str) -> None:
     """Holes that begin or end beside the ends of phases, where averages reach over the edge."""
     rep = NordicRep(descent_s=3.0, back="hands", return_s=1.2, pause_s=1.0)

@@ -32,6 +32,7 @@ def test_physical_therapy_with_holds_fast_and_small(benchmark: ModuleType, tmp_p
     assert np.count_nonzero(abs(off) <= 1) >= 47
 
 
+@pytest.mark.long
 def test_shoulder_exercises_with_a_watch(benchmark: ModuleType, tmp_path: Path) -> None:
     """Files are cut to the set, so the first or last of 20 may be missing."""
     recordings = list(benchmark.shoulder_watch(need_data("shoulder_watch")))
@@ -86,6 +87,7 @@ def test_kettlebell_in_bursts_with_gaps(benchmark: ModuleType, tmp_path: Path, n
         assert len(reps) >= 9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("exercise", "placement"), [("leg-curl", "shank"), ("squat", "thigh")])
 def test_recordings_of_another_exercise_break_nothing(
     benchmark: ModuleType, tmp_path: Path, exercise: str, placement: str

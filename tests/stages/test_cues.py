@@ -105,7 +105,14 @@ def fed(header: Header, items: tuple[Input, ...], sizes: list[int], seed: int = 
     return [encode_event(one) for one in out + session.finish()]
 
 
-@pytest.mark.parametrize("name", exercise_ids())
+# One of each kind of stage at every turn, the others by the long run.
+QUICK = {"nordic-curl", "squat", "plank", "generic"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in exercise_ids()],
+)
 def test_cues_of_every_exercise_are_the_same_however_inputs_are_cut(name: str) -> None:
     exercise = load_exercise(name)
     example = exercise.example[0]
