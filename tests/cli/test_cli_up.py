@@ -201,11 +201,13 @@ def kill_and_compare(tmp_path: Path, kills: int, seed: int, speed: float) -> Non
     try:
         for number in range(kills):
             up.start()
-            up.wait_for("started: nordic-curl" if number == 0 else "goes on after", max(1, number))
+            up.wait_for(
+                "started: nordic-curl" if number == 0 else "goes on after an interruption", max(1, number)
+            )
             time.sleep(rng.uniform(0.3, 2.0))
             up.kill()
         up.start()
-        up.wait_for("goes on after", kills)
+        up.wait_for("goes on after an interruption", kills)
         time.sleep(1.0)
         assert up.end() == 130, up.log()
         (path,) = (up.home / "sessions").glob("*.eccentra")

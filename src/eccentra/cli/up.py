@@ -55,8 +55,8 @@ def up(
     hub = BesideHub(url, site, wanted.hub, home, (room.node, room.name))
     with alone(home, room.name):
         keeper = Keeper(*(() if broker is None else (broker,)), hub)
-        keeper.start()
         try:
+            keeper.start()
             box = Outbox(outbox_of(home, site, room.node))
             with Publisher(url, site=site, node=room.node, outbox=box) as publisher:
                 opened.run(publisher, (_about(wanted),), beside=keeper.tell)
