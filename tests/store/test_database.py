@@ -130,3 +130,13 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be used"):
         open_store(f"sqlite:///{path}")
     assert path.read_bytes().startswith(b"this is no database")
+
+
+def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    opened = open_store(f"sqlite:///{path}")
+    with opened.write() as connection:
+        connection.execute(text("CREATE TABLE x (a int)"))
+        modes = {stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+    opened.close()
+    assert modes == {0o600}

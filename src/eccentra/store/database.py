@@ -7,9 +7,10 @@ untouched.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,11 @@ def open_store(url: str | None = None) -> Store:
 def _engine(where: URL, shown: str) -> Engine:
     if where.get_backend_name() == "sqlite":
         if where.database:
-            Path(where.database).parent.mkdir(parents=True, exist_ok=True)
+            path = Path(where.database)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # for this user's eyes only; SQLite gives its further files the same mode
+            with suppress(OSError):
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         engine = create_engine(where, connect_args={"timeout": _BUSY_S, "isolation_level": None})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
