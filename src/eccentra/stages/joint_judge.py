@@ -364,7 +364,10 @@ class Judge:
         recent: list[Item] = []
         for item in self._items:
             if item.counted is not None:
-                if item not in kept and item not in self._kept(reading_of(item, counted, self._known, None)):
+                # one seen from several poses counts from one of them: its company may be counted from another
+                if item not in kept and item not in self._kept(
+                    reading_of(item, self._items, self._known, None)
+                ):
                     events += self._take_back(item, now_us)
             elif item.end_us >= since_us and item.start_us >= closed_us:
                 recent.append(item)
