@@ -131,8 +131,8 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
     arrived, corner, release, bottom
         Where force goes for good; where it begins to fall from its peak; where the straps come loose after
         that; the lowest point of one that turned, between the rows about it that are nearly as low.
-    rise_s
-        From a tenth to four fifths of the peak.
+    rise_s, held_s
+        From a tenth to four fifths of the peak; all the time until it goes for good.
     weights
         Likelihoods of the readings for every ``full``.
     """
@@ -144,6 +144,7 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
     release: int
     bottom: tuple[int, int, int]
     rise_s: float
+    held_s: float
     fall: Fall
     weights: dict[Kind, Floats]
 
@@ -261,7 +262,8 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
         corner=corner,
         release=release,
         bottom=lowest(net, begin, last, hz, k2, rule.near_bottom),
-        rise_s=rise_s(t, net[begin:], peak),
+        rise_s=rise_s(t, net[begin:], peak, level),
+        held_s=(last - begin) / hz,
         fall=fall,
         weights=weights,
     )

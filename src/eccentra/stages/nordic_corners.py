@@ -28,11 +28,26 @@ __all__ = [
 ]
 
 
-def rise_s(t: Floats, net: Floats, peak: float) -> float:
-    """Time that the force took from a tenth to four fifths of its peak, s."""
+def rise_s(t: Floats, net: Floats, peak: float, level: float) -> float:
+    """Time that the force took from a tenth to four fifths of its peak, s.
+
+    Who starts or hesitates with a jerk makes it jump by inertia on the way: then it falls by half and comes
+    again, up to ``level``, the greatest force without inertia. It has risen when it comes for the last time.
+    """
     top = int(np.argmax(net >= 0.8 * peak))
     below = np.flatnonzero(net[: top + 1] < 0.1 * peak)
-    return float(t[top] - t[below[-1] if len(below) else 0])
+    rose = float(t[top] - t[below[-1] if len(below) else 0])
+    high, gone = net >= 0.8 * level, np.flatnonzero(net < 0.4 * level)
+    first = int(np.argmax(high))
+    begin = int(below[-1]) if len(below) else 0
+    # the last time that it was gone before it was high for the last time
+    last = int(np.flatnonzero(high)[-1]) if high.any() else first
+    dips = gone[(gone > first) & (gone < last)]
+    if not len(dips):
+        return rose
+    again = int(dips[-1]) + int(np.argmax(high[dips[-1] :]))
+    start = np.flatnonzero(net[: first + 1] < 0.1 * level)
+    return max(rose, float(t[again] - t[start[-1] if len(start) else begin]))
 
 
 def lowest(net: Floats, begin: int, last: int, hz: float, k2: float, near: float) -> tuple[int, int, int]:

@@ -41,6 +41,8 @@ from eccentra.stages.strokes import smooth
 __all__ = ["ForceRun"]
 
 _TICK_NS = 50_000_000
+# So many bursts say what is usual.
+_MEMORY = 9
 _SIDES: tuple[Side, ...] = ("left", "right", "both")
 
 
@@ -102,6 +104,7 @@ class ForceRun:
         self._above = 0
         self._whole = Whole(stage.whole)
         self._unproven: list[tuple[int, int, _Lowering]] = []
+        self._levels: deque[float] = deque(maxlen=_MEMORY)
         sides = tuple(self._columns)
         self._book = SetBook(
             first_set,
@@ -246,6 +249,8 @@ class ForceRun:
         index = book.set_index + (0 if book.open else 1)
         out.append(PhaseChanged(t_us=t // 1000, phase="rest", set_index=index))
         if b.peak < self._least:
+            # handling as well as a movement that was carried otherwise: not a repetition, but said
+            out += book.reject(b.since // 1000, t // 1000, t // 1000, Reason.NO_LOAD)
             return
         found = self._take_apart(b, t)
         reason = Reason.GAP if found is None else self._refused(found)
@@ -256,6 +261,7 @@ class ForceRun:
             return
         self._free_from = found.end
         self._whole.learn(found.burst.evidence(), counted=True)
+        self._levels.append(found.burst.level)
         number, events = book.count(found.start // 1000, found.end // 1000)
         out += events
         out += book.complete(self._write(found, number, t))
@@ -284,7 +290,9 @@ class ForceRun:
         if self._whole.seen >= self._stage.whole.settled_bursts:
             share = found.burst.peak / (0.3 * math.exp(self._whole.known[0]))
         least_rise = rule.rise_s * min(max(share, 0.5), 1.0)
-        if length < count.least_down_s or found.burst.rise_s < least_rise:
+        # how far down the lowest point was depends on the reading, that it was as strong as usual does not
+        shortest = max(length, found.burst.held_s) if self._usual_like(found.burst) else length
+        if shortest < count.least_down_s or found.burst.rise_s < least_rise:
             return Reason.TOO_SHORT
         if length > count.most_down_s:
             return Reason.TOO_LONG
@@ -296,9 +304,21 @@ class ForceRun:
         return self._turned(burst, max(rule.partial_least_deg, rule.partial_share * FLOOR_DEG))
 
     def _turned(self, burst: Burst, least_deg: float) -> bool:
-        """Whether it came back up before this lean, beyond doubt: else it counts, flagged as unsure."""
+        """Whether it came back up before this lean, beyond doubt: else it counts, flagged as unsure.
+
+        Nearly as strong as the usual one it came as far, however the body's weight was estimated.
+        """
+        if self._usual_like(burst, math.sin(math.radians(least_deg))):
+            return False
         turn = burst.shares(self._whole)["turn"]
         return turn >= self._stage.whole.sure_share and math.degrees(burst.lean(self._whole)) < least_deg
+
+    def _usual_like(self, burst: Burst, sine: float = 0.5) -> bool:
+        """Whether it is so strong, against the usual one, that the body leaned by this sine."""
+        if not self._levels:
+            return False
+        usual = sorted(self._levels)[len(self._levels) // 2]
+        return burst.level >= self._stage.whole.usual_share * sine * usual
 
     def _doubt(self, t: int, out: list[Event]) -> None:
         """The first bursts were counted before the body's weight was known: take back what was too small."""
@@ -339,6 +359,9 @@ class ForceRun:
         if load is None:
             return None
         start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
+        if end - start < self._stage.count.least_down_s:
+            # then it was not that: the whole of the burst is what is known
+            end = max(end, float(grid[burst.arrived]))
         zeros = {side: zero.value or 0.0 for side, zero in self._zeros.items()}
         forces = {side: summary(grid, sides[side], [(start, end)], zeros[side]) for side in self._columns}
         span = max(load.earliest, start), min(load.latest, float(grid[-1]))
@@ -394,8 +417,9 @@ class ForceRun:
             reasons=reasons,
             phases=(Phase(kind="eccentric", start_us=start, end_us=end),),
             metrics=metrics,
-            force_left=found.forces.get("left"),
-            force_right=found.forces.get("right"),
+            # a peak that another reading does not have is no number: the metric is missing as well
+            force_left=None if "left" in found.unsure else found.forces.get("left"),
+            force_right=None if "right" in found.unsure else found.forces.get("right"),
             confidence=0.4
             if found.gap
             else (0.7 if self._whole.seen < self._stage.whole.settled_bursts else 0.8),

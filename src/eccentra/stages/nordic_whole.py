@@ -46,6 +46,9 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         share of ``full`` that was lost: pushing with the hands takes small loads off as suddenly.
     sure_share
         A reading less likely than this, against the others, is flagged as unsure.
+    usual_share
+        The usual burst is at most so many times less than ``full``: people lose control later than at the
+        lean whose sine is its inverse.
     settled_bursts
         The force of a full lowering is known after so many.
     first_turn
@@ -64,6 +67,7 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fall_error_s: float
     let_go: float
     sure_share: float
+    usual_share: float
     settled_bursts: int
     first_turn: float
     turn: float
