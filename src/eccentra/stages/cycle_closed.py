@@ -7,14 +7,19 @@ its ends have to be known, and a position tells them better than they were known
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from eccentra.samples import Floats
 from eccentra.stages.movement_axis import Axis
 
-__all__ = ["closed_position"]
+__all__ = ["closed_position", "pushed", "pushes"]
 
 _PASSES = 3
+# A stroke of a height with less than this share of the usual push is no stroke: the reading creeps.
+_PUSHED = 0.3
 
 
 def closed_position(
@@ -43,6 +48,24 @@ def closed_position(
         out = np.cumsum((speed - speed[inside].mean()) * step)
         begin_s, end_s = (_lowest(t, out, near, off_s) for near in ends_s)
     return out
+
+
+def pushes(axis: Axis, rows: Floats) -> tuple[float, float]:
+    """Acceleration in m/s², r.m.s., in the first and the second half of a stroke of rows (n, 9)."""
+    push = axis.push(rows) - axis.bias
+    middle = len(push) // 2
+    first, second = (
+        math.sqrt(float((half * half).sum()) / max(len(half), 1)) for half in (push[:middle], push[middle:])
+    )
+    return first, second
+
+
+def pushed(one: Sequence[float], usual: Sequence[float]) -> bool:
+    """Whether a stroke was begun and ended by :func:`pushes`, beside the usual ones.
+
+    What comes before a lift, and after it, turns the reading as it does, but the load stands still.
+    """
+    return all(now >= _PUSHED * then for now, then in zip(one, usual, strict=True))
 
 
 def _lowest(t: Floats, x: Floats, near_s: float, off_s: float) -> float:

@@ -36,8 +36,9 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         A stroke, away or back, longer than this many usual strokes is something else.
     short_ratio
         A repetition shorter than this share of the usual time is something else.
-    longest_s
-        A repetition that takes longer is given up.
+    longest_s, longest_ratio
+        A repetition that takes longer, or so many times the usual time, is given up: who left the exercise
+        does not come back to its start pose.
     settle_share, settle_s
         It is over when it stands still, or comes no nearer, for this share of the time since its far end,
         within these limits in s: the end of a slow stroke is slow.
@@ -57,6 +58,7 @@ class CycleRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     large_ratio: float
     short_ratio: float
     longest_s: float
+    longest_ratio: float
     settle_share: float
     settle_s: tuple[float, float]
     still_share: float
@@ -129,6 +131,11 @@ class CycleCounter:
     def start_s(self) -> float:
         """When the repetition under way left the start pose."""
         return self._low_s
+
+    @property
+    def longest_s(self) -> float:
+        """A repetition that takes longer is none."""
+        return min(self._rules.longest_s, self._rules.longest_ratio * self.period_s)
 
     def step(self, at: int, t: float, x: float) -> Cycle | None:
         """Take row ``at`` at ``t`` s with the number ``x``; give the movement that it decides."""
@@ -239,7 +246,7 @@ class CycleCounter:
             reason = Reason.IRREGULAR
         elif lasts < rules.short_ratio * self.period_s:
             reason = Reason.TOO_SHORT
-        elif lasts > rules.longest_s:
+        elif lasts > self.longest_s:
             reason = Reason.TOO_LONG
         return self._cycle(self._turn_at, self._turn_s, reason)
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from eccentra.samples import Floats
 from eccentra.stages.cycle_belief import Belief
+from eccentra.stages.cycle_closed import pushed, pushes
 from eccentra.stages.cycle_start import StartRules, from_rest, stroke_back_before
 from eccentra.stages.movement_axis import Axis, Kind, is_lift, lift_axis, shift_axis, tilt_axis, turn_axis
 from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
@@ -47,6 +48,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         Mean likeness of its strokes, at most 1.
     away, back
         Mean shape of its strokes in each direction, see :mod:`eccentra.stages.stroke_shape`.
+    pushes
+        Usual accelerations of its strokes away and back, if it is a lift, see
+        :func:`eccentra.stages.cycle_closed.pushes`.
     cut_off
         Row of the far end of a repetition whose stroke away was before the first row, if there is one.
     """
@@ -59,6 +63,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     likeness: float
     away: Floats
     back: Floats
+    pushes: tuple[tuple[float, float], ...] = ()
     cut_off: int | None = None
 
     def same(self, other: Found, rules: CycleSearch) -> bool:
@@ -88,8 +93,10 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first_share, first_ratio, first_likeness
         The same for the repetitions before those that proved it: smallest and largest size as a share of the
         usual one, and likeness.
-    leak_s, lift_leak_s
-        Leak of ``shift`` and of ``lift``.
+    leak_s
+        Leak of ``shift``.
+    lift_cutoffs
+        High-pass of ``lift`` in rad/s, for each window but the first.
     start
         Where a set begins.
     """
@@ -104,7 +111,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first_ratio: float
     first_likeness: float
     leak_s: float
-    lift_leak_s: float
+    lift_cutoffs: tuple[float, ...]
     start: StartRules
 
     def find(self, t: Floats, rows: Floats, *, first: bool = False, last: bool = False) -> Found | None:
@@ -133,11 +140,12 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def _lifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         """A movement up and down; a short window has too few cycles to tell it by size and time alone."""
-        for begin in dict.fromkeys(int(np.searchsorted(t, t[-1] - w)) for w in self.windows_s[1:]):
+        for window_s, cutoff in zip(self.windows_s[1:], self.lift_cutoffs, strict=True):
+            begin = int(np.searchsorted(t, t[-1] - window_s))
             part, times = rows[begin:], t[begin:]
             if len(times) < 8:
                 continue
-            found = self._along(lift_axis(part, self.lift_leak_s), times, part, last)
+            found = self._along(lift_axis(part, cutoff), times, part, last)
             if found is not None and is_lift(part[found[1].turns[0] : found[1].turns[-1]]):
                 return found[0], _moved(found[1], begin)
         return None
@@ -169,7 +177,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if far is not None:
             like = float((stroke_shape(path, x, far, found.turns[0]) * back).sum())
             far = far if like >= self.first_likeness else None
-        return msgspec.structs.replace(found, away=away, back=back, cut_off=far)
+        usual = self._pushes(found, rows)
+        return msgspec.structs.replace(found, away=away, back=back, pushes=usual, cut_off=far)
 
     def _begun(self, run: Found, found: Found, t: Floats, rows: Floats) -> Found:
         """Without strokes before the start pose."""
@@ -207,6 +216,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             found.sign: stroke_shape(path, values, begin, far),
             -found.sign: stroke_shape(path, values, far, back),
         }
+        usual = self._pushes(found, rows)
         direction, later, after = -found.sign, begin, far
         added: list[int] = []
         for turn in reversed(turns[:-1]):
@@ -217,19 +227,32 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 or t[after] - t[leaves] > self.time_ratio * found.period_s
                 or float((stroke_shape(path, values, turn, later) * shapes[direction]).sum())
                 < self.first_likeness
+                or not all(
+                    pushed(pushes(found.axis, rows[turn : later + 1]), stroke_pushes)
+                    for stroke_pushes in usual[(direction != found.sign) :: 2]
+                )
             ):
                 break
             added.append(turn)
             direction, later, after = -direction, turn, later
         return msgspec.structs.replace(found, turns=(*reversed(added), *found.turns), sign=-direction)
 
+    def _pushes(self, found: Found, rows: Floats) -> tuple[tuple[float, float], ...]:
+        """Middle of the pushes of the strokes of a lift, away and back; else empty."""
+        if found.axis.kind != "lift":
+            return ()
+        each = [pushes(found.axis, rows[a : b + 1]) for a, b in pairwise(found.turns)]
+        return tuple(
+            (sorted(first)[len(first) // 2], sorted(second)[len(second) // 2])
+            for first, second in (zip(*each[k::2], strict=True) for k in (0, 1))
+        )
+
     def lead_s(self, found: Found) -> float:
-        """By how much a position is early, row by row: its two leaks are high-passes of first order."""
-        if found.axis.kind not in ("shift", "lift"):
+        """By how much a shift is early, row by row: its two leaks are high-passes of first order."""
+        if found.axis.kind != "shift":
             return 0.0
-        leak = self.leak_s if found.axis.kind == "shift" else self.lift_leak_s
         turn = 2.0 * math.pi / found.period_s
-        return min(2.0 * math.atan(1.0 / (turn * leak)) / turn, _MOST_LEAD_S)
+        return min(2.0 * math.atan(1.0 / (turn * self.leak_s)) / turn, _MOST_LEAD_S)
 
     def least(self, kind: Kind) -> float:
         """Smallest movement looked at, in the unit of an axis of this kind."""
@@ -353,7 +376,7 @@ _MOST_LEAD_S = 1.0
 _FEWEST = 2
 
 # Of equally good answers, take the one that cannot drift; a leaky position comes last.
-_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8, "lift": 1.0}
+_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8, "lift": 0.8}
 
 
 def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:

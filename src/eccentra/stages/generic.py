@@ -12,6 +12,7 @@ What is away and what is back is known only by where the movement started, so ph
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -19,6 +20,7 @@ import numpy as np
 
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
+from eccentra.stages.cycle_closed import pushed, pushes
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
 from eccentra.stages.cycle_odd import OddRules
 from eccentra.stages.cycle_phases import PhaseRules
@@ -33,6 +35,7 @@ __all__ = ["Stage"]
 
 # Rows before a repetition that help to find where its first stroke begins.
 _BEFORE_S = 1.0
+_THIN_S = THIN_NS / NS_PER_S
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,6 +127,8 @@ class Run:
             self._search(out, last=True)
         tracking = self._tracking
         if tracking is not None:
+            for now, row, x in tracking.flush():
+                self._step(tracking, now * 1e-9, row, x, out)
             cycle = tracking.counter.finish()
             for last in (*tracking.pending, *((cycle,) if cycle is not None else ())):
                 self._take(tracking, last, out)
@@ -182,7 +187,7 @@ class Run:
             found.size,
             found.period_s,
             sway=self._stage.sway_share * search.least(found.axis.kind),
-            step_s=THIN_NS / NS_PER_S,
+            step_s=_THIN_S,
         )
         tracking = Tracking(
             found, sensor, float(t[at]), counter=counter, pause=self._stage.pause, lead_s=search.lead_s(found)
@@ -192,7 +197,8 @@ class Run:
             span = slice(found.cut_off, at + 1)
             along = found.sign * found.axis.values(t[span], x[span])
             tracking.waiting.append(self._maker.make_cut_off(t[span], along))
-        times, rows = self._rows.stretch(int(index[at]), self._rows.end)
+        # a lift is known from what was before as well
+        times, rows = self._rows.stretch(int(index[max(at - tracking.reach, 0)]), self._rows.end)
         for k in np.flatnonzero(times % THIN_NS == 0).tolist():
             if self._row(tracking, int(times[k]), rows[k].tolist(), out, live=False):
                 return
@@ -235,32 +241,38 @@ class Run:
         """Take one row; whether the set ended with it."""
         if live:
             self._t_us = now // 1000
-        t = now * 1e-9
-        counter, at = tracking.counter, tracking.sensor
-        if row[at] == row[at]:
-            x = tracking.found.sign * tracking.follower.next(now, row, at)
-            step, lost = len(tracking.values), t - tracking.times[-1] if tracking.times else 0.0
-            tracking.values.append(x)
-            tracking.times.append(t)
-            tracking.rows.append(row[at : at + 9])
-            if counter.moving and lost > self._stage.gap_s:
-                cycle: Cycle | None = counter.give_up(step, t, x, Reason.GAP)
-            elif counter.moving and t - counter.start_s > self._stage.rules.longest_s:
-                cycle = counter.give_up(step, t, x, Reason.NO_RETURN)
-            else:
-                cycle = counter.step(step, t, x)
-            if cycle is not None:
-                tracking.pending.append(cycle)
-            while tracking.pending and t >= tracking.pending[0].end_s + tracking.late_s:
-                self._take(tracking, tracking.pending.popleft(), out)
-            if live:
-                self._tell_phase(counter.phase, out)
-                self._angle = x if tracking.found.axis.kind in ("tilt", "turn") else None
-        if t - tracking.last_s > self._stage.set_gap_s and not (counter.moving or tracking.pending):
+        if row[tracking.sensor] == row[tracking.sensor]:
+            for when, known, x in tracking.arrive(now, row):
+                self._step(tracking, when * 1e-9, known, x, out)
+                if live:
+                    self._tell_phase(tracking.counter.phase, out)
+                    self._angle = x if tracking.found.axis.kind in ("tilt", "turn") else None
+        t = now * 1e-9 - tracking.reach * _THIN_S
+        if t - tracking.last_s > self._stage.set_gap_s and not (tracking.counter.moving or tracking.pending):
             self._end(tracking, out)
         elif tracking.unlike >= self._stage.relearn_after:
             self._relearn(tracking)
         return self._tracking is None
+
+    def _step(self, tracking: Tracking, t: float, row: list[float], x: float, out: list[Event]) -> None:
+        """Count with one more row at ``t`` s, whose number along the axis is ``x``."""
+        if t < tracking.first_s:
+            return
+        counter, at = tracking.counter, tracking.sensor
+        step, lost = len(tracking.values), t - tracking.times[-1] if tracking.times else 0.0
+        tracking.values.append(x)
+        tracking.times.append(t)
+        tracking.rows.append(row[at : at + 9])
+        if counter.moving and lost > self._stage.gap_s:
+            cycle: Cycle | None = counter.give_up(step, t, x, Reason.GAP)
+        elif counter.moving and t - counter.start_s > counter.longest_s:
+            cycle = counter.give_up(step, t, x, Reason.NO_RETURN)
+        else:
+            cycle = counter.step(step, t, x)
+        if cycle is not None:
+            tracking.pending.append(cycle)
+        while tracking.pending and t >= tracking.pending[0].end_s + tracking.late_s:
+            self._take(tracking, tracking.pending.popleft(), out)
 
     def _tell_phase(self, phase: CyclePhase, out: list[Event]) -> None:
         if phase != self._phase and self._book.open:
@@ -331,12 +343,21 @@ class Run:
                 del tracking.waiting[0]
 
     def _alike(self, tracking: Tracking, cycle: Cycle) -> bool:
-        begin, end = cycle.start, cycle.end + 1
+        begin, top, end = cycle.start, cycle.top, cycle.end + 1
+        rows = np.array(tracking.rows[begin:end])
+        found = tracking.found
+        strokes = rows[: top - begin + 1], rows[top - begin :]
+        # on the whole: in a hold the turning point lies anywhere
+        if not all(
+            pushed((math.hypot(*pushes(found.axis, x)),), (math.hypot(*y),))
+            for x, y in zip(strokes, found.pushes, strict=False)
+        ):
+            return False
         return tracking.likeness.take(
             np.array(tracking.times[begin:end]),
-            np.array(tracking.rows[begin:end]),
+            rows,
             tracking.values[begin:end],
-            cycle.top - begin,
+            top - begin,
             self._stage.rules.likeness,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect
 from collections import deque
+from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
@@ -14,6 +15,7 @@ from eccentra.events import Flag, Repetition
 from eccentra.samples import Floats
 from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
+from eccentra.stages.cycle_height import STEP_NS, HeightFollower
 from eccentra.stages.cycle_odd import Looks, OddRules, looks, oddness
 from eccentra.stages.cycle_search import Found
 from eccentra.stages.stroke_shape import Likeness
@@ -53,7 +55,10 @@ class Tracking:
         self.found = found
         self.lead_s = lead_s
         self.sensor = sensor
-        self.follower = found.axis.follow()
+        self._follower = found.axis.follow()
+        self._height = HeightFollower(found.axis.cutoff) if found.axis.kind == "lift" else None
+        self._late: deque[tuple[int, list[float]]] = deque()
+        self._arrived: int | None = None
         self.counter = counter
         self.likeness = Likeness(found.axis.kind, found.away, found.back)
         self.values: list[float] = []
@@ -73,6 +78,43 @@ class Tracking:
         self._usual: list[Looks] = []
 
     @property
+    def reach(self) -> int:
+        """How many rows of 50 ms before and after are needed to know where it is."""
+        return self._height.reach if self._height is not None else 0
+
+    def arrive(self, now: int, row: list[float]) -> list[tuple[int, list[float], float]]:
+        """Take the row at ``now`` ns; give those whose number along the axis is known with it, and this."""
+        if self._height is None:
+            return [(now, row, self.found.sign * self._follower.next(now, row, self.sensor))]
+        self._late.append((now, row))
+        steps = 1 if self._arrived is None else (now - self._arrived) // STEP_NS
+        # after so many missing rows nothing of what was before is left
+        lost = min(steps - 1, 2 * self._height.reach)
+        self._arrived = now - (lost + 1) * STEP_NS
+        return self._advance(self._height, [None] * lost + [self.found.axis.lifted(row, self.sensor)])
+
+    def flush(self) -> list[tuple[int, list[float], float]]:
+        """The same for those that wait for rows which will not come."""
+        if self._height is None or self._arrived is None:
+            return []
+        return self._advance(self._height, [math.nan] * self._height.reach)
+
+    def _advance(
+        self, height: HeightFollower, pushes: Sequence[float | None]
+    ) -> list[tuple[int, list[float], float]]:
+        known: list[tuple[int, list[float], float]] = []
+        for push in pushes:
+            assert self._arrived is not None
+            self._arrived += STEP_NS
+            x = self.found.sign * height.next(push)
+            middle = self._arrived - height.reach * STEP_NS
+            while self._late and self._late[0][0] < middle:
+                self._late.popleft()
+            if self._late and self._late[0][0] == middle:
+                known.append((*self._late.popleft(), x))
+        return known
+
+    @property
     def late_s(self) -> float:
         """How long after a movement was decided its true end was seen."""
         return 2.0 * self.lead_s
@@ -80,6 +122,10 @@ class Tracking:
     def along(self, t: Floats, rows: Floats, cycle: Cycle) -> Floats:
         """The number along the axis, shape (n,), over a movement and what is around it; ``rows`` (n, 9)."""
         found, lead_s = self.found, self.lead_s
+        if found.axis.kind == "lift":
+            first = max(bisect(self.times, float(t[0])) - 1, 0)
+            height: Floats = np.interp(t, self.times[first:], self.values[first:])
+            return height
         if not lead_s:
             return found.sign * found.axis.values(t, rows)
         ends_s = cycle.start_s + lead_s, cycle.end_s + lead_s

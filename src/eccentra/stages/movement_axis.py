@@ -8,9 +8,8 @@
   turning, such as one on a weight stack. Gravity that is not removed exactly would run away when summed up
   twice, so both sums leak; the sums forget a hold.
 - **lift**: the height of a sensor that moves up and down without turning, such as one on a weight stack. An
-  error of inclination hardly changes the vertical part of gravity, so the leak can be slow; and where the
-  acceleration stays as it is while the speed is small, the load stands still and its speed is zero, so a
-  hold is not forgotten.
+  error of inclination hardly changes the vertical part of gravity, so seconds before and after can be used
+  (:mod:`eccentra.stages.cycle_height`).
 
 The first two are angles in degrees, the others are metres.
 """
@@ -25,6 +24,7 @@ import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
+from eccentra.stages.cycle_height import heights
 
 __all__ = [
     "GRAVITY",
@@ -46,17 +46,13 @@ GRAVITY = 9.80665
 # Rows further apart than this do not say what happened between them.
 LONG_STEP_S = 0.25
 _DEG = 180.0 / math.pi
-# A load stands still when its vertical acceleration changes by less than this (m/s²; more than the noise of
-# the sensors) for so long (s; a quarter of a quick stroke), while slower than this share of its fastest: in
-# the middle of a stroke the acceleration is steady too, but the speed is not small.
-_STEADY = 0.15
-_STEADY_S = 0.25
-_SLOW_SHARE = 0.3
 # What moves up and down tilts by less than 15 degrees, and its way leans by less than 30 degrees (tangent
 # squared), as rails of a press do. Looked at over a quarter of a second: noise has all directions.
 _UPRIGHT = 0.26
 _SIDEWAYS = 0.3
 _SMOOTH = 5
+# Cosine of 20 degrees: tilted more than that beside the lift, it is not lifted.
+_TILTED = 0.94
 # Columns of one sensor's rows.
 _UP, _RATE, _ACC = slice(0, 3), slice(3, 6), slice(6, 9)
 
@@ -76,15 +72,16 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         Unit vector, sensor frame, for ``tilt``: where the angle is zero.
     keep
         For ``shift``: share that both sums keep from one row to the next.
-    leak_s, bias
-        For ``lift``: time constant of both sums, and acceleration (m/s²) that the sensor shows at rest.
+    cutoff, bias
+        For ``lift``: of its high-pass in rad/s, and acceleration (m/s²) that the sensor shows at rest;
+        ``main`` is up.
     """
 
     kind: Kind
     main: Vector
     zero: Vector = (0.0, 0.0, 1.0)
     keep: float = 1.0
-    leak_s: float = 1.0
+    cutoff: float = 1.0
     bias: float = 0.0
 
     def values(self, t: Floats, rows: Floats) -> Floats:
@@ -97,15 +94,11 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
             # not unwrapped: zero is the middle of the movement, and a wrong turn would stay for good
             angle: Floats = np.arctan2(_along(rows, 0, self.main), _along(rows, 0, self.zero))
             return angle * _DEG
+        if self.kind == "lift":
+            upright = _along(rows, 0, self.main) > _TILTED
+            return heights(t, self.push(rows) - self.bias, upright, self.cutoff)
         step = np.diff(t, prepend=t[0])
         step[step > LONG_STEP_S] = 0.0
-        if self.kind == "lift":
-            pushes = (self.push(rows) - self.bias).tolist()
-            # forwards a leaking sum is early, backwards it is late by as much
-            ahead = _heights(pushes, step.tolist(), self.leak_s)
-            behind = _heights(pushes[::-1], [0.0, *step[:0:-1].tolist()], self.leak_s)[::-1]
-            both: Floats = 0.5 * (ahead + behind)
-            return both
         if self.kind == "turn":
             rate = _along(rows, 3, self.main)
             rate[1:] = 0.5 * (rate[1:] + rate[:-1])
@@ -128,6 +121,13 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         """The same, row by row."""
         return Follower(self)
 
+    def lifted(self, row: list[float], at: int) -> float:
+        """Acceleration of a ``lift`` in one row (m/s²), whose columns begin at ``at``; NaN if not upright."""
+        x, y, z = row[at], row[at + 1], row[at + 2]
+        a, b, c = self.main
+        up = x * row[at + 6] + y * row[at + 7] + z * row[at + 8]
+        return up - GRAVITY - self.bias if x * a + y * b + z * c > _TILTED else math.nan
+
 
 def _along(rows: Floats, column: int, direction: Vector) -> Floats:
     """Component of a vector in ``column`` and the next two; elementwise, so it does not depend on memory."""
@@ -136,43 +136,15 @@ def _along(rows: Floats, column: int, direction: Vector) -> Floats:
     return out
 
 
-class _Height:
-    """State: height (m) from vertical acceleration; standing still, the speed is set to zero."""
-
-    def __init__(self, leak_s: float) -> None:
-        self._leak_s = leak_s
-        self._height = self._speed = self._fastest = self._steady = self._steady_s = 0.0
-
-    def next(self, push: float, step: float) -> float:
-        """Height after ``step`` s with the acceleration ``push`` in m/s²."""
-        self._steady_s += step
-        if abs(push - self._steady) > _STEADY:
-            self._steady, self._steady_s = push, 0.0
-        keep = 1.0 - min(step / self._leak_s, 0.5)
-        speed = self._speed * keep + push * step
-        self._fastest = max(self._fastest * keep, abs(speed))
-        if self._steady_s >= _STEADY_S and abs(speed) < _SLOW_SHARE * self._fastest:
-            self._speed = 0.0
-            # standing still is no reason to be slow
-            self._fastest = self._fastest / keep
-        else:
-            self._speed = speed
-            self._height = self._height * keep + speed * step
-        return self._height
-
-
-def _heights(pushes: list[float], steps: list[float], leak_s: float) -> Floats:
-    height = _Height(leak_s)
-    return np.array([height.next(push, step) for push, step in zip(pushes, steps, strict=True)])
-
-
 class Follower:
-    """State of an axis on a stream of rows, in plain numbers: the same bits however the stream is cut."""
+    """State of an axis on a stream of rows, in plain numbers: the same bits however the stream is cut.
+
+    A lift is followed by :class:`eccentra.stages.cycle_height.HeightFollower`.
+    """
 
     def __init__(self, axis: Axis) -> None:
         self._axis = axis
         self._value = self._speed = self._raw = 0.0
-        self._height = _Height(axis.leak_s)
         self._t: int | None = None
 
     def next(self, t_ns: int, row: list[float], at: int) -> float:
@@ -190,9 +162,6 @@ class Follower:
             raw = row[at + 3] * a + row[at + 4] * b + row[at + 5] * c
             self._value += 0.5 * (raw + self._raw) * step * _DEG
             self._raw = raw
-        elif axis.kind == "lift":
-            up = row[at] * row[at + 6] + row[at + 1] * row[at + 7] + row[at + 2] * row[at + 8]
-            self._value = self._height.next(up - GRAVITY - axis.bias, step)
         else:
             linear = (
                 (row[at + 6] - GRAVITY * row[at]) * a
@@ -239,11 +208,10 @@ def vertical(rows: Floats) -> Floats:
     return out
 
 
-def lift_axis(rows: Floats, leak_s: float) -> Axis:
-    """Height; on the whole the load does not accelerate, so the mean of ``rows`` (n, 9) is the error."""
-    return Axis(
-        kind="lift", main=_unit(rows[:, _UP].mean(axis=0)), leak_s=leak_s, bias=float(vertical(rows).mean())
-    )
+def lift_axis(rows: Floats, cutoff: float) -> Axis:
+    """Height; mostly the load does not accelerate, so the middle of ``rows`` (n, 9) is the error."""
+    up = _unit(np.median(rows[:, _UP], axis=0))
+    return Axis(kind="lift", main=up, cutoff=cutoff, bias=float(np.median(vertical(rows))))
 
 
 def is_lift(rows: Floats) -> bool:
