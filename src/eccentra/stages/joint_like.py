@@ -28,8 +28,12 @@ def set_odds(
 
     Each is compared with the others, and with those ``known`` from the set before, if any: else the first of
     them has nothing to be compared with. A set may be another one than that before, with a load of its own.
+    Who rests for long after each of them does other things as likely: every long pause counts against it.
     """
-    more = math.fsum(max(odds_of(item, fulls, rule, full=False), 0.0) for item in partials)
+    order = sorted(fulls, key=lambda item: item.start_us)
+    pauses = [(b.start_us - a.end_us) / 1e6 for a, b in pairwise(order)]
+    rests = rule.like.most * sum(pause_s > rule.most_pause_s for pause_s in pauses)
+    more = -rests + math.fsum(max(odds_of(item, fulls, rule, full=False), 0.0) for item in partials)
     alone = _sum(fulls, (), rule) * (len(fulls) - 1) / len(fulls)
     return more + (max(alone, _sum(fulls, known, rule)) if known else alone)
 
