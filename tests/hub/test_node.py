@@ -109,10 +109,10 @@ def test_from_a_session_to_an_accepted_plan(
         newcomer.close()
     finally:
         hub.close()
+    subscriber.until(lambda: sent(subscriber, "/hub/status")[-1] == b"offline", "its last word")
     for one in subscriber.got:
         if one.payload != b"no event":
             check_message(one.topic, one.payload)
-    assert sent(subscriber, "/hub/status")[-1] == b"offline"
 
 
 def test_a_command_is_never_taken_retained_or_late(
