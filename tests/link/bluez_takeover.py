@@ -147,7 +147,8 @@ def main() -> None:
     ending.set()
     sensors.terminate()
     sensors.join(10)
-    print(json.dumps({"held_after_kill": held_after_kill, **measured}), flush=True)
+    counts = {"sensors": len(wanted), "held_after_kill": held_after_kill}
+    print(json.dumps({**counts, **measured}), flush=True)
 
 
 if __name__ == "__main__":

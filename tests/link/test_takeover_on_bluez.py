@@ -38,7 +38,7 @@ def test_a_killed_link_takes_its_sensors_over_and_a_dead_adapter_or_service_is_s
     assert done.returncode == 0, f"the rig ended with {done.returncode}:\n{done.stdout[-8000:]}"
     measured = json.loads(next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{")))
     print(measured)
-    assert measured["held_after_kill"] == 2, "BlueZ keeps what a killed program held"
+    assert measured["held_after_kill"] == measured["sensors"] > 1, "BlueZ keeps what a killed program held"
     # 2 s on a free machine; processors may be emulated and shared here
     assert measured["taken_over_s"] < 15
     assert measured["off_said_s"] < 15
