@@ -69,7 +69,7 @@ SETUPS = setups()
 def tape_of(setup: SensorSetup) -> Tape:
     """Slow waves, another one in each channel, inside what the wire can carry."""
     mode, rate = setup.mode, setup.rate
-    n = round(120 * rate)
+    n = round(240 * rate)
     t = np.arange(n) / rate
     low = np.broadcast_to(np.array(mode.low), (len(mode.channels),))
     high = np.broadcast_to(np.array(mode.high), (len(mode.channels),))
