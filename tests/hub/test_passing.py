@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from hub_parts import ask, at, begin, payloads
+from hub_parts import ask, at, begin, end_state, payloads
 
 from eccentra.hub.take import sweep, take
-from eccentra.store.database import Store
+from eccentra.store.database import Store, open_store
 from eccentra.store.decisions import in_force, open_decisions
 
 
@@ -92,3 +93,16 @@ def test_many_hubs_on_one_clock_find_the_same(store: Store) -> None:
     trained(store)
     assert len(sweep(store, now_us=at(40)).decisions) == 1
     assert sweep(store, now_us=at(41)).decisions == ()
+
+
+def test_a_session_that_comes_late_moves_the_break(store: Store, tmp_path: Path) -> None:
+    trained(store)
+    assert sweep(store, now_us=at(60)).decisions
+    take(store, payloads("s2", day=3.0), now_us=at(60))
+    sweep(store, now_us=at(60))
+    alone = open_store(f"sqlite:///{tmp_path / 'alone.sqlite'}")
+    begin(alone, mode="clinic")
+    take(alone, [*payloads("s1"), *payloads("s2", day=3.0)], now_us=at(60))
+    sweep(alone, now_us=at(60))
+    assert end_state(store)["open"] == end_state(alone)["open"]
+    alone.close()

@@ -52,13 +52,22 @@ def time_passed(store: Store, now_us: int) -> list[tuple[str, str, int]]:
         .where(table.c.locked.is_(False), table.c.at_us < now_us)
         .order_by(table.c.person, table.c.exercise)
     )
+    session = tables.session
+    last = (
+        select(session.c.person, session.c.exercise, func.max(session.c.ended_us).label("ended_us"))
+        .where(session.c.ended_us <= now_us)
+        .group_by(session.c.person, session.c.exercise)
+    )
     found: dict[tuple[str, str], int] = {}
     with store.read() as connection:
+        ends = {(row.person, row.exercise): row.ended_us for row in connection.execute(last)}
         for row in connection.execute(wanted):
             given = msgspec.json.decode(row.input, type=_Given)
             if not given.sessions:
                 continue
-            ended_us = row.at_us - round(given.days_since_last * _DAY_US)
+            # a session may have come after the break that follows it was decided about
+            told_us = row.at_us - round(given.days_since_last * _DAY_US)
+            ended_us = max(told_us, ends.get((row.person, row.exercise), 0))
             times = list(passing_us(ended_us, given.prescription.frequency_per_week, thresholds()))
             times = times if row.provisional else times[1:]
             due = [at for at in times if row.at_us < at <= now_us]
