@@ -49,6 +49,8 @@ FLOORS = [
             "decode",
             "clock",
             "waiting",
+            "unwrap",
+            "lower_envelope",
             "profiles",
             "profile_ble",
             "profile_mode",

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eccentra.clock import ClockMap, ClockSpec, Unwrapper
+from eccentra.clock import ClockMap, ClockSpec
 from eccentra.decode import Frame
 from eccentra.samples import Floats, Times
+from eccentra.unwrap import Unwrapper
 
 S = 10**9
 MS = 10**6

@@ -13,9 +13,7 @@ line lies lower, the mapping approaches it by at most 5 ms a second, so sample t
 
 from __future__ import annotations
 
-from collections import deque
 from fractions import Fraction
-from itertools import pairwise
 from operator import lt
 from typing import Literal, Protocol
 
@@ -23,20 +21,16 @@ import msgspec
 import numpy as np
 
 from eccentra.decode import Frame
+from eccentra.lower_envelope import BIN_NS, CRYSTAL_PPM, LowerEnvelope
 from eccentra.samples import NS_PER_S, Times
+from eccentra.unwrap import Unwrapper
 from eccentra.waiting import Waits
 
-__all__ = ["ClockMap", "ClockSpec", "Unwrapper"]
+__all__ = ["ClockMap", "ClockSpec"]
 
 _SLEW = 5e-3
 # Two crystals of 25 ppm.
 _LINK_DRIFT = 50e-6
-_CRYSTAL_PPM = 200.0
-_BIN_NS = 4 * NS_PER_S
-_BINS = 15
-# Over a span of this length the noise of an envelope (a few ms) and the drift of an ordinary crystal weigh
-# the same; a shorter span says little about the slope, so that it is drawn towards zero.
-_TRUST_NS = 30.0 * NS_PER_S
 # Samples that seem to come from further ahead than any map can be wrong: the device clock started again.
 _AHEAD_NS = 2 * NS_PER_S
 # Packets can be held up, by a weak link or a stopped process, and then come in a burst.
@@ -49,8 +43,6 @@ _STAYS_LATE_NS = NS_PER_S
 _STAYS_LATE_NOMINAL_NS = NS_PER_S // 10
 # Until bins have closed, the uncertainty is the longest connection interval sensors commonly ask for.
 _UNKNOWN_RESIDUAL_NS = 50_000_000
-# So many points say how far they lie above a line.
-_MIN_BINS = 3
 # One packet never spans more.
 _MAX_PACKET_NS = 10 * NS_PER_S
 
@@ -86,7 +78,7 @@ class ClockSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tick_s: float | None = None
     bits: Literal[8, 16, 24, 32, 64] | None = None
     epoch: Literal["start", "boot", "host"] = "boot"
-    drift_ppm: float = _CRYSTAL_PPM
+    drift_ppm: float = CRYSTAL_PPM
 
     def __post_init__(self) -> None:
         stamped = self.stamped
@@ -156,38 +148,6 @@ class ClockMap(Protocol):
         Empty when the packet is refused (see ``refused``); its samples are then to be dropped.
         """
         ...
-
-
-class Unwrapper:
-    """A counter of ``bits`` bits that wraps, as one that does not.
-
-    ``ticks`` counts from the first value seen. A counter that seems to have gone forward by almost its
-    whole period may have been started again instead; only arrival times can tell, so that is for the
-    caller to judge, with :attr:`period`.
-    """
-
-    __slots__ = ("_last", "mask", "period", "ticks")
-
-    def __init__(self, bits: int) -> None:
-        self.period = 1 << bits
-        self.mask = self.period - 1
-        self.ticks = 0
-        self._last = 0
-
-    def restart(self, raw: int) -> None:
-        """``raw`` is the new zero."""
-        self._last = raw
-        self.ticks = 0
-
-    def step(self, raw: int) -> int:
-        """Ticks from the last value to ``raw``, 0 to ``period`` - 1, without moving."""
-        return (raw - self._last) & self.mask
-
-    def advance(self, raw: int, wraps: int = 0) -> int:
-        """Move to ``raw``, with ``wraps`` whole periods unseen in between; gives ``ticks``."""
-        self.ticks += ((raw - self._last) & self.mask) + wraps * self.period
-        self._last = raw
-        return self.ticks
 
 
 class _Identity:
@@ -276,14 +236,14 @@ class _Envelope:
         self._held_up = _HELD_UP_COUNTED_NS if counted else _HELD_UP_NS
         # A rate that is off makes packets late as well, until two bins have shown the slope.
         self._stays_late = _STAYS_LATE_NOMINAL_NS if spec.kind == "nominal" else _STAYS_LATE_NS
-        self._stays_late += int(2 * _BIN_NS * spec.drift_ppm * 1e-6)
+        self._stays_late += int(2 * BIN_NS * spec.drift_ppm * 1e-6)
         # What a rate may be off is no correction; the drift of an ordinary crystal fits into the limit.
-        self._slew = _SLEW + max(0.0, spec.drift_ppm - _CRYSTAL_PPM) * 1e-6
+        self._slew = _SLEW + max(0.0, spec.drift_ppm - CRYSTAL_PPM) * 1e-6
         self._drift_ppm = spec.drift_ppm
         self._next_number = 0
         self._last_number = 0
         self._offsets = (_NONE, 0, 0)
-        self._line: _Line | None = None
+        self._line: LowerEnvelope | None = None
         self._zero = 0  # session time of device time 0, as its first packet had it
         self._device = 0
         self._offset = 0
@@ -407,7 +367,7 @@ class _Envelope:
         self._device = device
         self._waits.add(arrival_ns, lag)
         if arrival_ns >= self._look_at:
-            self._look_at = arrival_ns + _BIN_NS
+            self._look_at = arrival_ns + BIN_NS
             self._unseen = self._waits.unseen_ns(line.slope)
         return True
 
@@ -415,7 +375,7 @@ class _Envelope:
         """Begin an epoch: its first packet is taken to have waited for nothing."""
         raw, _, start, end = placed
         self._counter.restart(raw)
-        self._line = _Line(self._drift_ppm, arrival_ns)
+        self._line = LowerEnvelope(self._drift_ppm, arrival_ns)
         self._waits, self._unseen = Waits(), None
         self._corrected, self._known = 0, None
         self._device = 0
@@ -431,81 +391,6 @@ class _Envelope:
             self.lost += max(0, step - self._last_number - 1) if step else 0
             self.lost += numbers + 1 - len(within)
             self._last_number = numbers
-
-
-class _Line:
-    """The lower envelope of points (device time, lateness) that come one by one, both in ns.
-
-    Of each bin of 4 s the lowest point is kept. Through the window of kept points goes the line that lies
-    below all of them and as high as possible at their middle: the edge of their lower convex hull there. Its
-    slope is drawn towards zero as long as the window is short.
-    """
-
-    __slots__ = ("_at", "_bins", "_max_slope", "_trust", "ends", "least", "level", "slope", "spread")
-
-    def __init__(self, drift_ppm: float, arrival_ns: int) -> None:
-        self.level = 0.0
-        self.slope = 0.0
-        self.spread: float | None = None
-        self._max_slope = drift_ppm * 1e-6
-        self._trust = _TRUST_NS * _CRYSTAL_PPM / drift_ppm
-        self._bins: deque[tuple[int, int]] = deque(maxlen=_BINS)
-        self.least = 0
-        self._at = 0
-        self.ends = arrival_ns + _BIN_NS
-
-    def add(self, arrival_ns: int, device: int, lag: int) -> float:
-        """Take a point; when it closes a bin, give by how much that bin's lowest point lay above the line.
-
-        A point that is above the line, above ``least`` and before ``ends`` changes nothing and may be
-        left out.
-        """
-        above = 0.0
-        if arrival_ns >= self.ends:
-            above = self.least - (self.level + self.slope * self._at)
-            self._bins.append((self._at, self.least))
-            self._fit(device)
-            self._at, self.least = device, lag
-            self.ends = arrival_ns + _BIN_NS
-        elif lag < self.least:
-            self._at, self.least = device, lag
-        under = lag - (self.level + self.slope * device)
-        if under < 0.0:
-            self.level += under
-        return above
-
-    def _fit(self, device: int) -> None:
-        bins = self._bins
-        while bins[0][0] < device - _BINS * _BIN_NS and len(bins) > 1:
-            bins.popleft()
-        span = bins[-1][0] - bins[0][0]
-        if span > 0:
-            slope = _hull_slope(bins) * (span * span / (span * span + self._trust * self._trust))
-            # steeper than any drift is not drift but a link that has become slower or quicker
-            if abs(slope) <= self._max_slope:
-                self.slope = slope
-        heights = sorted(y - self.slope * x for x, y in bins)
-        self.level = heights[0]
-        if len(bins) >= _MIN_BINS:
-            # the upper quartile: one bin full of held-up packets says nothing about the alignment
-            self.spread = heights[3 * len(heights) // 4] - heights[0]
-
-
-def _hull_slope(points: deque[tuple[int, int]]) -> float:
-    """Slope of the edge of the lower convex hull above which the middle of the points lies."""
-    hull: list[tuple[int, int]] = []
-    for x, y in points:
-        while len(hull) >= 2:
-            (x0, y0), (x1, y1) = hull[-2], hull[-1]
-            if (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0):
-                break
-            hull.pop()
-        hull.append((x, y))
-    middle = sum(x for x, _ in points) // len(points)
-    for (x0, y0), (x1, y1) in pairwise(hull):
-        if x1 >= middle:
-            return (y1 - y0) / (x1 - x0)
-    return 0.0
 
 
 def _increasing(t: Times, last: int) -> Times:
