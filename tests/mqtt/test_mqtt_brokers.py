@@ -14,7 +14,8 @@ import pytest
 from mqtt_parts import Amqtt, Mosquitto, Subscriber, check_message, story
 
 from eccentra.events import Numbered, RepCounted
-from eccentra.mqtt.contract import CHANNELS, SensorHealth, channel_of
+from eccentra.mqtt.contract import CHANNELS, channel_of
+from eccentra.mqtt.payloads import SensorHealth
 from eccentra.mqtt.publisher import Publisher
 from eccentra.stages.live import LiveState
 

@@ -27,6 +27,7 @@ from eccentra.events import (
 from eccentra.mqtt import contract
 from eccentra.mqtt.asyncapi import asyncapi_document
 from eccentra.mqtt.hubverbs import HUB_VERBS
+from eccentra.mqtt.payloads import live_message
 from eccentra.mqtt.schemas import schemas
 from eccentra.mqtt.view import StationView
 from eccentra.stages.live import LiveState
@@ -129,7 +130,7 @@ def test_live_values_keep_null_and_take_their_time_from_the_session() -> None:
     time = contract.time_at("2026-11-21T10:15:59.900Z", 1_000_000, 1_250_000)
     assert time == "2026-11-21T10:16:00.150Z"
     live = LiveState(t_us=1_250_000, phase="eccentric", reps=2, angle_deg=float("nan"), flags=("gap_inside",))
-    message = contract.live_message(live, session="s-1", time=time)
+    message = live_message(live, session="s-1", time=time)
     sent = msgspec.json.decode(contract.encode(message))
     assert sent["angle_deg"] is None
     assert sent["force_left_n"] is None

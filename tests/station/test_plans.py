@@ -16,7 +16,8 @@ from eccentra.commands import CommandError
 from eccentra.errors import InputError
 from eccentra.events import CueGiven, SetCompleted, StationReason
 from eccentra.inputs import Prescribed
-from eccentra.mqtt.contract import PlanItem, PlanState, encode
+from eccentra.mqtt.contract import encode
+from eccentra.mqtt.payloads import PlanItem, PlanState
 from eccentra.mqtt.publisher import Publisher
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.starting import programme_prescription

@@ -17,7 +17,7 @@ from eccentra.commands import Answer, CommandError, Request, parse_line
 from eccentra.events import CueGiven, Numbered, StationNoted, StationReason
 from eccentra.link import Link
 from eccentra.link.mailbox import Mailbox
-from eccentra.mqtt.contract import SensorHealth
+from eccentra.mqtt.payloads import SensorHealth
 from eccentra.mqtt.publisher import Publisher
 from eccentra.stages import LiveState
 from eccentra.station import HostClock, Room, Station

@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 
 from eccentra.events import Numbered, SetCompleted
-from eccentra.mqtt.contract import SensorHealth
+from eccentra.mqtt.payloads import SensorHealth
 from eccentra.mqtt.publisher import Publisher
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S

@@ -22,7 +22,7 @@ from eccentra.mqtt.asking import (
     QuestionsState,
     ReviewDue,
 )
-from eccentra.mqtt.contract import PlanItem, PlanProposed, PlanState
+from eccentra.mqtt.payloads import PlanItem, PlanProposed, PlanState
 from eccentra.plan.done import midnight_us
 from eccentra.store import tables
 from eccentra.store.announcing import (

@@ -37,6 +37,7 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.address import parse_url
 from eccentra.mqtt.connection import guarded
 from eccentra.mqtt.desk import HUB, CommandDesks, Replies
+from eccentra.mqtt.payloads import NodeInfo
 from eccentra.store.announcing import plans_forgotten
 from eccentra.store.database import Store
 from eccentra.store.questions import question_states_forgotten
@@ -142,7 +143,7 @@ class Hub:
         self._courier = Courier(store, self.site, self.node)
         self._replies: Replies = []
         self._poll_ns = self._chores_ns = self._info_ns = 0
-        self._said: contract.NodeInfo | None = None
+        self._said: NodeInfo | None = None
         self._started = contract.utc(wall_ns())
         self._stopped = False
         self._broker: EmbeddedBroker | None = None
@@ -357,7 +358,7 @@ class Hub:
             return
         self._info_ns = now + _INFO_NS
         refused = dict(self._desks.refused)
-        info = contract.NodeInfo(
+        info = NodeInfo(
             time=None,
             started=self._started,
             software=f"eccentra {__version__}",

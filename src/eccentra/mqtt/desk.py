@@ -17,6 +17,7 @@ from eccentra.commands import VERBS, Answer, Asked, Request
 from eccentra.mqtt import contract
 from eccentra.mqtt.commands import Refusal, parse_command
 from eccentra.mqtt.hubverbs import HUB_VERBS
+from eccentra.mqtt.payloads import Reply
 
 __all__ = ["HUB", "CommandDesks"]
 
@@ -203,7 +204,7 @@ class CommandDesks:
         return self._reply(refusal.reply_to or self._default(station), answer)
 
     def _reply(self, topic: str, answer: Answer) -> tuple[str, bytes]:
-        reply = contract.Reply(
+        reply = Reply(
             time=contract.utc(self._wall()),
             request_id=answer.request,
             status=answer.status,

@@ -24,6 +24,7 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.address import parse_url
 from eccentra.mqtt.connection import Connection, Listener
 from eccentra.mqtt.desk import CommandDesks
+from eccentra.mqtt.payloads import NodeInfo, SensorHealth
 from eccentra.mqtt.pump import Pump
 from eccentra.mqtt.queue import Message
 from eccentra.mqtt.refill import PORTION, Refill
@@ -149,7 +150,7 @@ class Publisher:
         self._begun = self._closing = False
         self._errors = 0
         self._last_error: str | None = None
-        self._info: contract.NodeInfo | None = None
+        self._info: NodeInfo | None = None
         self._info_ns = self._idle_ns = 0
 
     def __repr__(self) -> str:
@@ -210,7 +211,7 @@ class Publisher:
             self._put_info()
         return self._stations[station]
 
-    def sensor_health(self, sensor: str, health: contract.SensorHealth) -> None:
+    def sensor_health(self, sensor: str, health: SensorHealth) -> None:
         """Publish how well a sensor is heard; the caller chooses how often."""
         self.put_live("sensor_health", contract.encode(health), sensor=sensor)
 
@@ -335,7 +336,7 @@ class Publisher:
         health = self.health()
         depth, age_s = health.outbox_depth, health.outbox_age_s
         refused = health.commands_refused
-        info = contract.NodeInfo(
+        info = NodeInfo(
             time=None,
             started=self._started,
             software=f"eccentra {__version__}",

@@ -25,21 +25,9 @@ from eccentra.mqtt.asking import (
     ReviewDue,
 )
 from eccentra.mqtt.commands import MOST_BYTES, REPLY_TO, REQUEST_ID
-from eccentra.mqtt.contract import (
-    PLAN_PROPOSED,
-    STATION_NOTED,
-    VERSION,
-    Channel,
-    Live,
-    NodeInfo,
-    PlanProposed,
-    PlanState,
-    Reply,
-    SensorHealth,
-    StationState,
-    data_schema_id,
-)
+from eccentra.mqtt.contract import PLAN_PROPOSED, STATION_NOTED, VERSION, Channel, data_schema_id
 from eccentra.mqtt.hubverbs import HUB_VERBS
+from eccentra.mqtt.payloads import Live, NodeInfo, PlanProposed, PlanState, Reply, SensorHealth, StationState
 from eccentra.mqtt.view import LAST_SET_METRICS
 
 __all__ = ["DIALECT", "schema_name", "schemas"]

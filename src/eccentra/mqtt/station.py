@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from eccentra.events import Numbered, SensorConnected, SensorLost, SessionEnded, StationNoted
 from eccentra.mqtt import contract
+from eccentra.mqtt.payloads import live_message
 from eccentra.mqtt.store import NewEvent
 from eccentra.mqtt.view import StationView
 from eccentra.stages.live import LiveState
@@ -111,7 +112,7 @@ class StationSink:
         self._live_us = state.t_us
         view = self._view
         time = contract.time_at(view.time, view.t_us, state.t_us)
-        message = contract.live_message(state, session=view.session, time=time)
+        message = live_message(state, session=view.session, time=time)
         self._outlet.put_live("live", contract.encode(message), station=self.station)
 
     def close(self) -> None:

@@ -31,7 +31,8 @@ from eccentra.events import (
     SetCompleted,
     SetStarted,
 )
-from eccentra.mqtt.contract import VERSION, StationState
+from eccentra.mqtt.contract import VERSION
+from eccentra.mqtt.payloads import StationState
 
 __all__ = ["LAST_SET_METRICS", "StationView", "last_set_message"]
 

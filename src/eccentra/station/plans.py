@@ -15,7 +15,8 @@ import msgspec
 from eccentra.catalogue import Tempo
 from eccentra.datafolder import find_data_file
 from eccentra.errors import InputError
-from eccentra.mqtt.contract import VERSION, PlanItem, PlanState
+from eccentra.mqtt.contract import VERSION
+from eccentra.mqtt.payloads import PlanItem, PlanState
 from eccentra.plan.daily import daily_rules
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.prescription_words import dose_words, load_words

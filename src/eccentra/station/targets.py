@@ -9,7 +9,7 @@ import msgspec
 
 from eccentra.commands import CommandError
 from eccentra.events import StationNoted, StationReason
-from eccentra.mqtt.contract import PlanItem
+from eccentra.mqtt.payloads import PlanItem
 from eccentra.plan.daily import daily_rules
 from eccentra.plan.prescription_words import load_words
 from eccentra.station.daybook import Daybook
