@@ -82,6 +82,15 @@ def test_nobody_is_ahead_of_the_programme() -> None:
     assert document(known(2, 1.0), one, 7.0)["template_week_done"] is True
 
 
+def test_less_than_the_programmes_week_is_said() -> None:
+    for week in (1, 3, 8, 14):
+        assert document(known(week, 0.0), [done(0, prescribed(1))], 1.0)["below_programme"] is False
+    fewer = known(8, 0.0, prescription=prescribed(4))
+    assert document(fewer, [done(0, prescribed(1))], 1.0)["below_programme"] is True
+    free = known(8, 0.0, prescription=prescribed(4), template=None, template_week=None)
+    assert document(free, [done(0, prescribed(1))], 1.0)["below_programme"] is False
+
+
 def test_a_red_flag_needs_no_session() -> None:
     flag = Report(at_us=at(3), kind="note", red_flag="pop")
     sessions = [done(0, prescribed(1))]

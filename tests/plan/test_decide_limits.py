@@ -250,6 +250,38 @@ def test_a_programme_goes_back_a_week_or_to_its_beginning() -> None:
     assert (later.steps, later.next_prescription["reps"]) == (2, 5)  # type: ignore[index]
 
 
+def below(reps: Any, sets: int = 3, week: int = 8) -> dict[str, Any]:
+    """Less than the programme's week asks, as steps down leave it."""
+    table = {"sets": sets, "reps": reps, "frequency_per_week": 3}
+    return {**PROGRAMME, "prescription": table, "template_week": week, "below_programme": True}
+
+
+@pytest.mark.parametrize(("reps", "then", "week"), [([5, 4, 3], 6, 3), (6, 8, 4), (8, [12, 10, 8], 5)])
+def test_after_steps_down_a_programme_is_climbed_as_it_was(reps: Any, then: Any, week: int) -> None:
+    out = decided(**below(reps))
+    assert (out.row, out.steps) == (16, 1)
+    assert out.next_prescription["reps"] == then  # type: ignore[index]
+    assert f"on the way back: as in week {week} of the programme" in out.notes
+
+
+def test_all_of_the_week_again_is_no_way_back() -> None:
+    out = decided(**below([12, 10, 8]))
+    assert any("week 9 of the programme" in note for note in out.notes)
+    # the weeks of so many repetitions at most go by their load
+    hsr = {"template": "hsr-12-weeks", "template_week": 6, "target": {"rpe": 8}, "profile": "tendinopathy"}
+    assert not any("way back" in note for note in decided(both(rpe=8), **hsr, below_programme=True).notes)
+
+
+@pytest.mark.parametrize("week", [2, 3, 4, 5, 8])
+@pytest.mark.parametrize("reps", [[5, 4, 3], [3, 3, 2], [9, 8, 6]])
+def test_a_step_down_in_a_programme_is_never_more(reps: list[int], week: int) -> None:
+    out = decided([session(5), session(1, pain_24h_change=2)], **below(reps, week=week))
+    table = out.next_prescription
+    assert table is not None
+    after = sum(table["reps"]) if isinstance(table["reps"], list) else table["sets"] * table["reps"]
+    assert after * table["frequency_per_week"] < sum(reps) * 3
+
+
 def test_after_the_last_week_load_or_variant_follows() -> None:
     table = {"sets": 3, "reps": [12, 10, 8], "added_pct_bm": 0.0}
     out = decided(**{**PROGRAMME, "prescription": table}, template_week=10)

@@ -69,6 +69,13 @@ def _changed(one: Patient, turn: Turn, before: dict[str, Any], after: dict[str, 
         week = (dt.timedelta(days=turn.day)).days // 7 + 1
         if up and turn.after.level > week:
             out.append(f"H8: ahead of the programme, {where}")
+        # a week back of one with so many repetitions at most is lighter by its load
+        if (
+            not up
+            and before.get("load_rm") == after.get("load_rm")
+            and _weekly(after) > _weekly(before) + 1e-6
+        ):
+            out.append(f"a step down asks for more, {where}")
         return out
     if len(changed_axes(before, after)) > 1 and not (one.template is not None and turn.before.level >= weeks):
         out.append(f"H1: several axes, {where}")
@@ -139,6 +146,10 @@ def _weeks(one: Patient) -> int:
 def _reps(table: dict[str, Any]) -> int:
     reps = table["reps"]
     return sum(reps) if isinstance(reps, list) else table["sets"] * reps
+
+
+def _weekly(table: dict[str, Any]) -> float:
+    return float(_reps(table) * table["frequency_per_week"])
 
 
 assert FIRST_DAY.weekday() == 0

@@ -17,6 +17,8 @@ from eccentra.plan.decision_input import SCHEMA
 from eccentra.plan.done import US_PER_DAY, US_PER_HOUR, Known, Report, SessionDone, day_of, midnight_us
 from eccentra.plan.measured import Measured, measured, session_dose
 from eccentra.plan.prescription import Prescription
+from eccentra.plan.programmes import load_programme
+from eccentra.plan.steps import share_of_week
 from eccentra.plan.thresholds import Thresholds, thresholds
 from eccentra.plan.told import Told
 
@@ -117,6 +119,7 @@ def decision_document(
         "weekly_pain_medians": weekly_pain,
         "level": known.level,
         "steps_down_since_last": _steps_down(known, done),
+        "below_programme": _below_programme(known),
         "sessions": rows[-200:],
     }
 
@@ -140,6 +143,16 @@ def _weekly_pain(
 
 
 # -- programme ----------------------------------------------------------------------------------------------
+
+
+def _below_programme(known: Known) -> bool:
+    """Whether less is prescribed than the week of the programme asks: after steps down, or by a person."""
+    if known.template is None or known.template_week is None:
+        return False
+    course = load_programme(known.template).course_of(known.exercise)
+    dose = None if course is None else course.of_week(min(known.template_week, course.weeks))
+    share = None if dose is None else share_of_week(known.prescription, dose)
+    return share is not None and share < 1.0 - 1e-9
 
 
 def _target_rpe(known: Known, programme_week: int, rules: Thresholds) -> float:

@@ -152,7 +152,8 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True):
 
     ``prescription`` is the table as it was given, ``prescribed`` what was read from it; ``notes`` are what
     was odd about the input. ``level`` is that of the prescription, the newest session's when not stated;
-    ``steps_down_since_last`` counts steps down that were taken after the newest session.
+    ``steps_down_since_last`` counts steps down that were taken after the newest session;
+    ``below_programme`` says that less is prescribed than the programme's week asks, as after a flare.
     """
 
     mode: Literal["clinic", "prevention"]
@@ -174,6 +175,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True):
     weekly_pain_medians: tuple[Score, ...] | None = None
     level: Level | None = None
     steps_down_since_last: Count | None = None
+    below_programme: bool = False
     prescribed: Prescribed = Prescribed()
     notes: tuple[str, ...] = ()
 

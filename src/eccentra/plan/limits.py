@@ -20,6 +20,7 @@ from eccentra.plan.steps import (
     harder_load,
     in_week,
     load_key,
+    share_of_week,
     with_rom,
     with_tempo,
     with_variant,
@@ -79,6 +80,10 @@ def progressed(given: DecisionInput, seen: History, facts: Facts, course: Course
     wish = given.requested
     week = given.template_week
     less = wish is not None and (wish.change_pct or 0.0) < 0.0
+    if course is not None and week is not None and not less and given.below_programme:
+        step = _way_back(given, seen, course, week)
+        if step is not None:
+            return step
     if course is not None and week is not None and not less and course.of_week(week + 1) is not None:
         step = in_week(given.prescription, course, week + 1, course.of_week(week), seen.rules.limits)
         if wish is None:
@@ -88,6 +93,23 @@ def progressed(given: DecisionInput, seen: History, facts: Facts, course: Course
     if wish is None:
         return _own_order(given, seen, facts)
     return _along(wish.axis, wish.change_pct, given, seen, facts) or NOTHING_KNOWN
+
+
+def _way_back(given: DecisionInput, seen: History, course: Course, week: int) -> Step | None:
+    """Up again after steps down, as the programme went up: its first week that asks for more than now.
+
+    Not at once to the week whose turn it is: that can be twice what the last good sessions were, and one
+    decision is one step (limit H1). ``None`` when all of it is prescribed again.
+    """
+    for number in range(1, min(week, course.weeks) + 1):
+        dose = course.of_week(number)
+        share = None if dose is None else share_of_week(given.prescribed, dose)
+        if share is not None and share < 1.0 - EDGE:
+            step = in_week(given.prescription, course, number, None, seen.rules.limits)
+            return msgspec.structs.replace(
+                step, note=f"on the way back: as in week {number} of the programme"
+            )
+    return None
 
 
 def _own_order(given: DecisionInput, seen: History, facts: Facts) -> Step:

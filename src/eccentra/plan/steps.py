@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,6 +27,7 @@ __all__ = [
     "grow_reps",
     "harder_load",
     "in_week",
+    "share_of_week",
     "target_of_week",
     "with_tempo",
 ]
@@ -313,6 +314,35 @@ def easier(
 def target_of_week(course: Course, week: int, sizes: LimitSizes) -> float:
     """Effort aimed at in a programme's week: the first weeks have a ceiling (limit H8)."""
     return min(course.rpe, sizes.first_weeks_rpe) if week <= sizes.first_weeks else course.rpe
+
+
+class Dosed(Protocol):
+    """A prescription, or the part of it that decisions read."""
+
+    @property
+    def sets(self) -> int | None: ...
+    @property
+    def reps(self) -> int | tuple[int, ...] | None: ...
+    @property
+    def tempo_s(self) -> object: ...
+    @property
+    def frequency_per_week(self) -> float | None: ...
+
+
+def share_of_week(prescribed: Dosed, dose: Week) -> float | None:
+    """What is prescribed a week by what a programme's week asks, in repetitions, or seconds of holds.
+
+    ``None`` where they cannot be compared: weeks of so many repetitions at most go by their load, and not
+    every prescription states its repetitions.
+    """
+    reps = total_reps(prescribed.sets, prescribed.reps)
+    if reps is None or dose.rm is not None:
+        return None
+    often = dose.sessions if prescribed.frequency_per_week is None else prescribed.frequency_per_week
+    tempo = prescribed.tempo_s
+    held = tempo[1] if isinstance(tempo, tuple) and len(tempo) > 1 else None
+    longer = 1.0 if dose.hold_s is None or held is None else held / dose.hold_s
+    return reps * often * longer / dose.reps_a_week()
 
 
 def in_week(table: Table, course: Course, week: int, before: Week | None, sizes: LimitSizes) -> Step:

@@ -10,9 +10,9 @@ import msgspec
 from eccentra.plan.decision_input import Axis, DecisionInput
 from eccentra.plan.history import EDGE, History, Scored, history_of
 from eccentra.plan.limits import blocked, first_weeks, heavy_note, not_evaluated, progressed
-from eccentra.plan.programmes import Course, Programme
+from eccentra.plan.programmes import Course, Programme, Week
 from eccentra.plan.rows import Action, Match, matches, red_flag, same_side
-from eccentra.plan.steps import Facts, Step, Table, easier, in_week
+from eccentra.plan.steps import Facts, Step, Table, easier, in_week, share_of_week
 from eccentra.plan.thresholds import PainBand, Thresholds
 
 __all__ = ["Rules", "Verdict", "most_rpe", "pain_band", "reach", "rpe_limit"]
@@ -152,10 +152,17 @@ def _down(given: DecisionInput, rules: Rules, steps: int) -> Step:
         dose = course.of_week(week)
         # after the last week the steps up were others (load first): those go back, not the week
         back = 1 if steps >= 2 else week - 1 if dose is not None else 0
-        if back >= 1 and course.of_week(back) != dose:
+        before = course.of_week(back) if back >= 1 else None
+        if before is not None and before != dose and not _no_more(given, before):
             return in_week(given.prescription, course, back, dose, rules.thresholds.limits)
     sizes = rules.thresholds.limits
     return easier(given.prescription, given.prescribed, sizes, rules.facts, steps, given.plate_step_kg)
+
+
+def _no_more(given: DecisionInput, dose: Week) -> bool:
+    """Whether a week asks for as much as is prescribed, or more: after steps down that is no way down."""
+    share = share_of_week(given.prescribed, dose)
+    return share is not None and share <= 1.0 + EDGE
 
 
 # -- rows 15 to 17 ---------------------------------------------------------------------------------------
