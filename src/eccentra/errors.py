@@ -8,8 +8,9 @@
     |   +-- ExerciseError     pipelines/*.toml: the same
     |   +-- RecordingError    a session file: foreign, damaged, of another version
     |   +-- PlanError         a programme, prescription or decision's input: file, key path, what was expected
+    |   +-- WrongStoreError   what was named is no results database, or one of a newer version
     +-- DecodeError       a packet does not follow its protocol (the sensor's fault)
-    +-- StoreError        the results database cannot be used
+    +-- StoreError        the results database cannot be used now
     +-- SinkError         a broker or file that takes results is not usable
     +-- LinkError         a sensor cannot be reached or commanded
 
@@ -36,6 +37,7 @@ __all__ = [
     "RecordingError",
     "SinkError",
     "StoreError",
+    "WrongStoreError",
 ]
 
 
@@ -79,6 +81,10 @@ class PlanError(InputError):
     """A programme, a prescription, the rules or the input of a decision cannot be used."""
 
 
+class WrongStoreError(InputError):
+    """What was named is no results database, or one that a newer version of this program made."""
+
+
 class DecodeError(EccentraError):
     """A packet does not follow its protocol.
 
@@ -111,7 +117,7 @@ class SinkError(EccentraError):
 
 
 class StoreError(EccentraError):
-    """The results database cannot be opened or is of another version."""
+    """The results database cannot be used now."""
 
     def __init__(self, target: str, problem: str) -> None:
         self.target = target

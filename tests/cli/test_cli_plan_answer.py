@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import text
 from test_cli_plan_calendar import toml
 from typer.testing import CliRunner
 
@@ -50,6 +51,14 @@ class Plan:
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     return Plan(tmp_path)
+
+
+def test_a_database_of_a_newer_version_is_bad_input(plan: Plan) -> None:
+    with plan.store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    said = plan.said("show", "--athlete", "p1", status=2)
+    assert "newer version of Eccentra" in said
+    assert "update Eccentra" in said
 
 
 def test_a_person_begins_a_programme(plan: Plan) -> None:

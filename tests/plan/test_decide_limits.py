@@ -256,12 +256,17 @@ def below(reps: Any, sets: int = 3, week: int = 8) -> dict[str, Any]:
     return {**PROGRAMME, "prescription": table, "template_week": week, "below_programme": True}
 
 
-@pytest.mark.parametrize(("reps", "then", "week"), [([5, 4, 3], 6, 3), (6, 8, 4), (8, [12, 10, 8], 5)])
-def test_after_steps_down_a_programme_is_climbed_as_it_was(reps: Any, then: Any, week: int) -> None:
+@pytest.mark.parametrize(
+    ("reps", "then", "week", "limits"),
+    [([5, 4, 3], [7, 5, 4], 3, ("H5",)), ([7, 5, 4], 6, 3, ()), (6, 8, 4, ()), (8, [12, 10, 8], 5, ())],
+)
+def test_after_steps_down_the_way_back_goes_by_steps(
+    reps: Any, then: Any, week: int, limits: tuple[str, ...]
+) -> None:
     out = decided(**below(reps))
-    assert (out.row, out.steps) == (16, 1)
+    assert (out.row, out.steps, out.limits) == (16, 1, limits)
     assert out.next_prescription["reps"] == then  # type: ignore[index]
-    assert f"on the way back: as in week {week} of the programme" in out.notes
+    assert f"on the way back to week {week} of the programme" in out.notes
 
 
 def test_all_of_the_week_again_is_no_way_back() -> None:

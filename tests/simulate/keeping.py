@@ -76,6 +76,9 @@ def _changed(one: Patient, turn: Turn, before: dict[str, Any], after: dict[str, 
             and _weekly(after) > _weekly(before) + 1e-6
         ):
             out.append(f"a step down asks for more, {where}")
+        most = _weekly(before) * (1.0 + max(0.2, 1.0 / before["sets"])) + 1e-6
+        if up and _weekly(before) < _of_week(one, turn.before.level + 1) - 1e-6 and _weekly(after) > most:
+            out.append(f"H5, on the way back: {where}")
         return out
     if len(changed_axes(before, after)) > 1 and not (one.template is not None and turn.before.level >= weeks):
         out.append(f"H1: several axes, {where}")
@@ -141,6 +144,13 @@ def _weeks(one: Patient) -> int:
     course = load_programme(one.template).course_of(one.follows.exercise)
     assert course is not None
     return course.weeks
+
+
+def _of_week(one: Patient, week: int) -> float:
+    """Repetitions that the programme asks in a week; 0 where its load counts."""
+    course = load_programme(str(one.template)).course_of(one.follows.exercise)
+    dose = None if course is None else course.of_week(min(week, course.weeks))
+    return 0.0 if dose is None or dose.rm is not None else dose.reps_a_week()
 
 
 def _reps(table: dict[str, Any]) -> int:

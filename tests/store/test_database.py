@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, select, text
 
-from eccentra.errors import StoreError
+from eccentra.errors import StoreError, WrongStoreError
 from eccentra.store import database, tables
 from eccentra.store.database import Store, config_for, open_store
 
@@ -75,7 +75,7 @@ def test_a_reader_sees_one_state(store: Store) -> None:
 def test_a_newer_database_is_refused_untouched(store: Store, url: str) -> None:
     with store.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match="newer version"):
+    with pytest.raises(WrongStoreError, match=r"newer version.*update Eccentra"):
         open_store(url)
 
 
@@ -114,20 +114,38 @@ def test_a_database_one_migration_behind_is_migrated(
             assert raw.execute("SELECT key, value FROM setting").fetchall() == [("a", "1")]
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     monkeypatch.undo()
-    with pytest.raises(StoreError, match="newer version"):
+    with pytest.raises(WrongStoreError, match=r"newer version.*update Eccentra"):
         open_store(url)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "sqlite:////proc/none/x.sqlite"])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://x/y"])
 def test_no_database(url: str) -> None:
-    with pytest.raises((StoreError, OSError)):
+    with pytest.raises(WrongStoreError, match="expected sqlite:///FILE or postgresql://"):
         open_store(url)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////proc/none/x.sqlite", "postgresql://u:secret@localhost:1/x"])
+def test_a_database_that_cannot_be_reached(url: str) -> None:
+    with pytest.raises(StoreError, match=r"name another|server runs") as caught:
+        open_store(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("CREATE TABLE notes (text TEXT)")
+        raw.commit()
+    with pytest.raises(WrongStoreError, match=r"no results database.*'notes'"):
+        open_store(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as raw:
+        assert [name for (name,) in raw.execute("SELECT name FROM sqlite_master")] == ["notes"]
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "notes.sqlite"
     path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(WrongStoreError, match=r"file is not a database.*name another"):
         open_store(f"sqlite:///{path}")
     assert path.read_bytes().startswith(b"this is no database")
 

@@ -21,6 +21,7 @@ from eccentra.plan.steps import (
     in_week,
     load_key,
     share_of_week,
+    weekly_cap_pct,
     with_rom,
     with_tempo,
     with_variant,
@@ -96,19 +97,24 @@ def progressed(given: DecisionInput, seen: History, facts: Facts, course: Course
 
 
 def _way_back(given: DecisionInput, seen: History, course: Course, week: int) -> Step | None:
-    """Up again after steps down, as the programme went up: its first week that asks for more than now.
+    """Up again after steps down: to the programme's first week that asks for more than now, or towards it.
 
-    Not at once to the week whose turn it is: that can be twice what the last good sessions were, and one
-    decision is one step (limit H1). ``None`` when all of it is prescribed again.
+    Not at once to the week whose turn it is: that can be twice what the last good sessions were, and what is
+    prescribed is no week of the programme, so that its ramp is no excuse (limits H1 and H5). ``None`` when
+    all of it is prescribed again.
     """
+    sizes, now = seen.rules.limits, given.prescribed
     for number in range(1, min(week, course.weeks) + 1):
         dose = course.of_week(number)
-        share = None if dose is None else share_of_week(given.prescribed, dose)
-        if share is not None and share < 1.0 - EDGE:
-            step = in_week(given.prescription, course, number, None, seen.rules.limits)
-            return msgspec.structs.replace(
-                step, note=f"on the way back: as in week {number} of the programme"
-            )
+        share = None if dose is None else share_of_week(now, dose)
+        if share is None or share > 1.0 - EDGE:
+            continue
+        told = f"on the way back to week {number} of the programme"
+        step = in_week(given.prescription, course, number, None, sizes)
+        if 1.0 / share > 1.0 + weekly_cap_pct(now.sets, sizes) / 100.0 + EDGE:
+            step = grow_reps(given.prescription, now, sizes, None) or step
+            step = msgspec.structs.replace(step, limit="H5")
+        return msgspec.structs.replace(step, note=told)
     return None
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "in_week",
     "share_of_week",
     "target_of_week",
+    "weekly_cap_pct",
     "with_tempo",
 ]
 
@@ -187,13 +188,18 @@ def _easier_load(
 # -- repetitions, range, tempo, variant ------------------------------------------------------------------
 
 
+def weekly_cap_pct(sets: int | None, sizes: LimitSizes) -> float:
+    """Largest growth of a week's repetitions outside a programme, in % (limit H5): one set at least."""
+    return max(sizes.weekly_reps_pct, 100.0 / (sets or 1))
+
+
 def grow_reps(table: Table, prescribed: Prescribed, sizes: LimitSizes, wish_pct: float | None) -> Step | None:
     """More repetitions: the largest whole change that is not above the wish and the weekly cap."""
     sets, reps = prescribed.sets, prescribed.reps
     before = total_reps(sets, reps)
     if sets is None or reps is None or before is None:
         return None
-    cap = max(sizes.weekly_reps_pct, 100.0 / sets)
+    cap = weekly_cap_pct(sets, sizes)
     wish = cap if wish_pct is None else wish_pct
     limit = "H5" if wish > cap + EDGE else None
     share = min(wish, cap) / 100.0

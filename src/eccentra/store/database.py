@@ -24,7 +24,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from eccentra.datafolder import user_folder
-from eccentra.errors import StoreError
+from eccentra.errors import StoreError, WrongStoreError
 
 __all__ = ["Store", "default_url", "open_store"]
 
@@ -35,6 +35,10 @@ _BUSY_S = 30.0
 _READ = "eccentra_read"
 # Key of the lock under which one of several workers migrates PostgreSQL; any constant will do.
 _MIGRATION_LOCK = 0x45434345
+
+
+_NO_URL = "is no database URL; expected sqlite:///FILE or postgresql://..."
+_OTHER = "name another one, or move this one away"
 
 
 class Store:
@@ -83,38 +87,51 @@ def open_store(url: str | None = None) -> Store:
 
     Raises
     ------
+    WrongStoreError
+        When it is no results database, or newer than this program.
     StoreError
-        When it cannot be opened, is no results database, or is newer than this program; says what to do.
+        When it cannot be used now; both say what to do.
     """
     try:
         where = make_url(url or default_url())
     except ArgumentError:
-        raise StoreError(
-            str(url), "is no database URL; expected sqlite:///FILE or postgresql://..."
-        ) from None
+        raise WrongStoreError(str(url), _NO_URL) from None
     shown = where.render_as_string(hide_password=True)
     if where.get_backend_name() == "postgresql" and "+" not in where.drivername:
         where = where.set(drivername="postgresql+psycopg")
     if where.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(shown, "is no database URL; expected sqlite:///FILE or postgresql://...")
+        raise WrongStoreError(shown, _NO_URL)
     engine = _engine(where, shown)
     try:
         _migrate(engine, where, shown)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise StoreError(shown, f"cannot be used: {cause[0] if cause else error}") from None
-    except StoreError:
+        raise _told(error, shown) from None
+    except WrongStoreError:
         engine.dispose()
         raise
     return Store(engine)
+
+
+def _told(error: DBAPIError | sqlite3.Error, shown: str) -> StoreError | WrongStoreError:
+    """What a driver says, in a line with the next step."""
+    cause = getattr(error, "orig", None) or error
+    first = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+    if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError):
+        return WrongStoreError(shown, f"is no results database ({first}): {_OTHER}")
+    server = not shown.startswith("sqlite")
+    step = "see that the server runs and the URL is right" if server else "look at the file and its rights"
+    return StoreError(shown, f"cannot be used: {first}; {step}")
 
 
 def _engine(where: URL, shown: str) -> Engine:
     if where.get_backend_name() == "sqlite":
         if where.database:
             path = Path(where.database)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(shown, f"its folder cannot be made ({error.strerror}): {_OTHER}") from None
             # for this user's eyes only; SQLite gives its further files the same mode
             with suppress(OSError):
                 os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -164,6 +181,8 @@ def _migrate(engine: Engine, where: URL, shown: str) -> None:
             if now == newest:
                 return
             _check_known(scripts, now, shown)
+            if now is None and engine.dialect.name == "sqlite":
+                _check_empty(connection, shown)
             if now is not None and where.database and engine.dialect.name == "sqlite":
                 _copy(connection, Path(where.database), now)
             command.upgrade(config_for(connection), "head")
@@ -181,7 +200,15 @@ def _check_known(scripts: ScriptDirectory, now: str | None, shown: str) -> None:
         scripts.get_revision(now)
     except CommandError:
         problem = f"is of a newer version of Eccentra (revision {now}); nothing was changed: update Eccentra"
-        raise StoreError(shown, problem) from None
+        raise WrongStoreError(shown, f"{problem}, or {_OTHER}") from None
+
+
+def _check_empty(connection: Connection, shown: str) -> None:
+    """A file of another program, or of a session, gets no tables of results."""
+    found = connection.scalar(text("SELECT name FROM sqlite_master WHERE name NOT LIKE 'alembic%' LIMIT 1"))
+    connection.rollback()
+    if found is not None:
+        raise WrongStoreError(shown, f"is no results database (it has {found!r}): {_OTHER}")
 
 
 def _copy(connection: Connection, path: Path, revision: str) -> None:
