@@ -14,6 +14,7 @@ import multiprocessing
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -29,11 +30,12 @@ from eccentra.simulate import KITS, Fidget, Hold, Scenario, SensorSpec, Simulati
 
 AIR = "tcp-client:127.0.0.1:9100"
 # An emulated processor bears some 100 packets a second, fewer when others use the machine.
+STRAP = "tindeq-progressor"
 RECORDS = 4
-# Where each is worn, its model and rate: together some 100 packets a second.
+# Where each is worn, its model and rate, Hz: six that send their own time, some 100 packets a second.
 SENSORS = {
     "thigh": ("movesense", 104.0),
-    "left": ("tindeq-progressor", 80.0),
+    "left": (STRAP, 80.0),
     "shank": ("movella-dot", 15.0),
     "right": ("frez-dyno", 250.0),
     "pelvis": ("open-sensor", 100.0),
@@ -45,24 +47,24 @@ BACK_LIMIT_S = 30.0
 
 def strap() -> DeviceProfile:
     """Several records in a packet, as the original sends them."""
-    profile = load_profile("tindeq-progressor")
+    profile = load_profile(STRAP)
     return msgspec.structs.replace(profile, decoder={**profile.decoder, "records_per_packet": RECORDS})
 
 
-def worn() -> tuple[SensorSpec, ...]:
-    """Six sensors of six models, each of which sends its own time."""
+def worn(sensors: Mapping[str, tuple[str, float]] = SENSORS) -> tuple[SensorSpec, ...]:
+    """Sensors where they are worn: model and rate of each."""
     known = {spec.id: spec for kit in KITS.values() for spec in kit}
     out = []
-    for name, (device, rate_hz) in SENSORS.items():
+    for name, (device, rate_hz) in sensors.items():
         changes: dict[str, object] = {"id": name, "device": device, "samples_per_packet": 1}
         like = known[name]
         out.append(msgspec.structs.replace(like, rate_hz=rate_hz, **changes))
     return tuple(out)
 
 
-def athlete() -> Simulation:
+def athlete(sensors: Mapping[str, tuple[str, float]] = SENSORS) -> Simulation:
     timeline = (Hold(seconds=1.0), Fidget(seconds=18.0), Hold(seconds=1.0))
-    return simulate(Scenario(timeline=timeline, sensors=worn()), 1)
+    return simulate(Scenario(timeline=timeline, sensors=worn(sensors)), 1)
 
 
 def faults_of(seconds: float) -> list[Fault]:
@@ -89,9 +91,8 @@ async def run_sensors(simulation: Simulation, folder: Path, go: Event, seconds: 
         def say(name: str, text: str) -> None:
             print(f"{time.monotonic():9.3f}  sensor {name}: {text}", flush=True)
 
-        sensors = VirtualAthlete(
-            simulation, HciTransport(AIR), profiles={"left": strap()}, sent=sent, say=say
-        )
+        straps = {name: strap() for name, one in simulation.signals.items() if one.sensor.device == STRAP}
+        sensors = VirtualAthlete(simulation, HciTransport(AIR), profiles=straps, sent=sent, say=say)
         await sensors.start()
         ending = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)

@@ -26,10 +26,23 @@ from eccentra.events import StationNoted, StationReason
 from eccentra.inputs import Packet
 from eccentra.link import WantedSensor
 from eccentra.link.bluetooth import BluetoothLink
+from eccentra.link.machine import Patience
 from eccentra.link.mailbox import Mailbox
 
 FORK = multiprocessing.get_context("fork")
 ON_AIR_S = 1000.0
+# Here connections count, not samples: six models that send some 55 packets a second together. With twice as
+# many an emulated processor, shared with other programs, had no time left to connect.
+SENSORS = {
+    "thigh": ("movesense", 13.0),
+    "left": ("vernier-godirect", 10.0),
+    "shank": ("movella-dot", 12.0),
+    "right": ("pitchsix-forceboard", 40.0),
+    "pelvis": ("open-sensor", 50.0),
+    "trunk": ("polar-verity-sense", 52.0),
+}
+# There a step takes several times as long. Giving up and beginning again makes it no faster.
+PATIENCE = Patience(connect_s=60.0, start_s=60.0, first_data_s=15.0, silence_s=5.0)
 
 
 class Watched:
@@ -37,7 +50,7 @@ class Watched:
 
     def __init__(self, wanted: tuple[WantedSensor, ...]) -> None:
         self.mailbox = Mailbox()
-        self.link = BluetoothLink(wanted, self.mailbox)
+        self.link = BluetoothLink(wanted, self.mailbox, patience=PATIENCE)
         self.notes: list[StationNoted] = []
         self.packets = 0
 
@@ -127,7 +140,7 @@ def main() -> None:
     from eccentra.link.virtual.air import Air
     from eccentra.link.virtual.athlete import VirtualAthlete
 
-    simulation = athlete()
+    simulation = athlete(SENSORS)
     # only for the addresses: nothing is on this air
     wanted = VirtualAthlete(simulation, Air()).wanted
     ending = FORK.Event()

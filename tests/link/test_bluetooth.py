@@ -577,6 +577,33 @@ def test_a_service_that_died_is_said_once_though_its_memory_lives_on() -> None:
     run(story())
 
 
+@pytest.mark.parametrize("noticed_later", [False, True])
+def test_after_the_service_died_nobody_waits_for_its_reports(noticed_later: bool) -> None:
+    """Seen with bluetoothd started anew: it answers that it disconnects, and never says that it did."""
+
+    async def story() -> None:
+        room = Room(("force-1", "force-2"))
+        first, second = room.devices.values()
+        async with room.running():
+            await room.streaming()
+            await asyncio.sleep(12)
+            room.air.error = BleakDBusError("org.freedesktop.DBus.Error.ServiceUnknown", ["org.bluez"])
+            first.frozen, second.frozen = True, not noticed_later
+            second.disconnect_hangs = True
+            await room.until(lambda: R.BLUETOOTH_MISSING in room.notes())
+            second.frozen = True
+            room.air.error = None
+            took_s = await room.until(lambda: room.link.status()[1].state == "searching")
+            # of silence, if that is still to be noticed, and of waiting for a report
+            assert took_s < (3 if noticed_later else 0) + 2.5
+            for device in (first, second):
+                device.disconnect_hangs = False
+                device.come_back()
+            assert await room.streaming() < 8
+
+    run(story())
+
+
 @pytest.mark.parametrize("error", [NotImplementedError(), BleakError("nobody knows"), TimeoutError()])
 def test_a_system_that_does_not_say_what_it_holds_is_no_trouble(error: BaseException) -> None:
     async def story() -> None:

@@ -48,8 +48,8 @@ from eccentra.samples import NS_PER_S
 
 __all__ = ["BluetoothLink"]
 
-# Bleak itself waits 10 s for the operating system to report the end of a connection.
-_RELEASE_S = 12.0
+# An attempt that was cancelled and does not end is stuck below Bleak.
+_CANCEL_S = 12.0
 _COMMAND_S = 5.0
 # Bleak gives up first, so that its message is the one that is said.
 _BLEAK_SHARE = 0.8
@@ -72,6 +72,7 @@ class _Sensor:
         self.device: BLEDevice | None = None
         self.inherited = False
         self.connection: Connection | None = None
+        self.outages = 0
         self.attempt: asyncio.Task[None] | None = None
 
 
@@ -351,7 +352,7 @@ class BluetoothLink:
     def _connect(self, sensor: _Sensor) -> None:
         assert self._busy is None, "one connect at a time"
         assert sensor.connection is None, "the lost client is disconnected before the next is made"
-        self._busy = sensor
+        self._busy, sensor.outages = sensor, self._radio.outages
         sensor.connection = Connection(
             sensor.setup,
             put=self._mailbox.put,
@@ -437,8 +438,7 @@ class BluetoothLink:
                 # Stuck below Bleak. It keeps its old lock; others must not wait for it.
                 self._radio.lock = asyncio.Lock()
             if connection.client is not None:
-                async with asyncio.timeout(_RELEASE_S):
-                    await connection.client.disconnect()
+                await self._radio.disconnect(connection.client, sensor.outages)
         except Exception as error:  # noqa: BLE001  it is lost anyway; a mistake of our own is said
             self._explain(error, "disconnect")
         finally:
@@ -451,7 +451,7 @@ class BluetoothLink:
 
     async def _cancelled(self, attempt: asyncio.Task[None]) -> bool:
         attempt.cancel()
-        _, running = await asyncio.wait({attempt}, timeout=_RELEASE_S)
+        _, running = await asyncio.wait({attempt}, timeout=_CANCEL_S)
         return not running
 
     # -- the end -----------------------------------------------------------------------------------------

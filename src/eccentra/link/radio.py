@@ -14,7 +14,7 @@ from eccentra.link.advice import Trouble
 from eccentra.link.listening import Listening, Rhythm
 
 if TYPE_CHECKING:
-    from bleak import BleakScanner
+    from bleak import BleakClient, BleakScanner
     from bleak.args.bluez import BlueZScannerArgs
     from bleak.backends.adapter import BaseBleakAdapter
     from bleak.backends.device import BLEDevice
@@ -25,6 +25,10 @@ __all__ = ["Heard", "Radio"]
 _START_S = 10.0
 _STOP_S = 5.0
 _ASK_S = 2.0
+# Bleak itself waits 10 s for the operating system to report the end of a connection.
+_RELEASE_S = 12.0
+# A system that had no Bluetooth since reports nothing of the connections before.
+_GONE_S = 2.0
 _GENERIC_ATTRIBUTE = "1801"
 _NO_RSSI = -127
 
@@ -61,6 +65,8 @@ class Radio:
         Held while connecting.
     problem
         What is wrong with Bluetooth; ``None`` when it works.
+    outages
+        How often it became unusable.
     """
 
     def __init__(
@@ -80,6 +86,8 @@ class Radio:
         self.lock = asyncio.Lock()
         self.listening = Listening(rhythm)
         self.problem: Trouble | None = None
+        self.outages = 0
+        self._releasing: dict[asyncio.Timeout, int] = {}
         self._heard = heard
         self._changed = changed
         self._put = put
@@ -171,12 +179,42 @@ class Radio:
         if self._broadcast is not None:
             self._broadcast(device.address, advertisement)
 
+    # -- the end of a connection ---------------------------------------------------------------------------
+
+    async def disconnect(self, client: BleakClient, outages: int) -> None:
+        """Disconnect a client, and wait for the system to report it, unless that report cannot come.
+
+        Parameters
+        ----------
+        client
+            Of a connection that is lost or given up.
+        outages
+            How many there had been when it was made.
+        """
+        async with asyncio.timeout(_RELEASE_S) as limit:
+            self._releasing[limit] = outages
+            self._hasten()
+            try:
+                await client.disconnect()
+            finally:
+                del self._releasing[limit]
+
+    def _hasten(self) -> None:
+        """Wait no longer for reports of connections that ended when Bluetooth went away."""
+        soon = asyncio.get_running_loop().time() + _GONE_S
+        for limit, outages in self._releasing.items():
+            if outages != self.outages and not limit.expired():
+                limit.reschedule(min(limit.when() or soon, soon))
+
     # -- whether it works ----------------------------------------------------------------------------------
 
     def away(self, trouble: Trouble) -> None:
         """Bluetooth cannot be used; said once, and tried again from time to time."""
         self.listening.failed(self._now())
         before, self.problem = self.problem, trouble
+        if before is None:
+            self.outages += 1
+            self._hasten()
         self._changed(False)
         if before is None or before.reason is not trouble.reason:
             self._put(
