@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -190,8 +190,11 @@ def test_help_is_light_and_quick() -> None:
     command = [str(Path(sys.executable).parent / "eccentra"), "--help"]
     times = []
     for _ in range(7):
-        start = time.perf_counter()
+        before = os.times()
         subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
-    # the best of several: other tests share the machine
+        after = os.times()
+        # the processor's time: other tests share the machine
+        times.append(
+            after.children_user - before.children_user + after.children_system - before.children_system
+        )
     assert min(times) < 0.3, f"eccentra --help took {min(times):.3f} s"
