@@ -23,7 +23,7 @@ test: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-all: $(DEV_STAMP) $(BENCH_STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "long or not long"
+	ECCENTRA_HYPOTHESIS=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "long or not long"
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff format --check .

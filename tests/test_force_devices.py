@@ -20,6 +20,8 @@ FORCE = [
     for profile in (load_profile(path) for path in sorted((ROOT / "devices").glob("*.toml")))
     if profile.ble is not None and profile.kind == "force"
 ]
+# The most common, the slowest, the fastest, and one that sends differences.
+QUICK = {"tindeq-progressor", "wh-c06", "muscle-meter", "vald-dynamo", "open-sensor"}
 # Slower than the phases of a curl: only that nothing breaks.
 TOO_SLOW_HZ = 7.0
 
@@ -45,7 +47,10 @@ def events_of(simulation: Simulation) -> list[Any]:
     return [one.event for one in numbered]
 
 
-@pytest.mark.parametrize("profile", FORCE, ids=lambda p: p.id)
+@pytest.mark.parametrize(
+    "profile",
+    [pytest.param(one, id=one.id, marks=() if one.id in QUICK else pytest.mark.long) for one in FORCE],
+)
 def test_a_session_on_these_straps(profile: Any) -> None:
     simulation = worn_by(profile.id, profile.rate_hz)
     events = events_of(simulation)

@@ -46,7 +46,7 @@ def values(data: st.DataObject, profile: DeviceProfile, mode: Mode, n: int, befo
 
 
 @pytest.mark.parametrize(("profile", "mode"), list(walk()))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(data=st.data())
 def test_decode_of_encode(profile: DeviceProfile, mode: Mode, data: st.DataObject) -> None:
     rates = mode.rates_hz or profile.rates_hz or (profile.rate_hz,)

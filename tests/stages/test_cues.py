@@ -138,7 +138,14 @@ def test_a_clean_set_has_counts_and_no_warning(descent_s: float, shape: Any) -> 
     assert not {cue.cue for cue in found} - {CueId.REP_COUNTED, CueId.PACE_COUNT}
 
 
-@pytest.mark.parametrize("name", [name for name in EXERCISES if not name.startswith("nordic-curl")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
+        for name in EXERCISES
+        if not name.startswith("nordic-curl")
+    ],
+)
 def test_demonstrations_have_only_the_warnings_of_their_faults(name: str) -> None:
     exercise = load_exercise(name)
     events = events_of(simulate(scene(name, None, 1), 1), None, exercise)
@@ -210,8 +217,8 @@ def test_before_a_set_is_known_a_warning_waits_for_the_count() -> None:
     assert cue.decided_us - cue.t_us < 5_000_000
 
 
-@pytest.mark.parametrize("lean", [30.0, 40.0, 50.0])
-@pytest.mark.parametrize("descent_s", [4.0, 8.0])
+@pytest.mark.parametrize("lean", [30.0, pytest.param(40.0, marks=pytest.mark.long), 50.0])
+@pytest.mark.parametrize("descent_s", [4.0, pytest.param(8.0, marks=pytest.mark.long)])
 def test_control_lost_is_said_while_falling(lean: float, descent_s: float) -> None:
     held, broken = NordicRep(descent_s=descent_s), NordicRep(descent_s=descent_s, break_lean_deg=lean)
     made = nordic(held, held, broken, held)

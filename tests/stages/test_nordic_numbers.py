@@ -353,7 +353,7 @@ def test_a_session_hands_on_what_it_knows_of_the_person_and_the_tempo() -> None:
         assert "tempo_adherence" in rep.metrics
 
 
-@pytest.mark.parametrize("kit", ["thigh+shank+force", "force"])
+@pytest.mark.parametrize("kit", ["thigh+shank+force", pytest.param("force", marks=pytest.mark.long)])
 def test_numbers_that_are_not_flagged_are_those_without_the_hole(kit: str) -> None:
     """Rows of one sensor are taken out of one repetition; what is not flagged stays what it was."""
     simulation, events = session(24, kit)
