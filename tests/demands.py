@@ -26,6 +26,16 @@ checks, contradictions and sensors that follow from them.
 """
 
 
+_BAD_INPUT = (
+    "## What cannot be used as it is",
+    "",
+    "Nothing of it is lost, and nothing stops for it: what else came is taken. The hub counts each kind.",
+    "",
+    "| what | answer | held by |",
+    "| --- | --- | --- |",
+)
+
+
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Demands of one source: ids are ``prefix`` and a number from 01 to ``count``."""
 
@@ -49,11 +59,20 @@ class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("needs tests or a reason")
 
 
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of something that cannot be used as it is, and the tests that hold it."""
+
+    what: Annotated[str, msgspec.Meta(min_length=1)]
+    answer: Annotated[str, msgspec.Meta(min_length=1)]
+    tests: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
 class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of them."""
 
     group: tuple[Group, ...]
     demand: dict[str, Demand]
+    bad_input: tuple[Answer, ...]
 
 
 def read() -> Demands:
@@ -83,6 +102,10 @@ def page(demands: Demands) -> str:
             one = demands.demand[name]
             tests = "<br>".join(f"`{each}`" for each in one.tests)
             out.append(f"| {name} | {one.title} | {tests} | {one.open} |")
+    out += ["", *_BAD_INPUT]
+    for answer in demands.bad_input:
+        tests = "<br>".join(f"`{each}`" for each in answer.tests)
+        out.append(f"| {answer.what} | {answer.answer} | {tests} |")
     return "\n".join(out) + "\n"
 
 

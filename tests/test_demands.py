@@ -25,6 +25,17 @@ def test_every_named_test_exists(name: str) -> None:
         assert function in demands.functions(demands.TESTS / path), one
 
 
+def test_every_bad_input_has_its_answer_held_by_tests_that_exist() -> None:
+    kinds = ["out of order", "twice", "from the future", "unknown athlete", "another schema"]
+    kinds += ["impossible score", "missing field", "one migration behind", "newer version"]
+    said = " ".join(one.what for one in ALL.bad_input)
+    assert [kind for kind in kinds if kind not in said] == []
+    for one in ALL.bad_input:
+        for test in one.tests:
+            path, _, function = test.partition("::")
+            assert function in demands.functions(demands.TESTS / path), test
+
+
 def test_the_page_is_current() -> None:
     assert demands.PAGE.read_text(encoding="utf-8") == demands.page(ALL), "python tests/demands.py --write"
 

@@ -82,6 +82,48 @@ def changed(payload: bytes, **data: object) -> bytes:
     return msgspec.json.encode(message)
 
 
+def reported(session: str, **said: object) -> list[bytes]:
+    """A session in which this was reported."""
+    return [changed(one, **said) if b"reported.value" in one else one for one in payloads(session)]
+
+
+@pytest.mark.parametrize(
+    ("said", "action"),
+    [
+        ({"pain": 12}, "HOLD"),
+        ({"pain": -3}, "HOLD"),
+        ({"pain": 1e308}, "HOLD"),
+        ({"rpe": 99}, "HOLD"),
+        ({"rpe": None, "rir": 40}, "HOLD"),
+        ({"soreness": -1}, "PROGRESS"),  # a therapist's yes is needed where soreness is not stated
+    ],
+)
+def test_an_impossible_score_is_kept_and_says_nothing(
+    store: Store, said: dict[str, object], action: str
+) -> None:
+    begin(store)
+    done = take(store, reported("s1", **said), now_us=NOW_US)
+    assert (done.counts["new"], done.counts["impossible"], done.counts["undecided"]) == (14, 1, 0)
+    with store.read() as connection:
+        (kept,) = open_decisions(connection, "p1")
+        bodies = connection.execute(select(tables.event.c.body)).scalars().all()
+    output = msgspec.json.decode(kept.output)
+    assert output["action"] == action
+    assert output["needs_approval"] is (action == "PROGRESS")
+    (name,) = [key for key, value in said.items() if value is not None]
+    assert any(f'"{name}":{msgspec.json.encode(said[name]).decode()}' in body for body in bodies)
+    # nor does it stand in the way of what comes after it
+    assert take(store, payloads("s2", day=2.0), now_us=NOW_US).counts["undecided"] == 0
+
+
+def test_a_red_flag_beside_an_impossible_score_counts(store: Store) -> None:
+    begin(store)
+    take(store, reported("s1", pain=12, red_flag="pop"), now_us=NOW_US)
+    with store.read() as connection:
+        (kept,) = open_decisions(connection, "p1")
+    assert msgspec.json.decode(kept.output)["row"] == 1
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -53,6 +53,7 @@ COUNTS = (
     "different",
     "not_understood",
     "future",
+    "impossible",
     "unknown_athlete",
     "refused",
     "decisions",

@@ -8,6 +8,7 @@ out of order           kept; a session is decided about when all its events are 
 of an old schema       kept as it came, said; decides nothing
 from the future        kept, said; decided about when its time has come
 of an unknown athlete  kept, said; decided about when the athlete is known
+an impossible score    kept, said; decisions take it as not stated
 malformed              refused, counted by reason; the others of the batch are taken
 =====================  ====================================================================================
 
@@ -26,9 +27,11 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from eccentra.errors import InputError
+from eccentra.events import Reported
 from eccentra.hub.evaluate import evaluate
 from eccentra.hub.locks import lock_people, lock_sessions
 from eccentra.hub.passing import time_passed
+from eccentra.plan.said import possible
 from eccentra.store import tables
 from eccentra.store.database import Store
 from eccentra.store.decisions import all_in_force
@@ -123,9 +126,11 @@ def _one_by_one(
 
 def _counted(taken: Taken, events: Sequence[Incoming], now_us: int) -> Counter[str]:
     future = [one for one in events if one.at_us is not None and one.at_us > now_us + FUTURE_US]
+    odd = [f"{one.session}-{one.seq}" for one in events if _impossible(one)]
     for what, names in (
         ("has the number of another event, which stays", taken.different),
         ("is of an unknown type or version: kept as it came", taken.not_understood),
+        ("has a score that is not from 0 to 10: kept, and taken as not stated", odd),
         ("is from the future: kept; set the station's clock", [f"{one.session}-{one.seq}" for one in future]),
     ):
         if names:
@@ -137,7 +142,16 @@ def _counted(taken: Taken, events: Sequence[Incoming], now_us: int) -> Counter[s
         different=len(taken.different),
         not_understood=len(taken.not_understood),
         future=len(future),
+        impossible=len(odd),
     )
+
+
+def _impossible(one: Incoming) -> bool:
+    """Whether a person is said to have reported what cannot be."""
+    if not isinstance(one.event, Reported):
+        return False
+    scores = (getattr(one.event, name) for name in ("pain", "soreness", "rpe", "rir", "confidence"))
+    return any(score is not None and possible(score) is None for score in scores)
 
 
 def _people_of_complete(connection: Connection, sessions: Sequence[str]) -> set[str]:

@@ -9,9 +9,14 @@ import msgspec
 from eccentra.commands import Scores
 from eccentra.ids import SaidWhen
 
-__all__ = ["Said", "SaidWhen"]
+__all__ = ["Said", "SaidWhen", "possible"]
 
 Score = Annotated[float, msgspec.Meta(ge=0.0, le=10.0)]
+
+
+def possible(value: float | None) -> float | None:
+    """A score from 0 to 10; ``None`` for what cannot be one: it says nothing, and is no 10 either."""
+    return value if value is not None and 0.0 <= value <= 10.0 else None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

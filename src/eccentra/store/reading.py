@@ -24,6 +24,7 @@ from eccentra.events import (
 )
 from eccentra.ids import Flag
 from eccentra.plan.done import Report, SessionDone
+from eccentra.plan.said import possible
 from eccentra.repetition import Repetition
 from eccentra.store import tables
 from eccentra.store.decisions import InForce, prescriptions_of
@@ -151,10 +152,13 @@ def reports_for_plan(connection: Connection, person: str, since_us: int = 0) -> 
 
 def _report(row: dict[str, Any]) -> Report:
     body: dict[str, Any] = row["body"]
-    said = {name: body.get(name) for name in ("pain", "soreness", "rpe", "analgesic", "red_flag")}
-    if said["rpe"] is None and body.get("rir") is not None:
+    said = {name: body.get(name) for name in ("analgesic", "red_flag")}
+    # a station of another make may have sent anything
+    said |= {name: possible(body.get(name)) for name in ("pain", "soreness", "rpe")}
+    left = possible(body.get("rir"))
+    if said["rpe"] is None and left is not None:
         # repetitions left are told as effort (Zourdos 2016, JSCR)
-        said["rpe"] = max(0.0, 10.0 - body["rir"])
+        said["rpe"] = 10.0 - left
     # how the morning is, said in the next session, is about the one before it
     in_passing = row["kind"] == "next_morning" and row["person"] is None
     return Report(
