@@ -214,7 +214,7 @@ def repetition(
             "tut_s": ok(3.0, "s"),
         },
         break_point=BreakPoint(
-            lean_deg=40.0 + index, knee_flexion_deg=None, method="bpa_rel", t_us=start + 2_000_000
+            lean_deg=40.0 + index, knee_flexion_deg=None, method="bpa_acc1", t_us=start + 2_000_000
         ),
         force_left=Force(peak_n=200.0 + index, mean_n=150.0, impulse_ns=450.0) if force else None,
         confidence=0.9,

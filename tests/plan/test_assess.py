@@ -14,7 +14,7 @@ from eccentra.plan.decision_input import parse_decision_input
 from eccentra.plan.done import Known, Report, SessionDone
 from eccentra.plan.prescription import Prescription
 from eccentra.plan.starting import programme_prescription
-from eccentra.repetition import Metric, Repetition
+from eccentra.repetition import BreakPoint, Metric, Repetition
 
 DAY = 86_400_000_000
 FIRST = dt.date(2026, 3, 2)
@@ -74,6 +74,28 @@ def test_a_week_is_not_done_by_training_every_day() -> None:
     assert document(known(3, 13.0), three, 17.0)["template_week_done"] is False
     spaced = [done(14 + 2 * k, prescribed(3)) for k in range(3)]
     assert document(known(3, 13.0), spaced, 19.0)["template_week_done"] is True
+
+
+def test_break_points_of_several_methods_are_no_drift() -> None:
+    """Straps that were off in the last repetitions change the method, not the athlete."""
+    of = prescribed(3)
+    one = done(14, of).reps[0]
+
+    def drifts(*points: tuple[str, float]) -> bool:
+        reps = [
+            msgspec.structs.replace(
+                one, break_point=BreakPoint(lean_deg=lean, knee_flexion_deg=None, method=method, t_us=0)
+            )
+            for method, lean in points
+        ]
+        last = msgspec.structs.replace(done(14, of), reps=tuple(reps))
+        said = document(known(3, 13.0), [last], 14.1)["sessions"][-1]["early_break_drift"]
+        assert isinstance(said, bool)
+        return said
+
+    held, lost = [("bta", 50.0)] * 3, [40.0, 39.0]
+    assert drifts(*held, *(("bta", lean) for lean in lost))
+    assert not drifts(*held, *(("bpa_acc1", lean) for lean in lost))
 
 
 def test_nobody_is_ahead_of_the_programme() -> None:

@@ -402,7 +402,7 @@ def test_a_mild_fault_is_said_and_never_stops() -> None:
 
 
 def test_a_fall_taken_back_does_not_count() -> None:
-    point = BreakPoint(lean_deg=30.0, knee_flexion_deg=None, method="bpa_rel", t_us=0)
+    point = BreakPoint(lean_deg=30.0, knee_flexion_deg=None, method="bpa_acc1", t_us=0)
     told = Told()
     told.rep(break_point=point)
     told.tell(RepAmended(t_us=told.t // 1000, set_index=1, index=1, counted=False))
@@ -426,7 +426,7 @@ def test_the_same_warning_is_not_given_again_at_once() -> None:
 
 def test_another_set_begins_anew() -> None:
     told = Told()
-    point = BreakPoint(lean_deg=30.0, knee_flexion_deg=None, method="bpa_rel", t_us=0)
+    point = BreakPoint(lean_deg=30.0, knee_flexion_deg=None, method="bpa_acc1", t_us=0)
     told.rep(break_point=point)
     told.rep(break_point=point)
     us = told.t // 1000

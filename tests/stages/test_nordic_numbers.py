@@ -181,7 +181,7 @@ def test_break_points_by_method_are_kept_apart() -> None:
     assert broken.break_point is not None
     assert broken.break_point.method == "bta"
     assert broken.break_point.lean_deg == value(broken.metrics, "break_lean_deg")
-    for method in ("bta", "bpa_rel"):
+    for method in ("bta", "bpa_acc1"):
         for what, want in (("lean", 35.0), ("knee_flexion", 55.0)):
             metric = broken.metrics[f"break_{what}_{method}_deg"]
             assert metric.value == pytest.approx(want, abs=3.0)
@@ -190,8 +190,29 @@ def test_break_points_by_method_are_kept_apart() -> None:
     assert broken.metrics["break_lean_bpa_abs10_deg"].reason is Flag.METHOD_UNFIT
     alone = one(NordicRep(descent_s=6.0, break_lean_deg=35.0), "thigh")
     assert alone.break_point is not None
-    assert alone.break_point.method == "bpa_rel"
+    assert alone.break_point.method == "bpa_acc1"
     assert "break_lean_bta_deg" not in alone.metrics
+
+
+def test_twice_the_own_speed_comes_after_the_fall_began() -> None:
+    even = NordicRep(descent_s=6.0, break_lean_deg=35.0, shape="ramped")
+    found = one(even).metrics
+    made = simulate(scenario(even, even, even, kit="thigh"), 3)
+    middle = made.truth.reps[1]
+    assert middle.break_point is not None
+    # the rule of the method, on the true course
+    start, lost = round(middle.start_s / DT), round(middle.break_point.t_s / DT)
+    lean = np.degrees(made.course["thigh"])
+    speed = np.gradient(lean, DT)
+    usual = np.median(speed[start + round(0.2 * (lost - start)) : start + round(0.6 * (lost - start))])
+    want = lean[lost + int(np.argmax(speed[lost:] > 2.0 * usual))]
+    assert value(found, "break_lean_bpa_rel_deg") == pytest.approx(want, abs=2.0)
+    assert value(found, "break_lean_bpa_rel_deg") > value(found, "break_lean_bpa_acc1_deg") + 0.5
+    assert found["break_lean_bpa_rel_deg"].method == "bpa_rel"
+    # a smooth stroke doubles its speed before control is lost
+    soft = one(NordicRep(descent_s=6.0, break_lean_deg=35.0, shape="min_jerk")).metrics
+    assert soft["break_lean_bpa_rel_deg"].reason is Flag.METHOD_UNFIT
+    assert value(soft, "break_lean_bpa_acc1_deg") == pytest.approx(35.0, abs=2.5)
 
 
 def test_braking_at_a_stop_is_not_the_break() -> None:
@@ -205,7 +226,7 @@ def test_braking_at_a_stop_is_not_the_break() -> None:
 def test_a_very_slow_lowering_has_its_absolute_break_point() -> None:
     slow = one(NordicRep(descent_s=20.0, break_lean_deg=35.0, shape="ramped"), "thigh").metrics
     assert value(slow, "break_lean_bpa_abs10_deg") == pytest.approx(35.0, abs=3.0)
-    assert value(slow, "break_lean_bpa_abs10_deg") >= value(slow, "break_lean_bpa_rel_deg") - 1.0
+    assert value(slow, "break_lean_bpa_abs10_deg") >= value(slow, "break_lean_bpa_acc1_deg") - 1.0
 
 
 @pytest.mark.parametrize("kit", ["thigh", "thigh+shank+force"])
@@ -214,7 +235,8 @@ def test_no_break_is_said_and_not_invented(kit: str) -> None:
     assert whole.break_point is None
     metric = whole.metrics["break_lean_deg"]
     assert (metric.value, metric.method, metric.reason) == (None, "none", Flag.NOT_BROKEN)
-    assert whole.metrics["break_lean_bpa_rel_deg"].reason is Flag.NOT_BROKEN
+    for method in ("bpa_acc1", "bpa_rel"):
+        assert whole.metrics[f"break_lean_{method}_deg"].reason is Flag.NOT_BROKEN
 
 
 def test_tempo_only_when_one_is_wanted() -> None:

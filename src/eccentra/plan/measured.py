@@ -92,13 +92,20 @@ def side_difference(sets: Sequence[dict[str, Metric]]) -> tuple[str | None, floa
 
 
 def _drift(reps: Sequence[Repetition]) -> bool:
-    """Control lost at a lean 8 degrees smaller in the last two repetitions than in the first three."""
-    leans = [rep.break_point.lean_deg for rep in reps if rep.break_point is not None]
-    known = [lean for lean in leans if lean is not None]
-    if len(known) < 5:
-        return False
-    first = math.fsum(known[:3]) / 3.0
-    return all(first - lean >= _EARLIER_DEG for lean in known[-2:])
+    """Control lost at a lean 8 degrees smaller in the last two repetitions than in the first three.
+
+    Methods find leans that are some degrees apart: only those of one and the same are compared.
+    """
+    known: dict[str, list[float]] = {}
+    for rep in reps:
+        if rep.break_point is not None and rep.break_point.lean_deg is not None:
+            known.setdefault(rep.break_point.method, []).append(rep.break_point.lean_deg)
+    return any(_earlier(leans) for leans in known.values() if len(leans) >= 5)
+
+
+def _earlier(leans: Sequence[float]) -> bool:
+    first = math.fsum(leans[:3]) / 3.0
+    return all(first - lean >= _EARLIER_DEG for lean in leans[-2:])
 
 
 _EARLIER_DEG = 8.0  # smallest real change of a break-point (Lee 2018, IJSPP)

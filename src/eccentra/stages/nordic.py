@@ -30,7 +30,16 @@ from eccentra.stages.quality_score import QualityPart
 from eccentra.stages.rules import Rule, check_rules
 from eccentra.stages.strap_numbers import StrapRule
 
-__all__ = ["CountRule", "DirectionRule", "ForceRule", "MetricRule", "PoseRule", "SlopeRule", "Stage"]
+__all__ = [
+    "CountRule",
+    "DirectionRule",
+    "ForceRule",
+    "MetricRule",
+    "PoseRule",
+    "RelativeRule",
+    "SlopeRule",
+    "Stage",
+]
 
 
 class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -230,6 +239,18 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dip_s: float
 
 
+class RelativeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The method ``bpa_rel``: ``ratio`` times the own speed for ``for_s``, and ``more_lean_deg`` to follow.
+
+    The own speed is the median between these ``share`` of the time under control.
+    """
+
+    ratio: float
+    share: tuple[float, float]
+    for_s: float
+    more_lean_deg: float
+
+
 class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Further numbers.
 
@@ -241,6 +262,8 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         The greatest torque of a break (``bta``) is at most so long before control was lost.
     abs_limit_deg_s
         Speed of the method ``bpa_abs10``.
+    relative
+        The method ``bpa_rel``.
     core_share
         Part of the controlled time without its start and its end, for the variation of speed.
     smooth_cutoff_hz, smooth_least
@@ -266,6 +289,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     boundary_error_s: float
     torque_before_s: float
     abs_limit_deg_s: float
+    relative: RelativeRule
     core_share: tuple[float, float]
     smooth_cutoff_hz: float
     smooth_least: float

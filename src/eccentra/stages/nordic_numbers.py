@@ -37,10 +37,11 @@ class BreakAt(msgspec.Struct, frozen=True):
 def break_points(m: Measured, stage: Stage) -> dict[str, BreakAt | Flag]:
     """Break-point by every method that can be tried, or why there is none.
 
-    ``bpa_rel``: control was lost (:mod:`eccentra.stages.nordic_break`). ``bta``: the angle at the greatest
-    force from shortly before that on; an earlier, greater one was needed to stop on the way. ``bpa_abs10``:
-    the first angle at which the speed exceeds 10 deg/s, which only means something when control was slower
-    than that (nine tenths of the first 80 % of its time).
+    ``bpa_acc1``: the angle at which the fall begins to speed up (:mod:`eccentra.stages.nordic_break`).
+    ``bta``: the angle at the greatest force from shortly before that on; an earlier, greater one was needed
+    to stop on the way. ``bpa_rel``: the first angle at which the speed exceeds twice its median under
+    control. ``bpa_abs10``: the first angle at which the speed exceeds 10 deg/s, which only means something
+    when control was slower than that (nine tenths of the first 80 % of its time).
     """
     out: dict[str, BreakAt | Flag] = {}
     seen, rule = m.seen, stage.metrics
@@ -48,11 +49,12 @@ def break_points(m: Measured, stage: Stage) -> dict[str, BreakAt | Flag]:
         why: Flag | None = Flag.GAP_INSIDE
     else:
         why = Flag.NOT_BROKEN if m.break_s is None else None
-    out["bpa_rel"] = why or _at(m, "bpa_rel", m.break_s or 0.0)
+    out["bpa_acc1"] = why or _at(m, "bpa_acc1", m.break_s or 0.0)
     if seen is None or rule is None:
         return out
     if seen.forces:
         out["bta"] = why or _torque(m, seen, rule)
+    out["bpa_rel"] = why or _relative(m, seen, rule)
     out["bpa_abs10"] = why or _absolute(m, seen, rule)
     return out
 
@@ -75,13 +77,37 @@ def _absolute(m: Measured, seen: Seen, rule: MetricRule) -> BreakAt | Flag:
     return Flag.METHOD_UNFIT if k is None else _at(m, "bpa_abs10", float(t[a + k]))
 
 
+def _relative(m: Measured, seen: Seen, rule: MetricRule) -> BreakAt | Flag:
+    """First moment of a speed above a multiple of the own one that lasts, with enough lean to follow.
+
+    Smooth strokes double their speed under control as well: a moment before the fall is no loss of control.
+    """
+    course, limit = seen.course, rule.relative
+    t, lost = course.grid.t, m.break_s or m.start
+    a, b = int(t.searchsorted(m.start)), int(t.searchsorted(m.down_end)) + 1
+    n = int(t.searchsorted(lost)) - a
+    middle = np.sort(course.fast[a + round(limit.share[0] * n) : a + round(limit.share[1] * n)])
+    if not len(middle):
+        return Flag.METHOD_UNFIT
+    usual = 0.5 * float(middle[(len(middle) - 1) // 2] + middle[len(middle) // 2])
+    rows = np.flatnonzero(course.fast[a:b] > limit.ratio * usual)
+    # the first row of each run, and of those that last
+    first = rows[np.diff(rows, prepend=-2) > 1]
+    length = np.diff(np.append(rows.searchsorted(first), len(rows)))
+    for k in (a + first[length * float(t[1] - t[0]) >= limit.for_s]).tolist():
+        if m.deepest - course.lean.item(k) >= limit.more_lean_deg:
+            at = float(t[k])
+            return _at(m, "bpa_rel", at) if at >= lost else Flag.METHOD_UNFIT
+    return Flag.METHOD_UNFIT
+
+
 def _at(m: Measured, method: str, t_s: float) -> BreakAt:
     return BreakAt(method, t_s, m.lean_at(t_s), m.knee_at(t_s))
 
 
 def chosen_break(found: dict[str, BreakAt | Flag]) -> BreakAt | None:
-    """The break-point that is published: by torque where straps measured it, else by speed."""
-    for method in ("bta", "bpa_rel"):
+    """The break-point that is published: by torque where straps measured it, else by the fall's begin."""
+    for method in ("bta", "bpa_acc1"):
         one = found.get(method)
         if isinstance(one, BreakAt):
             return one
@@ -191,7 +217,7 @@ def _breaks(
 ) -> dict[str, Metric]:
     out: dict[str, Metric] = {}
     chosen = chosen_break(found)
-    why = found["bpa_rel"]
+    why = found["bpa_acc1"]
     out |= _angles("", chosen or why, "none" if chosen is None else chosen.method, m, seen, rule, flag)
     for method, one in found.items():
         out |= _angles(f"{method}_", one, method, m, seen, rule, flag)
