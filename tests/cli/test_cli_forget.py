@@ -54,6 +54,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         outbox.put([NewEvent(station="s", topic="t", payload=sent[0], session=session, seq=1)])
     outbox.close()
     store.close()
+    plans = tmp_path / "sessions" / "plans"
+    plans.mkdir()
+    for who in (WHO, OTHER):
+        (plans / f"{who}.json").write_text(f'{{"node":"hub","plan":{{"athlete":"{who}"}}}}')
     (tmp_path / "people.toml").write_text(f'[people]\n{WHO} = "Ann"\n{OTHER} = "Bea"\n')
     return tmp_path
 
@@ -69,11 +73,13 @@ def test_not_a_byte_is_left_anywhere(home: Path) -> None:
         "outbox-local-gateway.db",
         "people.toml",
         "sessions/s-1.eccentra",
+        f"sessions/plans/{WHO}.json",
     }
     done = eccentra("forget", WHO, "--yes")
     assert done.exit_code == 0, done.output
     after = bytes_of(home)
     assert [name for name, content in after.items() if WHO.encode() in content or WHO in name] == []
+    assert f"sessions/plans/{OTHER}.json" in after
     for name in ("results.sqlite", "outbox-local-gateway.db", "people.toml", "sessions/s-2.eccentra"):
         assert OTHER.encode() in after[name]
 
@@ -88,6 +94,7 @@ def test_the_receipt_counts_and_names_nobody(home: Path) -> None:
     assert receipt["schema"] == "eccentra.deletion-receipt/1"
     assert receipt["database_rows"]["event"] == len(EVENTS)
     assert (receipt["session_files"], receipt["waiting_messages"], receipt["settings_lines"]) == (1, 1, 1)
+    assert receipt["plan_files"] == 1
     assert receipt["retained_topics"] is None
     assert "no broker was given" in receipt["not_reached"][0]
 

@@ -100,13 +100,21 @@ class Bench:
         *,
         exercise: str | None = "nordic-curl",
         clock: FakeClock | None = None,
+        takes_plans: bool = False,
     ) -> None:
         self.clock = clock or FakeClock()
         self.told = Told()
         self.mailbox = Mailbox(100_000)
         self.resent: list[Numbered] = []
         wanted = tuple(WantedSensor(setup=setup, address="x") for setup in simulation.setups)
-        self.room = Room(station="bench", folder=folder, wanted=wanted, exercise=exercise, athlete="a-1")
+        self.room = Room(
+            station="bench",
+            folder=folder,
+            wanted=wanted,
+            exercise=exercise,
+            athlete="a-1",
+            takes_plans=takes_plans,
+        )
         self.station = Station(
             self.room,
             IdleLink([setup.sensor for setup in simulation.setups]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -230,6 +231,41 @@ def test_what_is_done_is_known_after_a_restart(tmp_path: Path, simulation: Simul
         recovered(later)
         later.station.plan("hub", "a-1", one)
         assert later.station.state().planned == planned
+
+
+def test_the_plan_is_known_after_a_restart_without_a_broker(tmp_path: Path, simulation: Simulation) -> None:
+    def restarted() -> Bench:
+        bench = Bench(tmp_path, simulation, exercise=None, takes_plans=True)
+        recovered(bench)
+        return bench
+
+    bench = restarted()
+    assert bench.station.state().planned is None
+    bench.station.plan("hub", "a-1", encode(plan()))
+    bench.station.plan("hub", "a-2", encode(plan(athlete="a-2")))  # nobody who trains here
+    (kept,) = (tmp_path / "plans").iterdir()
+    assert (kept.name, stat.S_IMODE(kept.stat().st_mode)) == ("a-1.json", 0o600)
+    again = restarted()
+    assert again.station.state().target == bench.station.state().target != ""
+    # what a hub says now is newer news, be it older by its own clock, or that there is none
+    again.station.plan("hub", "a-1", encode(plan(locked=True, message="stop", time=None)))
+    assert restarted().ask("start").reason == "plan_locked"
+    again.station.plan("hub", "a-1", b"")
+    assert list((tmp_path / "plans").iterdir()) == []
+    assert restarted().station.state().planned is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff", b'{"node":"hub","plan":{"schema":"eccentra.plan/9"}}']
+)
+def test_a_kept_plan_that_cannot_be_used_is_left_out(
+    tmp_path: Path, simulation: Simulation, content: bytes
+) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "a-1.json").write_bytes(content)
+    bench = Bench(tmp_path, simulation, exercise=None, takes_plans=True)
+    recovered(bench)
+    assert bench.station.state().planned is None
 
 
 def test_a_plan_that_cannot_be_used_is_one_event_and_no_target(

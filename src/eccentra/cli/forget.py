@@ -96,6 +96,7 @@ def _erase(home: Path, athlete: str, mqtt: str | None, url: str | None, who: str
     from eccentra.mqtt.forgetting import clear_retained, erase_outboxes
     from eccentra.station.forgetting import (
         erase_mentions,
+        erase_plan,
         erase_sessions,
         recorded_sessions,
         still_named,
@@ -115,6 +116,7 @@ def _erase(home: Path, athlete: str, mqtt: str | None, url: str | None, who: str
             topics += clear_retained(mqtt, athlete, sessions).topics
         # last: until here a second run finds all sessions again
         files = erase_sessions(home / "sessions", athlete, sessions)
+        plans = erase_plan(home / "sessions", athlete)
     finally:
         results.close()
     return {
@@ -122,6 +124,7 @@ def _erase(home: Path, athlete: str, mqtt: str | None, url: str | None, who: str
         "database_mentions": erased.mentions,
         "database_copies": erased.copies,
         "session_files": files,
+        "plan_files": plans,
         "files_to_look_at": list(still_named(home, athlete)),
         "waiting_messages": waiting,
         "settings_lines": sum(lines.values()),

@@ -16,7 +16,7 @@ from eccentra.errors import InputError, RecordingError
 from eccentra.recording import Recording
 from eccentra.station.recovery import SUFFIX
 
-__all__ = ["erase_mentions", "erase_sessions", "recorded_sessions", "still_named"]
+__all__ = ["erase_mentions", "erase_plan", "erase_sessions", "recorded_sessions", "still_named"]
 
 # beside a session's file while it is written
 _TAILS = ("-wal", "-shm", "-journal")
@@ -55,6 +55,21 @@ def erase_sessions(folder: Path, athlete: str, sessions: Collection[str]) -> int
             _delete(path)
             count += 1
     return count
+
+
+def erase_plan(folder: Path, athlete: str) -> int:
+    """Delete the plan that a station kept in its folder of session files; gives how many files.
+
+    Raises
+    ------
+    InputError
+        When it cannot be deleted.
+    """
+    path = folder / "plans" / f"{athlete}.json"
+    if not path.is_file():
+        return 0
+    _delete(path)
+    return 1
 
 
 def still_named(home: Path, athlete: str) -> tuple[str, ...]:

@@ -147,6 +147,7 @@ class Plans:
 
     def __init__(self) -> None:
         self._plans: OrderedDict[str, tuple[str, PlanState]] = OrderedDict()
+        self._restored: set[str] = set()
 
     def take(self, node: str, athlete: str, payload: bytes, now_us: int) -> None:
         """Take a plan of a hub; an empty payload says that it has none any more.
@@ -157,6 +158,10 @@ class Plans:
             It cannot be used: then this hub has none. Or it is older than another hub's, which stays.
         """
         hub, before = self._plans.get(athlete, (node, None))
+        if athlete in self._restored:
+            # kept from before: whatever a hub says now is newer news
+            hub, before = node, None
+            self._restored.discard(athlete)
         if not payload:
             if hub == node:
                 self._plans.pop(athlete, None)
@@ -173,6 +178,25 @@ class Plans:
         self._plans.move_to_end(athlete)
         if len(self._plans) > _MOST_PEOPLE:
             self._plans.popitem(last=False)
+
+    def restore(self, node: str, athlete: str, payload: bytes, now_us: int) -> None:
+        """Take a plan that was kept over a restart, until a hub says anything.
+
+        Raises
+        ------
+        InputError
+            It cannot be used any more.
+        """
+        self.take(node, athlete, payload, now_us)
+        self._restored.add(athlete)
+
+    def heard(self, athlete: str) -> bool:
+        """Whether a hub said a person's plan since the start."""
+        return athlete in self._plans and athlete not in self._restored
+
+    def entry(self, athlete: str) -> tuple[str, PlanState] | None:
+        """A person's plan and the hub that said it."""
+        return self._plans.get(athlete)
 
     def of(self, athlete: str | None) -> PlanState | None:
         """A person's plan."""

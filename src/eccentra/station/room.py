@@ -20,6 +20,7 @@ from eccentra.station.desk import Desk
 from eccentra.station.hostclock import HostClock
 from eccentra.station.journal import Outlet
 from eccentra.station.notes import NoteBoard
+from eccentra.station.planfiles import PlanFiles
 from eccentra.station.plans import target_words
 from eccentra.station.recovery import recover
 from eccentra.station.running import Running
@@ -66,6 +67,9 @@ class Station:
         self._clock = clock or HostClock()
         self._running = Running(room, self._clock, self._tell, self.note)
         self._desk = Desk(self._running, room.folder, resend)
+        self._plan_files = PlanFiles(room.folder / "plans") if room.takes_plans else None
+        if self._plan_files is not None:
+            self._plan_files.read(self._running.targets.plans, self._clock.wall_ns() // 1000)
         self._recovered = asyncio.Event()
         self._notes = NoteBoard()
         self._stopping: Literal["", "end", "rest"] = ""
@@ -111,6 +115,15 @@ class Station:
                 )
             )
 
+        if athlete == self._running.athlete:
+            self._keep_plan()
+
+    def _keep_plan(self) -> None:
+        """The plan of who trains here is known after a restart, also without a broker."""
+        athlete = self._running.athlete
+        if self._plan_files is not None and athlete is not None:
+            self._plan_files.keep(self._running.targets.plans, athlete)
+
     def turn(self) -> None:
         """Take what came and what time it is."""
         inputs: list[Input] = []
@@ -128,7 +141,11 @@ class Station:
         """Carry a command out, once; never raises for what was asked."""
         await self._recovered.wait()
         self.turn()
-        return await self._desk.answer(request)
+        before = self._running.athlete
+        answer = await self._desk.answer(request)
+        if self._running.athlete != before:
+            self._keep_plan()
+        return answer
 
     def state(self) -> RoomState:
         """What a screen shows now."""

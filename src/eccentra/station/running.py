@@ -96,9 +96,7 @@ class Running:
     def plan_may_come(self) -> bool:
         """A plan of the person is worth waiting for."""
         return (
-            self._room.takes_plans
-            and self.athlete is not None
-            and self.targets.plans.of(self.athlete) is None
+            self._room.takes_plans and self.athlete is not None and not self.targets.plans.heard(self.athlete)
         )
 
     @property

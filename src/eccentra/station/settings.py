@@ -31,7 +31,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     prescription
         What holds in every session: tempo, repetitions, range, pain limits.
     takes_plans
-        Plans come from a hub: a session that begins by itself waits a moment for the person's.
+        Plans come from a hub: a session that begins by itself waits a moment for the person's, and the last
+        one is kept in ``plans`` beside the session files.
     """
 
     station: str
