@@ -20,7 +20,7 @@ import msgspec
 import eccentra.decode
 from eccentra.clock import ClockMap, ClockSpec
 from eccentra.datafolder import data_files, explain_invalid, find_data_file
-from eccentra.decode import Decoder, DecoderParameters, Encoder, Framer, start_framer
+from eccentra.decode import Decoder, DecoderParameters, Encoder, Framer, opening, start_framer
 from eccentra.errors import ProfileError
 from eccentra.profile_ble import Ble, Step, Write
 from eccentra.profile_mode import Mode, Rate, Setting
@@ -260,6 +260,11 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.profile.parameters(self.settings).start_encoder(
             channels=self.mode.channels, rate_hz=self.rate, mtu=mtu
         )
+
+    @property
+    def has_opening(self) -> bool:
+        """Whether samples can be understood only with what the sensor said before them."""
+        return bool(opening(self.start_encoder()))
 
     def start_framer(self) -> Framer | None:
         """What puts commands into frames on a new connection; ``None`` for a protocol without frames."""

@@ -11,10 +11,8 @@ import pytest
 
 pytest.importorskip("bumble", reason="emulated sensors need the extra 'emulate'")
 
-from eccentra.decode import Decoder, Frame
-from eccentra.errors import DecodeError
 from eccentra.events import StationNoted
-from eccentra.inputs import Connected, Input, Lost, Packet, Written
+from eccentra.inputs import Input, Lost
 from eccentra.link import WantedSensor
 from eccentra.link.bluetooth import BluetoothLink
 from eccentra.link.mailbox import Mailbox
@@ -25,6 +23,7 @@ from eccentra.link.virtual.tape import Tape
 from eccentra.profiles import SensorSetup, load_profile
 from eccentra.samples import Floats
 from needs import ROOT
+from waves import decoded, resolution, tape_of
 
 TOGETHER = 7
 STREAMS_S = 2.5
@@ -64,36 +63,6 @@ def setups() -> list[SensorSetup]:
 
 
 SETUPS = setups()
-
-
-def tape_of(setup: SensorSetup) -> Tape:
-    """Slow waves, another one in each channel, inside what the wire can carry."""
-    mode, rate = setup.mode, setup.rate
-    n = round(240 * rate)
-    t = np.arange(n) / rate
-    low = np.broadcast_to(np.array(mode.low), (len(mode.channels),))
-    high = np.broadcast_to(np.array(mode.high), (len(mode.channels),))
-    middle = np.clip(0.0, low + 0.2 * (high - low), high - 0.2 * (high - low))
-    size = np.minimum(0.2 * (high - low), 150.0)
-    turns = 2 * np.pi * 0.3 * (1 + 0.2 * np.arange(len(mode.channels)))
-    return Tape(t, middle + size * np.sin(turns * t[:, None]), mode.channels)
-
-
-def decoded(setup: SensorSetup, items: list[Input | StationNoted]) -> Floats:
-    """What a session makes of what was recorded of one sensor's last connection."""
-    rows: list[Floats] = []
-    decoder: Decoder = setup.start_decoder()
-    for item in items:
-        if isinstance(item, StationNoted) or getattr(item, "sensor", None) != setup.sensor:
-            continue
-        if isinstance(item, Connected):
-            decoder, rows = setup.start_decoder(), []
-        elif isinstance(item, Written):
-            decoder.expect(item.data)
-        elif isinstance(item, Packet):
-            with contextlib.suppress(DecodeError):
-                rows += [p.x for p in decoder.feed(item.channel, item.data) if isinstance(p, Frame)]
-    return np.concatenate(rows) if rows else np.empty((0, len(setup.mode.channels)))
 
 
 class Room:
@@ -150,8 +119,7 @@ def trouble(setup: SensorSetup, got: Floats, sent: Floats, packet: int) -> str:
     The first samples may be missing where two characteristics are subscribed to one after the other, and the
     last packet may still be under way when the link ends.
     """
-    profile, mode = setup.profile, setup.mode
-    half = np.broadcast_to(np.array(mode.step), (len(mode.channels),)) / 2 * (1 + 1e-6) + 1e-9
+    profile, half = setup.profile, resolution(setup)
     if profile.ble is not None and profile.ble.broadcast is not None:
         # heard again and again until the next one
         nearest = np.abs(got - sent[:, 0]).min(axis=1)

@@ -31,6 +31,7 @@ from eccentra.session import Header, Settings
 from eccentra.station.hostclock import HostClock
 from eccentra.station.journal import Journal
 from eccentra.station.opening import exercise_named, new_file, session_id, session_of
+from eccentra.station.openings import Openings
 from eccentra.station.recovery import Resumable
 from eccentra.station.settings import Room
 from eccentra.station.targets import Target, Targets
@@ -84,6 +85,7 @@ class Running:
         self._clock = clock
         self._tell, self._note = tell, note
         self._setups: dict[str, SensorSetup] = {w.setup.sensor: w.setup for w in room.wanted}
+        self._openings = Openings(self._setups.values())
         self._first_streams_ns: int | None = None
         self._may_begin = room.exercise is not None
         self._tried: frozenset[str] = frozenset()
@@ -224,7 +226,9 @@ class Running:
         asked: list[Input] = [] if request is None else [Command(0, "start", {}, request)]
         wanted = self._prescription(target)
         prescribed: list[Input] = [] if wanted is None else [Prescribed(0, wanted)]
-        here = [Connected(0, setup.sensor) for setup in header.sensors]
+        here: list[Input] = []
+        for setup in header.sensors:
+            here += [Connected(0, setup.sensor), *self._openings.of(setup.sensor)]
         return journal.take([ClockPair(0, wall), *asked, *prescribed, *here])
 
     def _prescription(self, target: Target) -> dict[str, Any] | None:
@@ -350,6 +354,7 @@ class Running:
         if not isinstance(item, Packet | Connected | Lost | Written):
             return self.journal is not None
         name = item.sensor
+        self._openings.take(item)
         if isinstance(item, Connected):
             self.streaming[name] = None
             if self._first_streams_ns is None:
