@@ -25,6 +25,7 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.publisher import Publisher
 from eccentra.store import tables
 from eccentra.store.database import Store, open_store
+from eccentra.store.reading import reports_for_plan
 
 
 @pytest.fixture
@@ -113,6 +114,23 @@ def test_from_a_session_to_an_accepted_plan(
     for one in subscriber.got:
         if one.payload != b"no event":
             check_message(one.topic, one.payload)
+
+
+def test_the_next_morning_is_said_with_no_station_there(
+    broker: Amqtt, results: Store, subscriber: Subscriber, sender: Callable[[int], Sender]
+) -> None:
+    hub, out = hub_at(broker.port, results), sender(broker.port)
+    try:
+        said = {"athlete": "p1", "kind": "next_morning", "pain": 2}
+        assert ask(out, subscriber, "report", **said)["status"] == "done"
+        impossible = ask(out, subscriber, "report", **{**said, "pain": 11})
+        assert (impossible["status"], impossible["reason"]) == ("refused", "bad_arguments")
+        assert "pain" in impossible["message"]
+    finally:
+        hub.close()
+    with results.read() as connection:
+        (one,) = reports_for_plan(connection, "p1")
+    assert (one.kind, one.pain) == ("next_morning", 2.0)
 
 
 def test_a_command_is_never_taken_retained_or_late(

@@ -149,6 +149,7 @@ def test_commands_are_carried_out_once_and_recorded(tmp_path: Path, simulation: 
     bench.ask("stop", "x-1")
     assert replay(bench.files()[0]) == bench.told.events
     assert bench.ask("mark", "m-2").reason == "no_session"
+    assert "eccentra plan say" in bench.ask("report pain=3", "p-2").message
 
 
 def test_a_strap_that_hangs_free_is_tared(tmp_path: Path, simulation: Simulation) -> None:

@@ -70,8 +70,8 @@ class Desk:
             case commands.Report() if running.journal is None:
                 raise CommandError(
                     "no_session",
-                    "no session is running; between sessions the hub takes it: its command report, or "
-                    "eccentra plan say",
+                    "no session is running; between sessions say it to the hub: "
+                    "eccentra plan say --athlete ID, or over MQTT its command hub/cmd/report",
                 )
             case _:
                 running.current()
