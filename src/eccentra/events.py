@@ -218,11 +218,15 @@ class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done")
 
     ``mounting`` says how sensors sit: of a pose, which of their axes is upright in it; of a segment's axis,
     which one the movement turned about (mirrored on the other side of the limb, its sign changes).
+    Of the axis of a joint between two sensors, ``lean_deg`` says how far it leans from level, and
+    ``residual_deg_s`` by how much they turn differently across it.
     """
 
     what: str
     residual_deg: float | None = None
     mounting: tuple[Mounting, ...] = ()
+    lean_deg: float | None = None
+    residual_deg_s: float | None = None
 
 
 class TimesTapped(_Event, frozen=True, kw_only=True, tag="calibration.times"):

@@ -19,6 +19,7 @@ from eccentra.catalogue import AngleRange, Tempo
 from eccentra.events import FaultId, Reason
 from eccentra.samples import Placement, StreamInfo
 from eccentra.stages import EventRun
+from eccentra.stages.hinge import HingeRule
 from eccentra.stages.joint_numbers import METRICS
 from eccentra.stages.quality_score import QualityPart
 from eccentra.stages.rules import Rule, check_rules
@@ -313,6 +314,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Standard error of one segment's inclination in movement.
     acceleration_error_m_s2
         Standard error of an accelerometer's offset, all axes together.
+    hinge
+        When two sensors know the axis of the joint between them; ``None`` takes it as level.
     validity, faults
         Rules that make a repetition invalid, and that name its faults.
     tempo_s
@@ -330,6 +333,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pose: PoseRule
     count: CountRule
     phases: PhaseRule
+    hinge: HingeRule | None = None
     validity: tuple[Rule, ...] = ()
     faults: tuple[Rule, ...] = ()
     tempo_s: Tempo = Tempo()

@@ -14,6 +14,7 @@ import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.stages.joint import Stage
+from eccentra.stages.joint_hinge import HingeWatch
 from eccentra.stages.joint_like import is_deliberate, odds_of, set_odds, without_strangers
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.joint_pieces import pieces_of
@@ -60,6 +61,7 @@ class Judge:
         self._usual: list[Item] = []
         self._last_us = -(1 << 62)
         self._told = False
+        self._hinge = None if stage.hinge is None else HingeWatch(stage.hinge, rule)
 
     # -- questions ----------------------------------------------------------------------------------
 
@@ -292,14 +294,20 @@ class Judge:
         if not self._told:
             self._told = True
             events.append(CalibrationDone(t_us=now_us, what="movement axis"))
+        turn, doubtful = None, False
+        if self._hinge is not None:
+            told = [one.counted for one in self._items if one.counted is not None]
+            events += self._hinge.add(m, told, now_us)
+            turn, doubtful = self._hinge.read(m)
         offs = sorted(i.measured.start_off for i in reading.members if not math.isnan(i.measured.start_off))
         known = Circumstances(
             partial=not reading.is_full(item),
-            provisional=reading.fulls < self._stage.count.least_reps,
+            provisional=doubtful or reading.fulls < self._stage.count.least_reps,
             returned=item.seen.what == "back",
             unsure=item.seen.unsure,
             calibrated_rom=reading.rom if len(reading.members) > 1 else None,
             usual_start_off=offs[len(offs) // 2] if offs else 0.0,
+            turn=turn,
         )
         made = write_repetition(m, self._stage, self._rule_at, known, decided_ns=now_us * 1000)
         index, counted = self.book.count(made.start_us, now_us)

@@ -11,6 +11,7 @@ import numpy as np
 
 from eccentra.events import PhaseKind
 from eccentra.samples import NS_PER_S, Floats, Times
+from eccentra.stages.hinge import Bend, HingeRule
 from eccentra.stages.inclination import Vector
 from eccentra.stages.joint import Stage
 from eccentra.stages.joint_course import Course
@@ -42,6 +43,8 @@ class Measured(msgspec.Struct, kw_only=True):
     near the far end than a movement at its speed that turns around there. ``back_share`` is how much of the
     way was left when it ended. ``rise`` is how sure it is that the first sensor rose on the way away, in
     standard errors.
+    ``leans`` are the inclinations of the rule's segments since the start while there is load, ``bend`` is
+    what a joint's two sensors saw.
     ``errors_s`` are the standard errors of an end of the way away, and of one of the way back, in s.
     """
 
@@ -68,6 +71,8 @@ class Measured(msgspec.Struct, kw_only=True):
     eccentric: WaySpeed | None
     concentric: WaySpeed | None
     courses: dict[str, Floats]
+    leans: tuple[Floats, ...]
+    bend: Bend | None
     step_s: float
     gap_start: bool
     gap_end: bool
@@ -235,10 +240,8 @@ def _numbers(
     a, b = int(grid.t.searchsorted(start)), int(grid.t.searchsorted(end)) + 1
     loaded = max(s.end for s in spans if s.kind != "return")
     c = int(grid.t.searchsorted(loaded)) + 1
-    roms = {
-        name: float(np.ptp(smooth(lean, 1.0 / grid.step_s, course.smear)[a:c]))
-        for name, lean in angle.leans.items()
-    }
+    leans = {name: smooth(lean, 1.0 / grid.step_s, course.smear)[a:c] for name, lean in angle.leans.items()}
+    roms = {name: float(np.ptp(lean)) for name, lean in leans.items()}
     inside = course.angle[a:b]
     rom = float(np.ptp(course.angle[a:c]))
     low, high, last = course.at(start), float(inside.max()), course.at(end)
@@ -274,6 +277,8 @@ def _numbers(
         eccentric=way_speed(course, eccentric, stage.metrics),
         concentric=way_speed(course, concentric, stage.metrics) if concentric else None,
         courses=_segment_courses(grid, columns, homes, angle, a, b),
+        leans=tuple(leans[s] for s in segments if s in leans),
+        bend=None if stage.hinge is None else _bend(grid, columns, angle, roms, (a, b), stage.hinge),
         step_s=grid.step_s,
         gap_start=gap_start,
         gap_end=gap_end,
@@ -346,6 +351,32 @@ def _segment_courses(
             side = up[:, 0] * axis[0] + up[:, 1] * axis[1] + up[:, 2] * axis[2]
             out[f"{segment}_off_plane_deg"] = np.degrees(np.abs(np.arcsin(np.clip(side, -1.0, 1.0))))
     return out
+
+
+def _bend(
+    grid: Grid,
+    columns: Columns,
+    angle: Angle,
+    roms: dict[str, float],
+    rows: tuple[int, int],
+    rule: HingeRule,
+) -> Bend | None:
+    """What both sensors of a joint saw; ``None`` with one sensor alone, without gyroscopes, or with gaps."""
+    if len(roms) != 2 or not angle.whole:
+        return None
+    a, b = rows
+    every = max(round(rule.every_s / grid.step_s), 1)
+    starts = [at for segment in roms for at in (columns.up[segment], columns.rate[segment])]
+    x = np.concatenate([grid.x[a:b:every, at : at + 3] for at in starts], axis=1)
+    for segment in roms:
+        hole = grid.hole.get(segment)
+        if hole is not None:
+            x[hole[a:b:every]] = np.nan
+    known = x[~np.isnan(x).any(axis=1)]
+    if 2 * len(known) <= len(x):
+        return None
+    one, two = roms
+    return Bend(known, (angle.axes[one], angle.axes[two]), (roms[one], roms[two]))
 
 
 def _bridged(grid: Grid, columns: Columns, worn: Sequence[str], a: int, b: int) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 
 from eccentra.events import Flag, Metric, Phase, PhaseKind, Reason, Repetition
 from eccentra.stages.joint import Stage
+from eccentra.stages.joint_hinge import JointTurn
 from eccentra.stages.joint_measure import Measured
 from eccentra.stages.metric import metric_of
 from eccentra.stages.quality_score import quality_metrics
@@ -22,7 +23,8 @@ _SENSE_DEG = 5.0
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about a repetition beside its own rows.
 
-    ``calibrated_rom`` is the usual range in this set, ``None`` before it is known.
+    ``calibrated_rom`` is the usual range in this set, ``None`` before it is known; ``turn`` is the range
+    about the joint's axis, ``None`` where that is not known.
     """
 
     partial: bool
@@ -31,6 +33,11 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     unsure: bool
     calibrated_rom: float | None
     usual_start_off: float
+    turn: JointTurn | None = None
+
+    def turned(self, plain: float) -> float:
+        """A sum of inclinations, or its rate, as a turn about the joint's axis."""
+        return plain if self.turn is None else plain * self.turn.share
 
 
 def write_repetition(
@@ -65,10 +72,10 @@ def _numbers(m: Measured, known: Circumstances) -> dict[str, float | None]:
         "concentric_s": None if edge else m.total("concentric"),
         "hold_s": None if m.gap_inside else m.hold_s,
         "tut_s": None if edge else _tension(m),
-        "rom_deg": None if m.gap_inside or not m.whole else m.rom,
+        "rom_deg": None if m.gap_inside or not m.whole else known.turned(m.rom),
         "rom_share": None if usual is None or m.gap_inside or not m.whole else m.rom / usual,
-        "omega_mean_ecc_deg_s": None if speed is None else speed.mean,
-        "omega_peak_ecc_deg_s": None if speed is None else speed.peak,
+        "omega_mean_ecc_deg_s": None if speed is None else known.turned(speed.mean),
+        "omega_peak_ecc_deg_s": None if speed is None else known.turned(speed.peak),
         "last_third_ratio": None if speed is None else speed.last_third,
         "stops": None if m.gap_inside else float(m.stops),
         "start_off_deg": None if m.gap_start else abs(m.start_off - known.usual_start_off),
@@ -148,6 +155,8 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
     sense = Flag.DIRECTION_ASSUMED if _sense_unsure(m) else None
     if sense is not None and m.second_range is not None:
         error = math.hypot(error, m.second_range)
+    if known.turn is not None:
+        error = math.hypot(error, known.turn.error_deg)
     whole = m.whole and not edge
     missing = inside or (None if m.whole else Flag.GAP_INSIDE)
     out = {
@@ -157,8 +166,10 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
         "eccentric_s": seconds("eccentric"),
         "isometric_s": seconds("isometric"),
         "concentric_s": seconds("concentric"),
-        "rom_deg": metric_of(m.rom if whole else None, "deg", rule.method, missing or sense, error),
-    } | _speeds(m, stage, missing)
+        "rom_deg": metric_of(
+            known.turned(m.rom) if whole else None, "deg", rule.method, missing or sense, error
+        ),
+    } | _speeds(m, stage, known, missing)
     if stage.second == "return":
         out["return_s"] = seconds("return")
     if len(rule.segments) > 1:
@@ -178,21 +189,21 @@ def _metrics(m: Measured, stage: Stage, rule_at: int, known: Circumstances) -> d
     return out | quality_metrics(rules.quality, out, rules.quality_least)
 
 
-def _speeds(m: Measured, stage: Stage, missing: Flag | None) -> dict[str, Metric]:
+def _speeds(m: Measured, stage: Stage, known: Circumstances, missing: Flag | None) -> dict[str, Metric]:
     """Speeds of both ways, and how even and smooth the eccentric one was."""
     ecc = None if m.gap_inside else m.eccentric
     out = {
         "omega_mean_ecc_deg_s": metric_of(
-            None if ecc is None else ecc.mean, "deg/s", "rom_over_time", missing
+            None if ecc is None else known.turned(ecc.mean), "deg/s", "rom_over_time", missing
         ),
         "omega_peak_ecc_deg_s": metric_of(
-            None if ecc is None else ecc.peak, "deg/s", "percentile_95", missing
+            None if ecc is None else known.turned(ecc.peak), "deg/s", "percentile_95", missing
         ),
     }
     if stage.metrics is None:
         return out
     if "concentric" in (stage.first, stage.second):
-        con = None if m.gap_inside or m.concentric is None else m.concentric.mean
+        con = None if m.gap_inside or m.concentric is None else known.turned(m.concentric.mean)
         out["omega_mean_con_deg_s"] = metric_of(con, "deg/s", "rom_over_time", missing)
     even = None if ecc is None else ecc.core_variation
     out["omega_cv_core"] = metric_of(even, "1", "sd_by_mean_core", missing)

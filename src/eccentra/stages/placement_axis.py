@@ -170,6 +170,10 @@ class CalibrationWatch:
     def done(self, event: CalibrationDone, history: History) -> CalibrationDone:
         """A pose or axis was found; a pose gets how the sensors sat, and how still, in the second before."""
         self.posed = True
+        if event.mounting:
+            # the counting stage knows segments, not their sensors
+            sits = (msgspec.structs.replace(one, sensor=self._sensor(one.sensor)) for one in event.mounting)
+            return msgspec.structs.replace(event, mounting=tuple(sits))
         if event.residual_deg is not None or not event.what.endswith("pose"):
             return event
         _, x = history.rows(event.t_us * 1000 - NS_PER_S, event.t_us * 1000)
