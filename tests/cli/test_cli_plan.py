@@ -80,6 +80,16 @@ def test_show_tells_what_holds_what_waits_and_what_is_due(url: str) -> None:
     assert not re.search(r"diagnos|risk|fit to return|cleared|abnormal|patient", text, re.IGNORECASE)
 
 
+def test_show_counts_the_weeks_of_long_ago(url: str) -> None:
+    late = ("show", "--athlete", "p1", "--store", url, "--day", "2026-05-27")
+    text = out(*late)
+    assert "6 earlier weeks, 6 of them with something to look at" in text
+    assert "day-14, 2026-03-30: unknown" in text
+    assert re.findall(r"week-\d+(?=, )", text) == ["week-7", "week-8", "week-9", "week-10"]
+    checks = msgspec.json.decode(out(*late, "--json"))["checks"]
+    assert len([one for one in checks if one["due"]["kind"] == "week"]) == 10
+
+
 def test_show_as_one_document(url: str) -> None:
     document = msgspec.json.decode(
         out("show", "--athlete", "p1", "--store", url, "--day", "2026-03-31", "--json")

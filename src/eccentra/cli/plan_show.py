@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +23,8 @@ StoreUrl = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="Database of results. Default: in the user's folder."),
 ]
+# Weekly checks that nobody answered are shown up to so many, the newest.
+_WEEKS_SHOWN = 4
 Athlete = Annotated[str, typer.Option("--athlete", metavar="ID", help="Pseudonym of the person.")]
 
 
@@ -137,7 +139,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         "In force", [line for one in found["in_force"] for line in _prescribed(one)], "nothing"
     )
     yield from _section("Waiting for an answer", [_waiting(one) for one in found["open"]], "nothing")
-    yield from _section("Checks due", [line for one in found["checks"] for line in _check(one)], "none")
+    yield from _section("Checks due", list(_checks(found["checks"])), "none")
     yield from _section("Dose, done of planned", list(_ledger(found["ledger"])), "nothing planned or done")
     trends = [f"{one.metric}: {one.verdict}; {one.why}" for one in found["trends"]]
     if found["sides"].values:
@@ -182,6 +184,17 @@ def _waiting(one: Kept) -> str:
     need = "a therapist's answer" if output["needs_approval"] else "an answer"
     lock = "LOCKED, " if output["locked"] else ""
     return f"{one.id[:12]}  {one.exercise}, {day_words(one.at_us)}: {output['reason']} [{lock}{need}]"
+
+
+def _checks(all_due: Sequence[Stored]) -> Iterator[str]:
+    """The newest weekly ones and all others; how many weeks are left out."""
+    older = [one for one in all_due if one.due.kind == "week"][:-_WEEKS_SHOWN]
+    if older:
+        look = sum(one.found.outcome == "look" for one in older)
+        yield f"{len(older)} earlier weeks, {look} of them with something to look at: --json has them"
+    for one in all_due:
+        if one not in older:
+            yield from _check(one)
 
 
 def _check(one: Stored) -> Iterator[str]:
