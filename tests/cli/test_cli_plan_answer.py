@@ -53,6 +53,15 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(tmp_path)
 
 
+def test_goals_are_shown_in_the_persons_words(plan: Plan) -> None:
+    goals = ("--goal", "play the cup final", "--goal", "sit through a film")
+    plan.said("enrol", *BEGIN, "--programme", "mjolsnes-2004", *goals)
+    plan.said("enrol", *BEGIN, "--stage", "3")  # what is not said again stays
+    shown = plan.said("show", "--athlete", "p1")
+    assert "goal: play the cup final\ngoal: sit through a film\nmjolsnes-2004, week 1 of 10" in shown
+    assert "goals" in plan.said("enrol", *BEGIN, "--goal", "x" * 301, status=2)
+
+
 def test_a_database_of_a_newer_version_is_bad_input(plan: Plan) -> None:
     with plan.store.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

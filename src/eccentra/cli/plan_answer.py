@@ -39,6 +39,9 @@ def enrol(
     ] = None,
     time_zone: Annotated[str | None, typer.Option(metavar="ZONE", help="Such as Europe/Oslo.")] = None,
     morning: Annotated[str | None, typer.Option(metavar="HH:MM", help="When to ask after a session.")] = None,
+    goal: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="What they want to reach; once for each.")
+    ] = None,
     store: StoreUrl = None,
 ) -> None:
     """Make a person known to the plan, or change what is known; a pseudonym, never a name."""
@@ -53,6 +56,7 @@ def enrol(
         "plate_step_kg": plate_step,
         "time_zone": time_zone,
         "morning": morning,
+        "goals": goal or None,
     }
     if programme is not None:
         from eccentra.plan.programmes import load_programme

@@ -89,6 +89,7 @@ def _gather(opened: Any, athlete: str, now_us: int) -> dict[str, Any]:
             "mode": who.mode,
             "profile": who.profile,
             "stage": who.stage,
+            "goals": who.details.get("goals", []),
             "suggestions": suggestions_on(connection),
             "programme": None if run is None else run.template or "free",
             "since": followed.started,
@@ -125,6 +126,7 @@ def _after(run: ProgrammeRun | None, week: int) -> str | None:
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     mode = "clinic, a therapist answers" if found["mode"] == "clinic" else "prevention"
     yield f"{found['athlete']}: {mode}; profile {found['profile']}, stage {found['stage']}"
+    yield from (f"goal: {goal}" for goal in found["goals"])
     name = found["programme"] or "no programme"
     yield f"{name}, week {found['week']} of {found['weeks']}, since {found['since']}"
     if found["after"] is not None:

@@ -169,7 +169,7 @@ def _enrol(connection: Connection, do: Enrol, now_us: int) -> str:
     lock_people(connection, [do.athlete])
     before = person(connection, do.athlete)
     details = {} if before is None else dict(before.details)
-    for key in ("plate_step_kg", "time_zone", "morning"):
+    for key in ("plate_step_kg", "time_zone", "morning", "goals"):
         if getattr(do, key) is not None:
             details[key] = getattr(do, key)
     one = Person(

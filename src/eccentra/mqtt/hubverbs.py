@@ -91,6 +91,9 @@ class FollowedProgramme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     template: Id | None = None
 
 
+_Goal = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+
+
 class Enrol(Asked, frozen=True, kw_only=True, tag="enrol"):
     """Make a person known, or change what is known; a pseudonym, never a name.
 
@@ -99,6 +102,8 @@ class Enrol(Asked, frozen=True, kw_only=True, tag="enrol"):
     time_zone, morning
         Where the person is, such as ``Europe/Oslo``, and when they want to be asked, such as ``06:30``; the
         hub's own when they were never said.
+    goals
+        What the person wants to reach, in their own words; no rule reads them.
     """
 
     athlete: Id
@@ -112,6 +117,7 @@ class Enrol(Asked, frozen=True, kw_only=True, tag="enrol"):
     programme: FollowedProgramme | None = None
     time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     morning: TimeOfDay | None = None
+    goals: Annotated[tuple[_Goal, ...], msgspec.Meta(min_length=1, max_length=10)] | None = None
 
     def __post_init__(self) -> None:
         time_zone(self.time_zone)
