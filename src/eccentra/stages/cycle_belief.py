@@ -20,6 +20,8 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ----------
     angle_deg, any_angle_deg
         Standard deviation (each of two directions) in an exercise, limit otherwise.
+    lift
+        What it says that a movement goes straight up or down, after rest.
     size, any_size, time, any_time
         The same for the logarithms of the ratios of sizes and times.
     enough
@@ -29,6 +31,7 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     angle_deg: float
     any_angle_deg: float
+    lift: float
     size: float
     any_size: float
     time: float

@@ -11,7 +11,7 @@ along the axis, so that two different movements that look alike on one axis are 
 from __future__ import annotations
 
 import math
-from bisect import insort
+from bisect import bisect, insort
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -225,6 +225,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if (
                 not self.first_share * found.size <= stroke <= self.first_ratio * found.size
                 or t[after] - t[leaves] > self.time_ratio * found.period_s
+                or not found.axis.upright(rows[turn : later + 1]).all()
                 or float((stroke_shape(path, values, turn, later) * shapes[direction]).sum())
                 < self.first_likeness
                 or not all(
@@ -353,6 +354,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         period = 2.0 * (middles[-1] - middles[begin]) / (len(middles) - 1 - begin)
         size = sorted(sizes[begin:])[(len(sizes) - begin) // 2]
         best *= _PREFERENCE[axis.kind]
+        if axis.kind == "lift" and _still_before(run[0], x, t, size, period):
+            best += self.belief.lift
         if size < self.least(axis.kind) or best < self.belief.enough - math.log(period):
             return None
         found = Found(
@@ -372,6 +375,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 _SAME_AXIS = 0.8
 # Cycles of more than 9 s, whose position is early by more, are hardly found from acceleration.
 _MOST_LEAD_S = 1.0
+# What a height creeps before a set, as a share of its strokes.
+_STILL = 0.5
 # Fewer cycles are no repetition of anything.
 _FEWEST = 2
 
@@ -393,6 +398,13 @@ def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
     return (
         t[low] + (t[high] - t[low]) * (level - x[low]) / (x[high] - x[low]) if x[high] != x[low] else t[low]
     )
+
+
+def _still_before(at: int, x: Sequence[float], t: Sequence[float], size: float, period_s: float) -> bool:
+    """Whether there was no stroke in the half period before row ``at``."""
+    begin = bisect(t, t[at] - 0.5 * period_s)
+    before = x[begin : at + 1]
+    return max(before) - min(before) <= _STILL * size
 
 
 def _moved(found: Found, begin: int) -> Found:

@@ -263,12 +263,13 @@ class Run:
         tracking.values.append(x)
         tracking.times.append(t)
         tracking.rows.append(row[at : at + 9])
+        idle = tracking.idle(row)
         if counter.moving and lost > self._stage.gap_s:
             cycle: Cycle | None = counter.give_up(step, t, x, Reason.GAP)
         elif counter.moving and t - counter.start_s > counter.longest_s:
             cycle = counter.give_up(step, t, x, Reason.NO_RETURN)
         else:
-            cycle = counter.step(step, t, x)
+            cycle = counter.step(step, t, x, idle=idle)
         if cycle is not None:
             tracking.pending.append(cycle)
         while tracking.pending and t >= tracking.pending[0].end_s + tracking.late_s:
@@ -287,6 +288,9 @@ class Run:
             tracking.unlike += cycle.reason is Reason.IRREGULAR
             tracking.refused.append(cycle)
         else:
+            if tracking.goes_on and cycle.start_s - tracking.counted_s > self._stage.set_gap_s:
+                self._close(tracking, out)
+                tracking.begin_set()
             tracking.unlike = 0
             tracking.counter.learn(cycle)
             rep = self._make(tracking, cycle)
@@ -348,7 +352,7 @@ class Run:
         found = tracking.found
         strokes = rows[: top - begin + 1], rows[top - begin :]
         # on the whole: in a hold the turning point lies anywhere
-        if not all(
+        if not found.axis.upright(rows).all() or not all(
             pushed((math.hypot(*pushes(found.axis, x)),), (math.hypot(*y),))
             for x, y in zip(strokes, found.pushes, strict=False)
         ):
@@ -408,13 +412,18 @@ class Run:
 
     def _end(self, tracking: Tracking, out: list[Event]) -> None:
         """The set is over: forget the axis, keep the rows since its last repetition."""
+        self._close(tracking, out)
+        self._leave(tracking.last_s)
+
+    def _close(self, tracking: Tracking, out: list[Event]) -> None:
+        """No more repetition of the set will come."""
         if len(tracking.waiting) >= self._stage.least_reps or self._book.open:
             self._settle(tracking, out, ended=True)
         for rep in tracking.waiting:
             out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
+        tracking.waiting.clear()
         self._publish_refused(tracking, out)
         out += self._book.finish(self._t_us)
-        self._leave(tracking.last_s)
 
     def _relearn(self, tracking: Tracking) -> None:
         """Several movements in a row were not like the known one: the axis was wrong, or all has changed."""

@@ -22,6 +22,7 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from eccentra.samples import Floats
 from eccentra.stages.cycle_height import heights
@@ -95,8 +96,7 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
             angle: Floats = np.arctan2(_along(rows, 0, self.main), _along(rows, 0, self.zero))
             return angle * _DEG
         if self.kind == "lift":
-            upright = _along(rows, 0, self.main) > _TILTED
-            return heights(t, self.push(rows) - self.bias, upright, self.cutoff)
+            return heights(t, self.push(rows) - self.bias, self.upright(rows), self.cutoff)
         step = np.diff(t, prepend=t[0])
         step[step > LONG_STEP_S] = 0.0
         if self.kind == "turn":
@@ -105,6 +105,13 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
             turned: Floats = np.cumsum(rate * step) * _DEG
             return turned
         return self._leaky_sum(self._leaky_sum(self.push(rows) * step) * step)
+
+    def upright(self, rows: Floats) -> NDArray[np.bool_]:
+        """Whether the sensor is tilted as in its lift, for each row (n, 9); always so if it is no lift."""
+        if self.kind != "lift":
+            return np.ones(len(rows), dtype=bool)
+        out: NDArray[np.bool_] = _along(rows, 0, self.main) > _TILTED
+        return out
 
     def push(self, rows: Floats) -> Floats:
         """Acceleration in m/s² along the way of ``lift`` or ``shift``, shape (n,)."""
