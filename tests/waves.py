@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -53,6 +53,11 @@ def resolution(setup: SensorSetup) -> Floats:
     """Half a step of the wire, by channel."""
     mode = setup.mode
     return np.broadcast_to(np.array(mode.step), (len(mode.channels),)) / 2 * (1 + 1e-6) + 1e-9
+
+
+def longest(streams: Sequence[int]) -> int:
+    """The stream with the most packets, by the stream of each: at start and stop there may be others."""
+    return max(set(streams), key=streams.count)
 
 
 def not_a_piece(setup: SensorSetup, got: Floats, sent: Floats) -> str:

@@ -19,58 +19,15 @@ from eccentra.link.mailbox import Mailbox
 from eccentra.link.virtual.air import Air
 from eccentra.link.virtual.backend import Central, make_backend
 from eccentra.link.virtual.peripheral import Sent, VirtualSensor
-from eccentra.profiles import SensorSetup, load_profile, profile_ids
+from eccentra.profiles import SensorSetup
 from eccentra.recording import Recording
-from eccentra.samples import Placement, Side
 from eccentra.station import Room, Station
-from waves import decoded, not_a_piece, tape_of
+from waves import decoded, longest, not_a_piece, tape_of
+from worn import groups
 
 BEFORE_S = 1.0
 STREAMS_S = 3.0
 WITHIN_S = 60.0
-PLACES: dict[str, list[tuple[Placement | None, Side | None]]] = {
-    "imu": [("thigh", None), ("shank", None), ("pelvis", None)],
-    "force": [(None, "left"), (None, "right"), (None, "both")],
-}
-
-
-def setups() -> list[SensorSetup]:
-    """Every model that can be worn and measures force or motion, each at a place."""
-    out = []
-    worn = dict.fromkeys(PLACES, 0)
-    for name in profile_ids():
-        profile = load_profile(name)
-        kind = profile.kind
-        if profile.ble is None or kind not in PLACES:
-            continue
-        placement, side = PLACES[kind][worn[kind] % len(PLACES[kind])]
-        worn[kind] += 1
-        mode = next(one for one in profile.mode if one.kind == kind)
-        typed = profile.examples()
-        out.append(
-            SensorSetup(
-                sensor=name,
-                profile=profile,
-                placement=placement,
-                side=side,
-                channels=mode.channels,
-                settings=typed,
-            )
-        )
-    return out
-
-
-def groups() -> list[list[SensorSetup]]:
-    """Sets in which each is worn at a place of its own."""
-    out: list[list[SensorSetup]] = []
-    for kind, places in PLACES.items():
-        own = [setup for setup in setups() if setup.mode.kind == kind]
-        for number, first in enumerate(range(0, len(own), len(places))):
-            if number == len(out):
-                out.append([])
-            out[number] += own[first : first + len(places)]
-    return out
-
 
 GROUPS = groups()
 
@@ -123,8 +80,9 @@ def test_a_session_that_begins_later_understands_every_model(
     inputs = list(recording.inputs())
     found = {}
     for setup in setups:
-        last = sent[setup.sensor][-1]
-        packets = [one for one in sent[setup.sensor] if one.stream == last.stream]
+        own = sent[setup.sensor]
+        stream = longest([one.stream for one in own])
+        packets = [one for one in own if one.stream == stream]
         tape = tape_of(setup).at_rate(setup.rate)
         values = np.concatenate([tape.read(one.first, len(one.device_ns))[1] for one in packets])
         got = decoded(setup, inputs)
