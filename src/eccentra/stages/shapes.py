@@ -20,9 +20,14 @@ from eccentra.samples import Floats
 
 __all__ = ["ShapeFit", "fit_shape"]
 
-_SHARES = (0.03, 0.05, 0.08, 0.12, *(k / 20 for k in range(3, 18)), 0.88, 0.92, 0.95, 0.97)
+_TAIL = (0.004, 0.008, 0.015, 0.03, 0.05, 0.08, 0.12)
+_SHARES = (*_TAIL, *(k / 20 for k in range(3, 18)), *(1.0 - k for k in reversed(_TAIL)))
+_HIDDEN = 3
+_CLEAR = 4.0
 _POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
-_RAMPS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+_EVEN = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+_UNEVEN = (0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+_SKEWS = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45)
 _SHARP_RAMP = 0.15
 _GRID = 2000
 
@@ -58,17 +63,25 @@ def _speeds() -> list[_Shape]:
     """
     u = np.linspace(0.0, 1.0, _GRID + 1)
 
-    def ramps(a: float, b: float, prior: float) -> _Shape:
+    def ramps(a: float, b: float, prior: float, soft: bool) -> _Shape:
         speed = np.minimum(np.minimum(u / a, 1.0), (1.0 - u) / b)
+        if soft:
+            speed = 0.5 - 0.5 * np.cos(np.pi * speed)
         return _Shape(prior, speed, a <= _SHARP_RAMP, b <= _SHARP_RAMP)
 
-    even = [(a, a) for a in _RAMPS]
-    uneven = [(a, b) for a in _RAMPS for b in _RAMPS if a + b <= 1.0]
+    def skewed(k: float, prior: float) -> _Shape:
+        w = u + k * u * (1.0 - u)
+        return _Shape(prior, (w * (1.0 - w)) ** 2 * (1.0 + k * (1.0 - 2.0 * u)))
+
+    even = [(a, a) for a in _EVEN]
+    uneven = [(a, b) for a in _UNEVEN for b in _UNEVEN if a + b <= 1.0]
     powers = [(a, b) for a in _POWERS for b in _POWERS]
-    out = [_Shape(0.2, (u * (1.0 - u)) ** 2)]
-    out += [ramps(a, b, 0.2 / len(even)) for a, b in even]
-    out += [ramps(a, b, 0.3 / len(uneven)) for a, b in uneven]
-    return out + [_Shape(0.3 / len(powers), u**a * (1.0 - u) ** b) for a, b in powers]
+    out = [skewed(0.0, 0.15)]
+    out += [skewed(k, 0.19 / len(_SKEWS)) for k in _SKEWS]
+    for soft in (False, True):
+        out += [ramps(a, b, 0.08 / len(even), soft) for a, b in even]
+        out += [ramps(a, b, 0.12 / len(uneven), soft) for a, b in uneven]
+    return out + [_Shape(0.26 / len(powers), u**a * (1.0 - u) ** b) for a, b in powers]
 
 
 class _Table(msgspec.Struct, frozen=True):
@@ -89,15 +102,15 @@ class _Table(msgspec.Struct, frozen=True):
     slope: Floats
 
 
-@lru_cache(maxsize=1)
-def _table() -> _Table:
+@lru_cache(maxsize=4)
+def _table(hidden: int) -> _Table:
     priors, times, rates, sharp = [], [], [], []
     u = np.linspace(0.0, 1.0, _GRID + 1)
     for shape in _speeds():
         v = shape.speed
         way = np.concatenate([[0.0], np.cumsum(0.5 * (v[1:] + v[:-1]))])
         v, way = v * _GRID / way[-1], way / way[-1]
-        tau = np.interp(_SHARES, way, u)
+        tau = np.interp(_SHARES[hidden : len(_SHARES) - hidden], way, u)
         priors.append(shape.prior)
         sharp.append((shape.sharp_start, shape.sharp_end))
         times.append(tau)
@@ -127,10 +140,11 @@ def fit_shape(
         Smallest standard error of the angle to believe in.
     """
     way = end_level - start_level
-    passed = _pass_times(t, (angle - start_level) / way)
+    hidden = sum(share < _CLEAR * error / abs(way) for share in _TAIL[:_HIDDEN])
+    passed = _pass_times(t, (angle - start_level) / way, _SHARES[hidden : len(_SHARES) - hidden])
     if passed is None:
         return None
-    table = _table()
+    table = _table(hidden)
     rms, starts, ends = _lines(table, passed)
     best = float(rms.min())
     scale = max(best, error / abs(way))
@@ -147,17 +161,17 @@ def fit_shape(
     )
 
 
-def _pass_times(t: Floats, share: Floats) -> Floats | None:
+def _pass_times(t: Floats, share: Floats, shares: tuple[float, ...]) -> Floats | None:
     """Times at which the way covered passes the fixed shares; ``None`` when it does not reach them.
 
     Sway goes to and fro on the way: the way is what was reached at last, and what was not left again, halved.
     """
     covered = 0.5 * (np.maximum.accumulate(share) + np.minimum.accumulate(share[::-1])[::-1])
-    if covered[0] >= _SHARES[0] or covered[-1] < _SHARES[-1]:
+    if covered[0] >= shares[0] or covered[-1] < shares[-1]:
         return None
-    after = np.searchsorted(covered, _SHARES, side="left")
+    after = np.searchsorted(covered, shares, side="left")
     a, b = covered[after - 1], covered[after]
-    inside = (np.asarray(_SHARES) - a) / (b - a)
+    inside = (np.asarray(shares) - a) / (b - a)
     times: Floats = t[after - 1] + inside * (t[after] - t[after - 1])
     return times
 
