@@ -22,6 +22,8 @@ __all__ = ["Course"]
 _NEAR_S = 0.35
 # Between two pieces of one stroke the movement goes on with this share of its speed; in a stop it does not.
 _GOING_SHARE = 0.25
+# A way back that seems at rest may end as much later: so long repetitions may wait to be decided.
+_BEYOND_S = 0.5
 # A piece is at least this share of the range; less is sway.
 _PIECE_SHARE = 0.015
 
@@ -57,6 +59,7 @@ class Course:
                 error=error,
                 most_residual=max(3.0 * error, 0.01 * self.rom),
                 rounds=3,
+                beyond_s=_BEYOND_S,
             )
             refine(self.strokes, grid.t, self.angle, self.speed, how)
 

@@ -45,6 +45,7 @@ class Measured(msgspec.Struct, kw_only=True):
     standard errors.
     ``leans`` are the inclinations of the rule's segments since the start while there is load, ``bend`` is
     what a joint's two sensors saw.
+    ``open_s`` is how much later than the last row it seems to end: the soft end of a slow way back.
     ``errors_s`` are the standard errors of an end of the way away, and of one of the way back, in s.
     """
 
@@ -58,6 +59,7 @@ class Measured(msgspec.Struct, kw_only=True):
     whole: bool
     second_range: float | None
     rise: float
+    open_s: float
     start_off: float
     end_off: float
     back_share: float
@@ -140,8 +142,12 @@ def measure(
     if found is None:
         return None
     away, back, turns = found
+    open_s = max(back[-1].end_s - float(grid.t[-1]), 0.0)
+    back[-1].end_s -= open_s
     spans, hold_s, stops = _phases(away, back, stage)
-    return _numbers(course, angle, stage, rule_at, columns, homes, spans, (away, back), hold_s, stops, turns)
+    return _numbers(
+        course, angle, stage, rule_at, columns, homes, spans, (away, back), hold_s, stops, turns, open_s
+    )
 
 
 def _ways(course: Course, stage: Stage, since: int) -> tuple[list[Stroke], list[Stroke], int] | None:
@@ -234,6 +240,7 @@ def _numbers(
     hold_s: float,
     stops: int,
     turns: int,
+    open_s: float,
 ) -> Measured:
     grid, segments = course.grid, stage.angles[rule_at].segments
     start, end = spans[0].start, spans[-1].end
@@ -264,6 +271,7 @@ def _numbers(
         whole=angle.whole and all(s in worn for s in segments),
         second_range=min((roms[s] for s in segments[1:] if s in roms), default=None),
         rise=_rise(course, stage, columns, first, ways, roms[first]),
+        open_s=open_s,
         start_off=abs(float(np.interp(start, grid.t, angle.leans[first]))),
         end_off=abs(last - low),
         back_share=(last - low) / max(high - low, 1.0),

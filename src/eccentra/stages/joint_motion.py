@@ -30,6 +30,16 @@ __all__ = ["MotionRun"]
 _BEFORE_NS = 7 * NS_PER_S // 2
 
 
+class _Waiting(msgspec.Struct, frozen=True):
+    """A movement that came back and will have ended at ``until``, with what its measure needs."""
+
+    trial: Trial
+    seen: Seen
+    homes: dict[str, Vector]
+    free_from: int
+    until: int
+
+
 class MotionRun:
     """State of the run.
 
@@ -59,6 +69,7 @@ class MotionRun:
         self._history = History()
         self._trials: list[Trial] = []
         self._noise: list[int] | None = None
+        self._waiting: list[_Waiting] = []
         self._t = 0
         self._phase = "rest"
         self._angle: float | None = None
@@ -87,6 +98,7 @@ class MotionRun:
     def finish(self) -> Sequence[Event]:
         """Decide what is open."""
         out: list[Event] = []
+        self._take_waiting(self._t, out)
         for trial in self._trials:
             if trial.away and trial.eligible and trial.phi <= self._stage.count.home_share * trial.peak:
                 seen = Seen("back", trial.since, self._t, trial.peak, True, trial.unsure)
@@ -142,6 +154,8 @@ class MotionRun:
             seen = trial.step(t, u, speed)
             if seen is not None:
                 self._take(trial, seen, t, out)
+        if self._waiting and t >= min(one.until for one in self._waiting):
+            self._take_waiting(t, out)
         self._show(t, out)
         if not t % NS_PER_S:
             self._every_second(t, out)
@@ -155,7 +169,8 @@ class MotionRun:
             if (one.proven or not known) and one.away and one.eligible and one.peak >= least
         ]
         out += self._judge.tick(t, min(going, default=None))
-        oldest = min((trial.since for trial in self._trials if trial.away and trial.eligible), default=t)
+        begun = [trial.since for trial in self._trials if trial.away and trial.eligible]
+        oldest = min((*begun, *(one.seen.since for one in self._waiting)), default=t)
         self._history.drop_before(min(oldest, t) - _BEFORE_NS - 5 * NS_PER_S)
 
     def _rest(self, t: int, u: Vector, out: list[Event]) -> None:
@@ -195,28 +210,49 @@ class MotionRun:
     # -- a trial has seen something -----------------------------------------------------------------
 
     def _take(self, trial: Trial, seen: Seen, t: int, out: list[Event]) -> bool:
-        """Measure what it was and have it judged; whether it may be a repetition."""
+        """Measure what it was and have it judged, at its end; whether it may be a repetition."""
         small = seen.peak < self._stage.count.partial_least_deg - 5.0
         if seen.what == "lost" or small:
             if not small and seen.eligible and trial.proven:
                 self._add_noise(seen.since, seen.until)
             return False
-        m = self._measure(trial, seen) if seen.eligible else None
+        homes = self._homes(trial)
+        m = self._measure(seen, homes, trial.free_from) if seen.eligible else None
         if m is None:
             if trial is self._trials[-1] or trial.proven or seen.eligible:
                 self._add_noise(seen.since, seen.until)
             return False
-        trial.free_from = min(m.t0 + round(m.end * NS_PER_S), t)
-        self._flush_noise(t, out)
         nearer = seen.low - self._stage.count.same_deg
         if any(one is not trial and one.away and one.eligible and one.low < nearer for one in self._trials):
             seen = msgspec.structs.replace(seen, contested=True)
+        until = t + round(m.open_s * NS_PER_S) if seen.rested else t
+        if until > t or self._waiting:
+            # what comes meanwhile keeps its turn
+            until = max(until, self._waiting[-1].until if self._waiting else t)
+            self._waiting.append(_Waiting(trial, seen, homes, trial.free_from, until))
+            trial.free_from = t
+        else:
+            self._judged(trial, seen, m, t, out)
+        return True
+
+    def _take_waiting(self, t: int, out: list[Event]) -> None:
+        """The ends waited for are there, or nothing more comes."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            m = self._measure(one.seen, one.homes, one.free_from)
+            if m is None:
+                self._add_noise(one.seen.since, one.seen.until)
+            else:
+                self._judged(one.trial, one.seen, m, t, out)
+
+    def _judged(self, trial: Trial, seen: Seen, m: Measured, t: int, out: list[Event]) -> None:
+        trial.free_from = min(m.t0 + round(m.end * NS_PER_S), t)
+        self._flush_noise(t, out)
         events = self._judge.done(m, t, seen, trial)
         out += events
         if any(isinstance(e, RepRejected) and e.reason is Reason.WRONG_DIRECTION for e in events):
             self._start_from_far(m)
         self._follow_leader()
-        return True
 
     def _follow_leader(self) -> None:
         """The pose from which repetitions count; the only one to be followed once that is sure."""
@@ -226,13 +262,17 @@ class MotionRun:
         if leader is not None and leader in self._trials and self._judge.sure:
             self._trials = [leader]
 
-    def _measure(self, trial: Trial, seen: Seen) -> Measured | None:
-        begin = max(seen.since - _BEFORE_NS, trial.free_from)
-        rows, x = self._history.rows(begin, self._t)
+    def _homes(self, trial: Trial) -> dict[str, Vector]:
+        """Where "up" is in the frames of the worn sensors in a trial's start pose."""
         homes: dict[str, Vector] = {self._first: trial.home}
         for segment, home in zip(self._others, trial.others, strict=True):
             if home is not None:
                 homes[segment] = home
+        return homes
+
+    def _measure(self, seen: Seen, homes: dict[str, Vector], free_from: int) -> Measured | None:
+        begin = max(seen.since - _BEFORE_NS, free_from)
+        rows, x = self._history.rows(begin, self._t)
         return measure(
             rows,
             x,

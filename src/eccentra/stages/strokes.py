@@ -139,6 +139,8 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
         the whole of a soft stroke, in between both: long soft ends drown in sway, short ones do not.
     rounds
         How often the whole stroke is looked at: where it rests before is seen better once its begin is.
+    beyond_s
+        How far after the last sample a slow stroke may be said to end: its soft end has hardly any way.
     """
 
     noise: float
@@ -149,6 +151,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     near_s: float = 2.0
     whole_s: float = 4.0
     rounds: int = 1
+    beyond_s: float = 0.0
 
 
 def refine(strokes: list[Stroke], t: Floats, angle: Floats, speed: Floats, how: Ends) -> None:
@@ -194,7 +197,8 @@ def _refine_whole(stroke: Stroke, t: Floats, angle: Floats, low: int, high: int,
     share = min(share, 1.0)
     start = stroke.start_s + share * (1.0 - fit.sharp_start) * (fit.start_s - stroke.start_s)
     end = stroke.end_s + share * (1.0 - fit.sharp_end) * (fit.end_s - stroke.end_s)
-    stroke.start_s, stroke.end_s = max(start, float(t[low])), min(end, float(t[high]))
+    latest = float(t[high]) + (how.beyond_s if high == len(t) - 1 else 0.0)
+    stroke.start_s, stroke.end_s = max(start, float(t[low])), min(end, latest)
 
 
 def _sway(before: float, after: float) -> float:
