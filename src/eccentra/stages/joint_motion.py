@@ -168,9 +168,10 @@ class MotionRun:
             for one in self._trials
             if (one.proven or not known) and one.away and one.eligible and one.peak >= least
         ]
-        out += self._judge.tick(t, min(going, default=None))
+        waiting = [one.seen.since for one in self._waiting]
+        out += self._judge.tick(t, min((*going, *waiting), default=None))
         begun = [trial.since for trial in self._trials if trial.away and trial.eligible]
-        oldest = min((*begun, *(one.seen.since for one in self._waiting)), default=t)
+        oldest = min((*begun, *waiting), default=t)
         self._history.drop_before(min(oldest, t) - _BEFORE_NS - 5 * NS_PER_S)
 
     def _rest(self, t: int, u: Vector, out: list[Event]) -> None:
