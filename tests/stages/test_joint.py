@@ -130,6 +130,18 @@ def test_very_fast_and_very_slow(first: float, second: float, shape: str) -> Non
         assert rep.decided_us - rep.end_us <= 500_000 or rep.index == 1
 
 
+def test_a_slow_way_back_is_not_cut_off_where_it_seems_at_rest() -> None:
+    """The last tenth of its time has less way than sway: it is decided at its end, not before."""
+    late = []
+    for seed in range(1, 7):
+        made = one_set("squat", *[JointRep(first_s=6.0, second_s=9.0)] * 3, kit="thigh+shank", seed=seed)
+        reps = reps_in(events_of("squat", made))
+        assert len(reps) == 3
+        late += [seconds(r.end_us) - true.end_s for r, true in zip(reps, made.truth.reps, strict=True)]
+        assert all(rep.decided_us >= rep.end_us for rep in reps)
+    assert abs(float(np.mean(late))) < 0.12
+
+
 def test_partial_ones_count_and_are_not_valid_and_small_ones_are_refused() -> None:
     made = one_set(
         "squat",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,10 +33,27 @@ from eccentra.stages.shapes import fit_shape
 from eccentra.stages.strokes import Ends, find_strokes, join_strokes, refine, smooth
 from stages.nordic_kit import STAGE
 
+
+def soft_ramps(n: int, ramp: float) -> Floats:
+    """Constant speed with ramps of half a cosine: the acceleration sets in softly."""
+    u = (np.arange(n) + 0.5) / n
+    speed = 0.5 - 0.5 * np.cos(np.pi * np.minimum(np.minimum(u, 1 - u) / ramp, 1.0))
+    return np.cumsum(speed) / speed.sum()
+
+
+def skewed(n: int, skew: float) -> Floats:
+    """Minimum jerk in a bent time: the speed peaks early or late."""
+    u = np.arange(1, n + 1) / n
+    w = u + skew * u * (1 - u)
+    return w**3 * (10 + w * (6 * w - 15))
+
+
 SHAPES = {
     "min_jerk": min_jerk,
     "ramps of 0.2 s": lambda n: ramped(n, 20 / n),
     "ramps of a quarter": lambda n: ramped(n, 0.25),
+    "soft ramps of a third": lambda n: soft_ramps(n, 1 / 3),
+    "late peak": lambda n: skewed(n, -0.3),
     "half-cosine": lambda n: (1 - np.cos(np.pi * np.arange(1, n + 1) / n)) / 2,
     "step": lambda n: np.arange(1, n + 1) / n,
 }
@@ -61,6 +79,35 @@ def test_ends_of_a_stroke(shape: str, seconds: float, way: float) -> None:
     assert stroke.sign == math.copysign(1, way)
     assert stroke.start_s == pytest.approx(2.99, abs=max(0.04, 0.03 * seconds))
     assert stroke.end_s - stroke.start_s == pytest.approx(seconds, abs=max(0.06, 0.05 * seconds))
+
+
+@pytest.mark.parametrize("shape", ["min_jerk", "soft ramps of a third", "ramps of a quarter", "late peak"])
+def test_slow_strokes_in_sway_are_neither_too_short_nor_too_long(shape: str) -> None:
+    """What the data cannot tell apart is averaged: on the mean of many, no shape is off by much."""
+    rng = np.random.default_rng(5)
+    how, off = Ends(noise=1.0, smear_s=0.03, error=0.1, most_residual=0.6), []
+    for _ in range(12):
+        x = np.concatenate([np.zeros(300), 70 * SHAPES[shape](800), np.full(300, 70.0)])
+        sway = smooth(rng.normal(0.0, 1.0, len(x)), 100.0, 0.25)
+        x = x + 0.2 * sway / sway.std()
+        t, y, v = np.arange(len(x)) / 100, smooth(x, 100.0, 0.03), smooth(np.gradient(x, 0.01), 100.0, 0.08)
+        strokes = find_strokes(y, v, threshold=2.5, least=10.0)
+        refine(strokes, t, y, v, how)
+        off.append(strokes[-1].end_s - strokes[0].start_s - 8.0)
+    assert abs(float(np.mean(off))) < 0.04 * 8.0
+
+
+def test_a_stroke_may_end_after_what_was_seen_of_it() -> None:
+    t, x, v = course("min_jerk", 8.0, 60.0)
+    seen = 300 + 800 - 25
+    ends = []
+    for beyond in (0.0, 0.5):
+        strokes = find_strokes(x[:seen], v[:seen], threshold=2.0, least=3.0)
+        refine(strokes, t[:seen], x[:seen], v[:seen], msgspec.structs.replace(HOW, beyond_s=beyond))
+        ends.append(strokes[-1].end_s)
+    assert ends[0] == t[seen - 1]
+    assert ends[1] == pytest.approx(10.99, abs=0.2)
+    assert ends[1] > t[seen - 1]
 
 
 def test_stop_decides_whether_strokes_are_one() -> None:

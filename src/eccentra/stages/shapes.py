@@ -2,11 +2,14 @@
 
 Near the end of a soft stroke there is hardly any movement, so that little sway hides it; the whole stroke
 still says where its ends are if its shape is known. The shapes are those of the literature on human
-movement: minimum-jerk (speed goes with ``(u (1 - u))²``, Flash & Hogan 1985), constant speed with ramps, and
-ends of other softness, which may differ (speed goes with ``u^a (1 - u)^b``). For each shape, the times at
-which the angle passes fixed shares of its way are a straight line in the shape's own time; the line's ends
-are the stroke's ends. Shapes are weighted by likelihood; a stroke that fits none (a fall, a jerky descent)
-has no answer here and is left to :func:`eccentra.stages.strokes.zero_velocity`.
+movement: minimum-jerk (speed goes with ``(u (1 - u))²``, Flash & Hogan 1985), also with its peak earlier or
+later; constant speed with ramps whose acceleration sets in at once or softly (half a cosine); and ends of
+other softness, which may differ (speed goes with ``u^a (1 - u)^b``). For each shape, the times at which the
+angle passes fixed shares of its way are a straight line in the shape's own time; the line's ends are the
+stroke's ends. Shares next to the ends are used as far as they are clear of sway. Shapes are weighted by
+likelihood: what the data cannot tell apart is averaged, so that neither hard nor soft ends are preferred. A
+stroke that fits none (a fall, a jerky descent) has no answer here and is left to
+:func:`eccentra.stages.strokes.zero_velocity`.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ from eccentra.samples import Floats
 
 __all__ = ["ShapeFit", "fit_shape"]
 
+# Shares of the way: next to an end, and between.
 _TAIL = (0.004, 0.008, 0.015, 0.03, 0.05, 0.08, 0.12)
 _SHARES = (*_TAIL, *(k / 20 for k in range(3, 18)), *(1.0 - k for k in reversed(_TAIL)))
+# So many of those at each end may be left out, while they are nearer to it than so many standard errors.
 _HIDDEN = 3
 _CLEAR = 4.0
 _POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
@@ -56,10 +61,10 @@ class _Shape(msgspec.Struct, frozen=True):
 
 
 def _speeds() -> list[_Shape]:
-    """Minimum-jerk, even ramps, uneven ramps, and soft ends of any power: each family with its weight.
+    """Minimum-jerk, also skewed, ramps hard and soft, and ends of any power: each family with its weight.
 
-    The first two are what is usually found and taught, the others are how people differ from it: slow to
-    start and quick to stop, or the other way round.
+    The first is what is usually found, the others are how people differ from it: slow to start and quick to
+    stop, or the other way round, or at an even speed as they are taught. A skew bends time, ``w(u)``.
     """
     u = np.linspace(0.0, 1.0, _GRID + 1)
 
@@ -104,6 +109,7 @@ class _Table(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=4)
 def _table(hidden: int) -> _Table:
+    """The table without the first and last ``hidden`` shares."""
     priors, times, rates, sharp = [], [], [], []
     u = np.linspace(0.0, 1.0, _GRID + 1)
     for shape in _speeds():
@@ -162,7 +168,7 @@ def fit_shape(
 
 
 def _pass_times(t: Floats, share: Floats, shares: tuple[float, ...]) -> Floats | None:
-    """Times at which the way covered passes the fixed shares; ``None`` when it does not reach them.
+    """Times at which the way covered passes these shares; ``None`` when it does not reach them.
 
     Sway goes to and fro on the way: the way is what was reached at last, and what was not left again, halved.
     """
