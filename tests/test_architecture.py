@@ -36,6 +36,8 @@ FLOORS = [
             "reliability",
             "repetition",
             "events",
+            "event_base",
+            "sensor_events",
             "inputs",
             "walltime",
             "datafolder",

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from eccentra.event_base import SessionEvent
 from eccentra.ids import (
     CueId,
     CueSeverity,
@@ -28,6 +29,21 @@ from eccentra.ids import (
 )
 from eccentra.reliability import Reliability
 from eccentra.repetition import BreakPoint, Fault, Force, Metric, Phase, Repetition
+from eccentra.sensor_events import (
+    CalibrationDone,
+    CalibrationFailed,
+    CalibrationNeeded,
+    Mounting,
+    SensorBattery,
+    SensorConnected,
+    SensorGap,
+    SensorLost,
+    SensorMalformed,
+    SensorRestarted,
+    SensorTimed,
+    Tared,
+    TimesTapped,
+)
 
 __all__ = [
     "BreakPoint",
@@ -83,13 +99,7 @@ __all__ = [
 ]
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event_type"):
-    """Base: ``t_us`` is when it happened on the session's time line."""
-
-    t_us: int
-
-
-class SessionStarted(_Event, frozen=True, kw_only=True, tag="session.started"):
+class SessionStarted(SessionEvent, frozen=True, kw_only=True, tag="session.started"):
     """A session began. ``athlete`` is a pseudonym, ``load`` what was prescribed or typed in, in words."""
 
     exercise: str
@@ -99,7 +109,7 @@ class SessionStarted(_Event, frozen=True, kw_only=True, tag="session.started"):
     load: str | None = None
 
 
-class SessionEnded(_Event, frozen=True, kw_only=True, tag="session.ended"):
+class SessionEnded(SessionEvent, frozen=True, kw_only=True, tag="session.ended"):
     """A session ended: ``stop`` by command, ``idle`` after 20 min, ``interrupted``, ``end`` of the input."""
 
     why: Literal["stop", "idle", "interrupted", "end"]
@@ -107,26 +117,26 @@ class SessionEnded(_Event, frozen=True, kw_only=True, tag="session.ended"):
     reps: int
 
 
-class SessionResumed(_Event, frozen=True, kw_only=True, tag="session.resumed"):
+class SessionResumed(SessionEvent, frozen=True, kw_only=True, tag="session.resumed"):
     """Recording went on after the program was interrupted; ``gap_s`` is how long nothing was recorded."""
 
     gap_s: float
     by_wall: bool
 
 
-class ExerciseChanged(_Event, frozen=True, kw_only=True, tag="session.exercise_changed"):
+class ExerciseChanged(SessionEvent, frozen=True, kw_only=True, tag="session.exercise_changed"):
     """Another exercise from here on; an open set was closed."""
 
     exercise: str
 
 
-class SetStarted(_Event, frozen=True, kw_only=True, tag="set.started"):
+class SetStarted(SessionEvent, frozen=True, kw_only=True, tag="set.started"):
     """The first repetition of a set was counted; ``t_us`` is where that repetition starts."""
 
     set_index: int
 
 
-class SetCompleted(_Event, frozen=True, kw_only=True, tag="set.completed"):
+class SetCompleted(SessionEvent, frozen=True, kw_only=True, tag="set.completed"):
     """A set is over. ``end_us`` is the end of its last repetition; totals are over counted repetitions.
 
     ``reliability`` says of some of the numbers how much they change from day to day anyway.
@@ -143,20 +153,20 @@ class SetCompleted(_Event, frozen=True, kw_only=True, tag="set.completed"):
     reliability: tuple[Reliability, ...] = ()
 
 
-class RepCounted(_Event, frozen=True, kw_only=True, tag="rep.counted"):
+class RepCounted(SessionEvent, frozen=True, kw_only=True, tag="rep.counted"):
     """The live count went up; the numbers follow in ``rep.completed``, a mistake in ``rep.amended``."""
 
     set_index: int
     index: int
 
 
-class RepCompleted(_Event, frozen=True, kw_only=True, tag="rep.completed"):
+class RepCompleted(SessionEvent, frozen=True, kw_only=True, tag="rep.completed"):
     """A repetition is decided; ``t_us`` is its end."""
 
     rep: Repetition
 
 
-class RepRejected(_Event, frozen=True, kw_only=True, tag="rep.rejected"):
+class RepRejected(SessionEvent, frozen=True, kw_only=True, tag="rep.rejected"):
     """A movement was looked at and not counted; ``set_index`` is ``None`` outside sets."""
 
     start_us: int
@@ -166,7 +176,7 @@ class RepRejected(_Event, frozen=True, kw_only=True, tag="rep.rejected"):
     set_index: int | None = None
 
 
-class RepAmended(_Event, frozen=True, kw_only=True, tag="rep.amended"):
+class RepAmended(SessionEvent, frozen=True, kw_only=True, tag="rep.amended"):
     """A correction of an earlier repetition; ``counted: false`` takes it back.
 
     The repetitions after it keep their ``index``; readers that renumber do so themselves. ``flags`` are those
@@ -180,79 +190,14 @@ class RepAmended(_Event, frozen=True, kw_only=True, tag="rep.amended"):
     flags: tuple[Flag, ...] = ()
 
 
-class PhaseChanged(_Event, frozen=True, kw_only=True, tag="phase.changed"):
+class PhaseChanged(SessionEvent, frozen=True, kw_only=True, tag="phase.changed"):
     """The live phase changed; final phase times come with the repetition."""
 
     phase: Literal["rest", "eccentric", "isometric", "concentric", "return"]
     set_index: int
 
 
-class CalibrationNeeded(_Event, frozen=True, kw_only=True, tag="calibration.needed"):
-    """Calibration starts anew; ``instruction`` says what the person should do."""
-
-    what: str
-    instruction: str
-
-
-class Mounting(msgspec.Struct, frozen=True, kw_only=True):
-    """How a sensor sits: any way round is calibrated away, and the numbers are right all the same.
-
-    Attributes
-    ----------
-    axis
-        The axis printed on the sensor, with its sign, that lies nearest to what was found: ``-y``.
-    off_deg
-        How far it is from it: mounted askew.
-    upside_down
-        In the start pose, that axis points down rather than up; ``None`` where it is a movement's axis.
-    """
-
-    sensor: str
-    axis: str
-    off_deg: float
-    upside_down: bool | None = None
-
-
-class CalibrationDone(_Event, frozen=True, kw_only=True, tag="calibration.done"):
-    """The tracked angle got its zero or its axis; ``residual_deg`` says how well.
-
-    ``mounting`` says how sensors sit: of a pose, which of their axes is upright in it; of a segment's axis,
-    which one the movement turned about (mirrored on the other side of the limb, its sign changes).
-    Of the axis of a joint between two sensors, ``lean_deg`` says how far it leans from level, and
-    ``residual_deg_s`` by how much they turn differently across it.
-    """
-
-    what: str
-    residual_deg: float | None = None
-    mounting: tuple[Mounting, ...] = ()
-    lean_deg: float | None = None
-    residual_deg_s: float | None = None
-
-
-class TimesTapped(_Event, frozen=True, kw_only=True, tag="calibration.times"):
-    """Two sensors that were struck together have their clocks brought together.
-
-    Attributes
-    ----------
-    sensor, against
-        Whose clock was corrected, and by which one.
-    blows
-        How many both felt.
-    apart_ms
-        By how much ``sensor`` was later; it is corrected by 5 ms a second, so that its times increase.
-    uncertainty_before_ms, uncertainty_ms
-        Of the two against each other, before and from now on.
-    """
-
-    sensor: str
-    against: str
-    blows: int
-    apart_ms: float
-    uncertainty_before_ms: float
-    uncertainty_ms: float
-
-
-class CueGiven(_Event, frozen=True, kw_only=True, tag="cue.given"):
+class CueGiven(SessionEvent, frozen=True, kw_only=True, tag="cue.given"):
     """Something was told to the person: a tone by ``cue``, and ``text`` spoken.
 
     Attributes
@@ -273,107 +218,13 @@ class CueGiven(_Event, frozen=True, kw_only=True, tag="cue.given"):
     index: int | None = None
 
 
-class CalibrationFailed(_Event, frozen=True, kw_only=True, tag="calibration.failed"):
-    """Something is not where or as it should be; ``instruction`` says what the person should do.
-
-    Numbers that it touches carry ``reason`` as a flag, or are missing.
-    """
-
-    what: str
-    reason: Flag
-    instruction: str
-    sensor: str | None = None
-
-
-class SensorConnected(_Event, frozen=True, kw_only=True, tag="sensor.connected"):
-    """A sensor's connection was made."""
-
-    sensor: str
-
-
-class SensorLost(_Event, frozen=True, kw_only=True, tag="sensor.lost"):
-    """A sensor's connection was lost, or nothing came for 500 ms (``silent``)."""
-
-    sensor: str
-    why: str
-
-
-class SensorGap(_Event, frozen=True, kw_only=True, tag="sensor.gap"):
-    """Samples are missing from ``start_us`` to ``end_us`` (last sample before, first sample after).
-
-    ``missing`` false: told later of a hole already told; not all samples of this longer span are missing, but
-    something moved in it that was not counted, and without the hole it might have been.
-    """
-
-    sensor: str
-    start_us: int
-    end_us: int
-    missing: bool = True
-
-
-class SensorMalformed(_Event, frozen=True, kw_only=True, tag="sensor.malformed"):
-    """A packet did not follow its protocol; ``count`` is the running total of this sensor."""
-
-    sensor: str
-    reason: str
-    detail: str
-    count: int
-
-
-class SensorRestarted(_Event, frozen=True, kw_only=True, tag="sensor.restarted"):
-    """A sensor's clock started again; its time is mapped anew."""
-
-    sensor: str
-
-
-class SensorTimed(_Event, frozen=True, kw_only=True, tag="sensor.timed"):
-    """How well a sensor's time was known on the connection that ends here.
-
-    Between any two sensors of a session the error is at most the sum of both uncertainties, in 19 of 20
-    cases; a delay that all have in common, on the way to this program, is in none of them.
-
-    Attributes
-    ----------
-    uncertainty_ms
-        Of its samples' session time, as its last packets left it; 50 where too few came to know.
-    drift_ppm
-        How much faster than the host's its clock or rate runs, as far as it was found.
-    since_us
-        Where its clock, or the connection, began.
-    loss_observable
-        Whether lost samples leave a trace in its own times or numbers.
-    """
-
-    sensor: str
-    since_us: int
-    uncertainty_ms: float
-    drift_ppm: float
-    loss_observable: bool
-
-
-class SensorBattery(_Event, frozen=True, kw_only=True, tag="sensor.battery"):
-    """A sensor said something about its battery."""
-
-    sensor: str
-    low: bool
-    value: float | None = None
-    unit: str | None = None
-
-
-class Tared(_Event, frozen=True, kw_only=True, tag="tare.done"):
-    """The zero of a force sensor was set; ``offset_n`` is subtracted from now on."""
-
-    sensor: str
-    offset_n: float
-
-
-class Marked(_Event, frozen=True, kw_only=True, tag="session.marked"):
+class Marked(SessionEvent, frozen=True, kw_only=True, tag="session.marked"):
     """Somebody marked this moment."""
 
     text: str
 
 
-class Reported(_Event, frozen=True, kw_only=True, tag="reported.value"):
+class Reported(SessionEvent, frozen=True, kw_only=True, tag="reported.value"):
     """What the person said: pain, effort (RPE, or RIR: repetitions left), soreness, confidence, each 0 to 10.
 
     ``when`` is the time it is about: before, the worst during, after, the next morning, or the session as a
@@ -397,7 +248,7 @@ class Reported(_Event, frozen=True, kw_only=True, tag="reported.value"):
     red_flag: RedFlag | None = None
 
 
-class QualityNoted(_Event, frozen=True, kw_only=True, tag="quality.noted"):
+class QualityNoted(SessionEvent, frozen=True, kw_only=True, tag="quality.noted"):
     """A circumstance that touches results until further notice."""
 
     flag: Flag
