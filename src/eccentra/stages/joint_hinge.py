@@ -4,7 +4,8 @@ The sum of two inclinations is the joint's angle where its axis is level and the
 expects. A knee that falls outward, or a pelvis that tilts to one side, makes the axis lean; a shank that goes
 back in a squat turns the same way as the thigh. Both show once the axis is known in both sensors
 (:mod:`eccentra.stages.hinge`). It is looked for at the first repetition, again at the third, when it must
-pass the quality gate, and at the sixth and the twelfth where the gate was not passed or the sense is open.
+pass the quality gate, and at the sixth and the twelfth where the sense is open. Where three do not pass, the
+next one takes the place of the oldest.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class HingeWatch:
         self._hinge: Hinge | None = None
         self._passed = self._finished = self._told = self._failed = False
         self._apart = True
+        self._refused = 0
 
     def add(self, m: Measured, told: Iterable[tuple[int, int]], now_us: int) -> list[Event]:
         """Take a repetition that counts; tells once when the axis is known, or cannot be found.
@@ -79,8 +81,11 @@ class HingeWatch:
         least = self._rule.least_bends
         if len(self._bends) not in (1, least, 2 * least, 4 * least):
             return []
-        self._hinge = fit_hinge(self._bends, self._rule)
-        return self._judge(now_us) if len(self._bends) >= least else []
+        found = fit_hinge(self._bends, self._rule)
+        if len(self._bends) >= least and found is not None:
+            return self._judge(found, now_us)
+        self._hinge = found
+        return []
 
     def _moved(self, bend: Bend) -> bool:
         """Whether a sensor sits otherwise than when the axis was found: two repetitions in a row say so."""
@@ -94,20 +99,18 @@ class HingeWatch:
         self._bends, self._odd, self._hinge = list(bends), [], None
         # that a sensor moved says nothing about the sense in which the segments turn
         self._passed = self._finished = self._told = False
+        self._refused = 0
 
-    def _judge(self, now_us: int) -> list[Event]:
+    def _judge(self, hinge: Hinge, now_us: int) -> list[Event]:
         """The quality gate."""
-        hinge, rule = self._hinge, self._rule
-        tried = len(self._bends) // rule.least_bends
-        if hinge is None:
-            return []
+        rule = self._rule
         spread = halves_apart(self._bends, hinge, rule)
         why = _fault_of(hinge, spread, rule)
         if why is not None:
-            return self._fail(why, now_us) if tried > 1 else []
-        self._passed, self._failed = True, False
+            return self._refuse(why, now_us)
+        self._hinge, self._passed, self._failed = hinge, True, False
         sure = hinge.sense >= rule.sense_sure
-        self._finished = sure or tried > 2
+        self._finished = sure or len(self._bends) >= 4 * rule.least_bends
         if sure:
             self._apart = hinge.apart
         return [] if self._told else self._tell(hinge, spread, now_us)
@@ -127,12 +130,16 @@ class HingeWatch:
             )
         ]
 
-    def _fail(self, why: str, now_us: int) -> list[Event]:
-        told = self._failed
-        self._begin_again([])
-        self._failed = True
-        if told:
+    def _refuse(self, why: str, now_us: int) -> list[Event]:
+        if self._passed:
+            self._finished = True  # some of these were others: what the first showed stays
             return []
+        # the oldest may have been another movement: the next ones may agree without it
+        self._bends, self._hinge = self._bends[1:], None
+        self._refused += 1
+        if self._failed or self._refused < 2 * self._rule.least_bends:
+            return []
+        self._failed = True
         instruction = (
             f"The axis of the {self._joint} was not found: {why}. Tighten the straps of both sensors, "
             "stay still in the start pose, then do three slow full repetitions."
