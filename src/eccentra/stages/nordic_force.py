@@ -19,7 +19,6 @@ from eccentra.events import (
     CalibrationDone,
     Event,
     Flag,
-    Force,
     Phase,
     PhaseChanged,
     Reason,
@@ -31,18 +30,16 @@ from eccentra.stages.history import History
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
+from eccentra.stages.nordic_burst import FLOOR_DEG, read_burst, take_burst
 from eccentra.stages.nordic_lone import LoneTotals, length_of, lone_metrics, open_peaks, without_peaks
 from eccentra.stages.nordic_rep import both_metrics, set_totals
-from eccentra.stages.nordic_whole import Whole
+from eccentra.stages.nordic_strength import Lowering, StrapJudge
 from eccentra.stages.sets import SetBook
 from eccentra.stages.strokes import smooth
 
 __all__ = ["ForceRun"]
 
 _TICK_NS = 50_000_000
-# So many bursts say what is usual.
-_MEMORY = 9
 _SIDES: tuple[Side, ...] = ("left", "right", "both")
 
 
@@ -54,22 +51,6 @@ class _Burst(msgspec.Struct, kw_only=True):
     peak: float = 0.0
     low_since: int | None = None
     gap: bool = False
-
-
-class _Lowering(msgspec.Struct, frozen=True, kw_only=True):
-    """A burst taken apart; session times in ns.
-
-    ``even``: the weaker side's share of the stronger one's. ``unsure``: sides with another peak if read anew.
-    """
-
-    start: int
-    end: int
-    burst: Burst
-    load: Reading
-    even: float
-    forces: dict[Side, Force | None]
-    unsure: frozenset[Side]
-    gap: bool
 
 
 class ForceRun:
@@ -102,9 +83,9 @@ class ForceRun:
         self._noise = 0.0
         self._burst: _Burst | None = None
         self._above = 0
-        self._whole = Whole(stage.whole)
-        self._unproven: list[tuple[int, int, _Lowering]] = []
-        self._levels: deque[float] = deque(maxlen=_MEMORY)
+        self._judge = StrapJudge(stage)
+        self._whole = self._judge.whole
+        self._unproven: list[tuple[int, int, Lowering]] = []
         sides = tuple(self._columns)
         self._book = SetBook(
             first_set,
@@ -207,7 +188,7 @@ class ForceRun:
         """A quiet level: the baseline, unless it is a hold within a lowering."""
         level = math.fsum(self._recent) / len(self._recent)
         b = self._burst
-        if b is not None and b.peak >= self._least and level - b.baseline > 0.35 * b.peak:
+        if b is not None and b.peak >= self._judge.least and level - b.baseline > 0.35 * b.peak:
             return
         if self._baseline is None:
             out.append(CalibrationDone(t_us=t // 1000, what="force baseline"))
@@ -238,7 +219,7 @@ class ForceRun:
                 self._end(b, t, out)
         else:
             b.low_since = None
-            if quiet and (net < 0.35 * b.peak or b.peak < self._least):
+            if quiet and (net < 0.35 * b.peak or b.peak < self._judge.least):
                 self._end(b, t, out)
 
     # -- decisions ----------------------------------------------------------------------------------
@@ -248,88 +229,35 @@ class ForceRun:
         book = self._book
         index = book.set_index + (0 if book.open else 1)
         out.append(PhaseChanged(t_us=t // 1000, phase="rest", set_index=index))
-        if b.peak < self._least:
+        if b.peak < self._judge.least:
             # handling as well as a movement that was carried otherwise: not a repetition, but said
             out += book.reject(b.since // 1000, t // 1000, t // 1000, Reason.NO_LOAD)
             return
         found = self._take_apart(b, t)
-        reason = Reason.GAP if found is None else self._refused(found)
+        reason = Reason.GAP if found is None else self._judge.refused(found)
         if found is not None and reason is Reason.TOO_SMALL and self._whole.seen:
             self._whole.learn(found.burst.evidence(), counted=False)
         if found is None or reason is not None:
             out += book.reject(b.since // 1000, t // 1000, t // 1000, reason or Reason.GAP)
             return
         self._free_from = found.end
-        self._whole.learn(found.burst.evidence(), counted=True)
-        self._levels.append(found.burst.level)
+        self._judge.learn(found)
         number, events = book.count(found.start // 1000, found.end // 1000)
         out += events
         out += book.complete(self._write(found, number, t))
         self._unproven.append((book.set_index, number, found))
         self._doubt(t, out)
 
-    @property
-    def _least(self) -> float:
-        """Smallest peak of a lowering, N: some break early."""
-        rule = self._stage.force
-        if self._whole.seen < self._stage.whole.settled_bursts:
-            return rule.burst_first_n
-        return max(rule.loaded_n, rule.burst_share * math.exp(self._whole.known[0]))
-
-    def _refused(self, found: _Lowering) -> Reason | None:
-        rule, count = self._stage.force, self._stage.count
-        length = (found.end - found.start) / NS_PER_S
-        if found.even < rule.side_share:
-            return Reason.SETUP
-        if found.burst.peak < self._least:
-            return Reason.NO_LOAD
-        if self._small(found.burst):
-            return Reason.TOO_SMALL
-        # who loses control soon after the start has leaned little, and in less time
-        share = 1.0
-        if self._whole.seen >= self._stage.whole.settled_bursts:
-            share = found.burst.peak / (0.3 * math.exp(self._whole.known[0]))
-        least_rise = rule.rise_s * min(max(share, 0.5), 1.0)
-        # how far down the lowest point was depends on the reading, that it was as strong as usual does not
-        shortest = max(length, found.burst.held_s) if self._usual_like(found.burst) else length
-        if shortest < count.least_down_s or found.burst.rise_s < least_rise:
-            return Reason.TOO_SHORT
-        if length > count.most_down_s:
-            return Reason.TOO_LONG
-        return None
-
-    def _small(self, burst: Burst) -> bool:
-        """A movement too small to be a partial repetition."""
-        rule = self._stage.count
-        return self._turned(burst, max(rule.partial_least_deg, rule.partial_share * FLOOR_DEG))
-
-    def _turned(self, burst: Burst, least_deg: float) -> bool:
-        """Whether it came back up before this lean, beyond doubt: else it counts, flagged as unsure.
-
-        Nearly as strong as the usual one it came as far, however the body's weight was estimated.
-        """
-        if self._usual_like(burst, math.sin(math.radians(least_deg))):
-            return False
-        turn = burst.shares(self._whole)["turn"]
-        return turn >= self._stage.whole.sure_share and math.degrees(burst.lean(self._whole)) < least_deg
-
-    def _usual_like(self, burst: Burst, sine: float = 0.5) -> bool:
-        """Whether it is so strong, against the usual one, that the body leaned by this sine."""
-        if not self._levels:
-            return False
-        usual = sorted(self._levels)[len(self._levels) // 2]
-        return burst.level >= self._stage.whole.usual_share * sine * usual
-
     def _doubt(self, t: int, out: list[Event]) -> None:
         """The first bursts were counted before the body's weight was known: take back what was too small."""
-        if self._whole.seen < self._stage.whole.settled_bursts:
+        if not self._judge.settled:
             return
         for set_index, number, found in self._unproven:
-            if self._small(found.burst):
+            if self._judge.small(found.burst):
                 out += self._book.amend(set_index, number, t // 1000, Reason.TOO_SMALL)
         self._unproven = []
 
-    def _take_apart(self, b: _Burst, t: int) -> _Lowering | None:
+    def _take_apart(self, b: _Burst, t: int) -> Lowering | None:
         rows_t, rows = self._history.rows(max(b.since - 3 * NS_PER_S, self._free_from), t)
         if len(rows_t) < 50:
             return None
@@ -359,14 +287,17 @@ class ForceRun:
         if load is None:
             return None
         start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
-        if end - start < self._stage.count.least_down_s:
-            # then it was not that: the whole of the burst is what is known
+        least, unseen = self._stage.count.least_down_s, False
+        if end - start < least:
+            # then it was not that: the whole of the burst is what is known, and straps that were slack before
             end = max(end, float(grid[burst.arrived]))
+            if self._judge.usual_like(burst) and end - start < least:
+                start, unseen = max(end - least, 0.0), True
         zeros = {side: zero.value or 0.0 for side, zero in self._zeros.items()}
         forces = {side: summary(grid, sides[side], [(start, end)], zeros[side]) for side in self._columns}
         span = max(load.earliest, start), min(load.latest, float(grid[-1]))
         peaks = [force.peak_n for force in forces.values() if force is not None]
-        return _Lowering(
+        return Lowering(
             start=first + round(start * NS_PER_S),
             end=first + round(end * NS_PER_S),
             burst=burst,
@@ -374,15 +305,16 @@ class ForceRun:
             even=min(peaks) / max(peaks) if len(peaks) > 1 and max(peaks) > 0.0 else 1.0,
             forces=forces,
             unsure=open_peaks(grid, sides, zeros, forces, start, span, self._stage.burst),
+            unseen=unseen,
             gap=gap,
         )
 
-    def _write(self, found: _Lowering, index: int, t: int) -> Repetition:
+    def _write(self, found: Lowering, index: int, t: int) -> Repetition:
         start, end = found.start // 1000, found.end // 1000
         flag = Flag.GAP_INSIDE if found.gap else Flag.PHASE_FROM_FORCE
         seconds = (found.end - found.start) / NS_PER_S
-        length, why, error = length_of(seconds, found.load, self._stage, flag)
-        partial = self._turned(found.burst, self._stage.count.full_share * FLOOR_DEG)
+        length, why, error = length_of(seconds, found.load, self._stage, flag, unseen=found.unseen)
+        partial = self._judge.turned(found.burst, self._stage.count.full_share * FLOOR_DEG)
         reasons = ((Reason.PARTIAL_ROM,) if partial else ()) + ((Reason.GAP,) if found.gap else ())
         metrics = {
             "tut_s": metric_of(length, "s", "tut_force", why, error),
@@ -404,7 +336,7 @@ class ForceRun:
         flags += [Flag.GAP_INSIDE] if found.gap else []
         flags += [Flag.FORCE_MISSING] if missing else []
         flags += [Flag.BASELINE_UNSETTLED] if any(z.value is None for z in self._zeros.values()) else []
-        flags += [Flag.CALIBRATION_PROVISIONAL] if self._whole.seen < self._stage.whole.settled_bursts else []
+        flags += [Flag.CALIBRATION_PROVISIONAL] if not self._judge.settled else []
         sure = found.burst.sure(self._whole)
         flags += [Flag.COUNT_UNSURE] if found.gap or sure < self._stage.whole.sure_share else []
         return Repetition(
@@ -420,8 +352,6 @@ class ForceRun:
             # a peak that another reading does not have is no number: the metric is missing as well
             force_left=None if "left" in found.unsure else found.forces.get("left"),
             force_right=None if "right" in found.unsure else found.forces.get("right"),
-            confidence=0.4
-            if found.gap
-            else (0.7 if self._whole.seen < self._stage.whole.settled_bursts else 0.8),
+            confidence=0.4 if found.gap else (0.7 if not self._judge.settled else 0.8),
             flags=tuple(flags),
         )

@@ -116,14 +116,15 @@ def without_peaks(metrics: Mapping[str, Metric], unsure: Collection[Side]) -> di
 
 
 def length_of(
-    seconds: float, load: Reading, stage: Stage, flag: Flag
+    seconds: float, load: Reading, stage: Stage, flag: Flag, *, unseen: bool = False
 ) -> tuple[float | None, Flag, float | None]:
     """Time of a lowering in s, what touches it, and twice its standard error.
 
-    Leaning back leaves the straps slack: where people may start like that, the start is not seen. Whoever may
+    Leaning back leaves the straps slack: where people may start like that, the start is not seen, as little
+    as that of a quick way down whose slack straps were loaded by its braking (``unseen``). Whoever may
     have come back up in the straps may have turned at another time; then the time is not told either.
     """
-    if stage.pose.lean_back_deg > 0.0:
+    if unseen or stage.pose.lean_back_deg > 0.0:
         return None, Flag.START_NOT_SEEN, None
     if load.end_error > stage.burst.known_s:
         return None, flag, None
