@@ -179,7 +179,7 @@ def _summary(counts: dict[str, Any]) -> list[str]:
     return [
         f"database: {sum(counts['database_rows'].values())} rows, {counts['database_mentions']} mentions, "
         f"{counts['database_copies']} copies",
-        f"session files: {counts['session_files']}",
+        f"session files: {counts['session_files']}, plans kept by the station: {counts['plan_files']}",
         f"messages that waited: {counts['waiting_messages']}",
         f"lines of settings: {counts['settings_lines']}",
         "retained topics: not asked for, give --mqtt" if topics is None else f"retained topics: {topics}",
