@@ -58,7 +58,7 @@ class Course:
                 smear_s=self.smear,
                 error=error,
                 most_residual=max(3.0 * error, 0.01 * self.rom),
-                rounds=3,
+                rounds=2,
                 beyond_s=_BEYOND_S,
             )
             refine(self.strokes, grid.t, self.angle, self.speed, how)
