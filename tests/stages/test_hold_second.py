@@ -26,7 +26,7 @@ def poses(course: Sequence[tuple[float, float, float]], way_s: float = 1.0) -> D
         if angles:
             angles += np.linspace(angles[-1], degrees, round(way_s * 20)).tolist()
         angles += (degrees + sway * rng.standard_normal(round(seconds * 20))).tolist()
-    dwells, recent = Dwells(0.7, 2.5, keep=20), Recent(0.7, 1.5, 0.8)
+    dwells, recent = Dwells(0.7, 2.5, ratio=1.3, least_deg=1.7, keep=20), Recent(0.7, 1.5, 0.8)
     for k, angle in enumerate(angles):
         u = up_at(angle)
         dwells.push(k * TICK_NS, u, Lively(recent.push(k * TICK_NS, u), 0.3), recent)

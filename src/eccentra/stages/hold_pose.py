@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import fsum, radians, sin
 from typing import NamedTuple
 
@@ -11,7 +11,18 @@ from eccentra.samples import NS_PER_S
 from eccentra.stages.hold import RiseRule, WalkRule
 from eccentra.stages.inclination import Vector, unit
 
-__all__ = ["TICK_NS", "Gait", "Liveliness", "Lively", "Recent", "Tremor", "chord2", "livelier", "mean_of"]
+__all__ = [
+    "TICK_NS",
+    "Gait",
+    "Liveliness",
+    "Lively",
+    "Recent",
+    "Tremor",
+    "chord2",
+    "livelier",
+    "mean_of",
+    "quartiles_of",
+]
 
 TICK_NS = 50_000_000
 _DEG = 57.29577951308232
@@ -118,6 +129,14 @@ def mean_of(moments: Sequence[Lively]) -> Lively:
     return Lively(fsum(one.sway for one in moments) / n, fsum(one.tremor for one in moments) / n)
 
 
+def quartiles_of(seconds: Collection[Lively]) -> Lively | None:
+    """Lower quartiles over seconds; ``None`` without any."""
+    n = len(seconds) // 4
+    if not seconds:
+        return None
+    return Lively(sorted(one.sway for one in seconds)[n], sorted(one.tremor for one in seconds)[n])
+
+
 def livelier(one: Lively | None, other: Lively | None, rule: RiseRule) -> int:
     """Whether muscles hold ``one`` pose and the floor carries the ``other`` (1), or the other way (-1).
 
@@ -182,12 +201,7 @@ class Liveliness:
     @property
     def value(self) -> Lively | None:
         """Lower quartiles over its seconds; ``None`` before the first one."""
-        n = len(self._seconds) // 4
-        if not self._seconds:
-            return None
-        return Lively(
-            sorted(one.sway for one in self._seconds)[n], sorted(one.tremor for one in self._seconds)[n]
-        )
+        return quartiles_of(self._seconds)
 
 
 class Gait:

@@ -68,7 +68,13 @@ class SecondLook:
 
     def __init__(self, stage: Stage, lively_deg_s: float, court: Court, known: Known) -> None:
         self._stage, self._lively, self._court, self._known = stage, lively_deg_s, court, known
-        self._dwells = Dwells(stage.pose.quiet_s, stage.second.pose_share * stage.rise.least_deg)
+        second, least = stage.second, stage.rise.least_deg
+        self._dwells = Dwells(
+            stage.pose.quiet_s,
+            second.pose_share * least,
+            ratio=stage.rise.tremor_ratio,
+            least_deg=second.least_share * second.tremor_share * least,
+        )
         self._looks = 0
         self._waiting: deque[tuple[Between, Measured]] = deque(maxlen=_WAITING)
 
