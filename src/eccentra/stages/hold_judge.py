@@ -16,7 +16,7 @@ from eccentra.stages.hold_measure import Measured, Moments, measure
 from eccentra.stages.hold_pose import livelier
 from eccentra.stages.hold_refused import Refused
 from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
-from eccentra.stages.hold_track import Held
+from eccentra.stages.hold_track import Held, Rise
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.nordic_grid import Columns
 from eccentra.stages.sets import SetBook
@@ -216,7 +216,22 @@ class Judge:
         lively = held.lively
         return lively is not None and self._lively <= lively.sway <= self._stage.walk.speed_deg_s
 
-    def rises(self, since: int, now: int) -> bool:
+    def leads(self, way: Rise, u: Vector, d: float, now: int, *, rested: bool) -> tuple[bool, bool]:
+        """Whether a way of ``d`` degrees to the pose ``u`` may lead to a hold, and whether it began hastily.
+
+        From the usual rest pose to the usual raised pose a smaller way will do, as for what trembles.
+        """
+        rule = self._stage.rise
+        known = self.known.raised(way.home, u)
+        least = rule.least_deg * (self._stage.second.tremor_share if known else 1.0)
+        if not least <= d <= rule.most_deg:
+            return False, False
+        hasty = way.clean and not rested and not known and not self._rises(way.since, now)
+        anyway = known or way.gap
+        lenient = self._stage.far is not None and d <= rule.proof_deg
+        return anyway or (way.clean and (not hasty or lenient)), hasty
+
+    def _rises(self, since: int, now: int) -> bool:
         """Whether a way that is just over went up for certain, where nothing but a hold goes up."""
         return self._hips and self.lift(since - (now - since) // 2, now - _STILL_NS) > 0
 

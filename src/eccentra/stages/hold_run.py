@@ -7,14 +7,14 @@ Every 50 ms of session time "up" in the sensor's frame is looked at. The numbers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, QualityNoted, Reason
+from eccentra.events import CalibrationDone, Event, Flag, QualityNoted, Reason
 from eccentra.samples import NS_PER_S, Block, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_far import FarPose
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
+from eccentra.stages.hold_phase import LivePhase
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Lively, Recent, Tremor, chord2
 from eccentra.stages.hold_rows import columns_of, force_in, rate_in
 from eccentra.stages.hold_second import SecondLook, Seen
@@ -73,6 +73,7 @@ class HoldRun:
         lively = stage.rise.lively_deg_s.get(self._place, 0.0)
         self._second = SecondLook(stage, lively, self._judge, self._judge.known)
         self._judge.recall = self._second.recall
+        self._live = LivePhase(self._judge.book)
         self._home: Vector | None = None
         self._near = self._quiet_from = 0
         self._home_from = _EVER
@@ -85,7 +86,6 @@ class HoldRun:
         self._far = FarPose(stage, self._place, self._judge, self._upright)
         self._t = 0
         self._angle: float | None = None
-        self._phase = "rest"
 
     # -- the run ------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class HoldRun:
         last = book.reps[-1].value("tut_s") if book.open and book.reps else None
         return LiveState(
             t_us=self._t // 1000,
-            phase=self._phase,
+            phase=self._live.phase,
             set_index=max(book.set_index, 0),
             reps=book.live_reps if book.open else 0,
             session_reps=self._judge.known.counted,
@@ -265,7 +265,7 @@ class HoldRun:
             self._leave(t, way.home, out)
             return
         if way.clean and d >= rule.least_deg:
-            self._say("concentric", t, out)
+            self._live.say("concentric", t, out)
         tolerance = min(rule.settle_deg, max(rule.settle_share * d, self._stage.pose.quiet_deg))
         settle_s = rule.settle_s
         if self._far.held is not None and d > rule.most_deg:
@@ -273,15 +273,9 @@ class HoldRun:
             settle_s = min(settle_s, self._stage.end.stop_s + 0.1)
         if not self._recent.within(Recent.ticks(settle_s), chord2(tolerance)):
             return
-        known = self._judge.known.raised(way.home, u)
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
-        hasty = way.clean and not rested and not known and not self._judge.rises(way.since, t)
-        may = (
-            known
-            or way.gap
-            or (way.clean and (not hasty or (self._stage.far is not None and d <= rule.proof_deg)))
-        )
-        if rule.least_deg <= d <= rule.most_deg and may and self._upright.may_rise(way.home, u):
+        may, hasty = self._judge.leads(way, u, d, t, rested=rested)
+        if may and self._upright.may_rise(way.home, u):
             self._hold(way, t, u, out, hasty=hasty)
         elif d > rule.most_deg and (way.clean or self._far.held is not None) and self._stage.far is not None:
             self._far.reach(way, t, u, out)
@@ -300,7 +294,7 @@ class HoldRun:
         self._held = Held(self._stage, way, t, u)
         self._held.hasty = hasty
         if not self._held.unsure:
-            self._say("isometric", t, out)
+            self._live.say("isometric", t, out)
 
     def _stay(self, held: Held, t: int, u: Vector, moves: Lively, out: list[Event]) -> None:
         verdict = held.step(t, u, moves)
@@ -354,7 +348,7 @@ class HoldRun:
             case _:
                 off = held.drop is not None and t - held.drop > self._stage.end.dip_s * NS_PER_S
                 if not held.unsure:
-                    self._say("eccentric" if off else "isometric", t, out)
+                    self._live.say("eccentric" if off else "isometric", t, out)
 
     def _parked(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
         """It has stopped somewhere else than in the rest pose: that may have been the way down."""
@@ -399,15 +393,4 @@ class HoldRun:
             self._home = None
         self._near = self._quiet_from = t
         self._lively = Liveliness(_REST_S)
-        self._say("rest", t, out)
-
-    def _say(
-        self, phase: Literal["rest", "eccentric", "isometric", "concentric"], t: int, out: list[Event]
-    ) -> None:
-        """Tell the live phase when it changes."""
-        if phase == self._phase:
-            return
-        self._phase = phase
-        book = self._judge.book
-        index = book.set_index if book.open else book.set_index + 1
-        out.append(PhaseChanged(t_us=t // 1000, phase=phase, set_index=index))
+        self._live.say("rest", t, out)
