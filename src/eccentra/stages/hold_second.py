@@ -76,6 +76,7 @@ class SecondLook:
             least_deg=second.least_share * second.tremor_share * least,
         )
         self._looks = 0
+        self._hurried = False
         self._waiting: deque[tuple[Between, Measured]] = deque(maxlen=_WAITING)
 
     @property
@@ -102,8 +103,12 @@ class SecondLook:
     def push(self, t: int, u: Vector, moves: Lively, recent: Recent, out: list[Event]) -> Seen | None:
         """Take one moment; what one is in when something was decided, else ``None``."""
         if self._dwells.push(t, u, moves, recent):
-            self._looks = 0
+            self._looks, self._hurried = 0, False
         now, past, k = self._dwells.now, self._dwells.past, self._looks
+        if now is None and k == 0 and not self._hurried and len(past) > 2 and past[-1].lively is not None:
+            # left again before it was looked at: getting up soon after a hold
+            self._hurried = True
+            return self._look(past[-3], past[-2], past[-1], t, out)
         looks = self._stage.second.looks_s
         if now is None or k >= len(looks) or now.seconds < looks[k] or len(past) < 2:
             return None
