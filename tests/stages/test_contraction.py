@@ -129,6 +129,19 @@ def test_tugs_before_are_taken_back_and_after_refused() -> None:
     assert refused == [Reason.NO_LOAD] * 3
 
 
+@pytest.mark.parametrize("name", ["bridge-hold", "long-lever-bridge-hold", "plank"])
+def test_hands_on_the_strap_before_a_single_hold_are_none(name: str) -> None:
+    stage = load_exercise(name).event_stage(force_only=True)
+    short, long = pull(30, hold=1.5), pull(30, hold=3.0)
+    one = block(np.concatenate([rest(2), short, rest(3), long, rest(3), pull(150, hold=12.0), rest(3)]))
+    going = stage.start(info("left"))
+    events = [*going.push(one), *going.finish()]
+    gone = {(e.set_index, e.index): e.reason for e in events if isinstance(e, RepAmended)}
+    assert gone == {(1, 1): Reason.NO_LOAD}
+    assert [rep.index for rep in reps_in(events)] == [2]
+    assert [e.reason for e in events if isinstance(e, RepRejected)] == [Reason.TOO_SHORT]
+
+
 def test_recording_that_begins_under_load() -> None:
     reps = reps_in(run(block(np.concatenate([rest(4, 180.0), pull(180)[-40:], rest(3)])), "left"))
     assert len(reps) == 1

@@ -18,18 +18,22 @@ def up_at(degrees: float) -> Vector:
     return (0.0, math.sin(a), math.cos(a))
 
 
-def poses(course: Sequence[tuple[float, float, float]], way_s: float = 1.0) -> Dwells:
-    """Poses (degrees, seconds, sway in degrees) with straight ways between them."""
+def poses(
+    course: Sequence[tuple[float, float, float]], way_s: float = 1.0, tremors: Sequence[float] = ()
+) -> Dwells:
+    """Poses (degrees, seconds, sway in degrees) with straight ways between; ``tremors`` in deg/s"""
     rng = np.random.default_rng(1)
     angles: list[float] = []
-    for degrees, seconds, sway in course:
+    fast: list[float] = []
+    for (degrees, seconds, sway), tremor in zip(course, tremors or [0.3] * len(course), strict=True):
         if angles:
             angles += np.linspace(angles[-1], degrees, round(way_s * 20)).tolist()
         angles += (degrees + sway * rng.standard_normal(round(seconds * 20))).tolist()
+        fast += [tremor] * (len(angles) - len(fast))
     dwells, recent = Dwells(0.7, 2.5, ratio=1.3, least_deg=1.7, keep=20), Recent(0.7, 1.5, 0.8)
-    for k, angle in enumerate(angles):
+    for k, (angle, tremor) in enumerate(zip(angles, fast, strict=True)):
         u = up_at(angle)
-        dwells.push(k * TICK_NS, u, Lively(recent.push(k * TICK_NS, u), 0.3), recent)
+        dwells.push(k * TICK_NS, u, Lively(recent.push(k * TICK_NS, u), tremor), recent)
     return dwells
 
 
@@ -52,6 +56,26 @@ def test_a_sag_stays_in_the_same_dwell() -> None:
     assert dwells.now is not None
     assert len(dwells.past) == 1
     assert dwells.now.seconds > 25.0
+
+
+def test_tremor_tells_a_small_rise_from_the_rest_before_and_after() -> None:
+    course = [(0.0, 6.0, 0.02), (2.3, 12.0, 0.1), (0.0, 8.0, 0.02)]
+    dwells = poses(course, tremors=[0.3, 0.55, 0.28])
+    assert dwells.now is not None
+    rest, held = dwells.past
+    assert abs(held.seconds - 12.0) < 2.5
+    assert 1.5 < angle_between(rest.pose, held.pose) < 2.5
+    assert rest.lively is not None
+    assert held.lively is not None
+    assert held.lively.tremor > 1.7 * rest.lively.tremor
+    assert dwells.now.start > held.end
+
+
+def test_neither_tremor_nor_pose_alone_takes_a_dwell_apart() -> None:
+    course = [(0.0, 6.0, 0.02), (2.3, 12.0, 0.1), (0.0, 8.0, 0.02)]
+    still = [(0.0, seconds, sway) for _, seconds, sway in course]
+    assert not poses(course).past
+    assert not poses(still, tremors=[0.3, 0.55, 0.28]).past
 
 
 def test_after_lost_rows_no_pose_is_a_neighbour() -> None:
