@@ -338,6 +338,37 @@ def test_slow_strokes_on_a_weight_stack(hold_s: float) -> None:
         assert rep.end_us / 1e6 == pytest.approx(end + 4, abs=1.3)
 
 
+def lift_rows(height: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+    """Rows of a sensor that goes up by ``height`` m and tilts by ``tilt`` rad."""
+    x = rows(tilt, (1, 0, 0), (0, 0, 1))
+    x[:, 6:9] += x[:, 0:3] * np.gradient(np.gradient(height))[:, None] * 1e4
+    return x
+
+
+def lifted(n: int, **cycle: float) -> np.ndarray:
+    """Height in m of ``n`` lifts by half a metre."""
+    return cycles(n, **cycle)[0] / math.radians(60) * 0.5
+
+
+@pytest.mark.parametrize("pause_s", [0.3, 1.5])
+def test_four_lifts_are_a_set(pause_s: float) -> None:
+    height = np.concatenate([still(4), lifted(4, out_s=1.3, back_s=1.6, pause_s=pause_s), still(6)])
+    events = run(*as_live(lift_rows(height, np.zeros(len(height)))))
+    assert counts(events) == [4]
+    assert [e.what for e in events if isinstance(e, CalibrationDone)] == ["axis:lift"]
+
+
+def test_a_lift_in_which_the_load_tilts_is_none() -> None:
+    """Handling the bar after the set: as far up and down, but it is turned over at the top."""
+    one = lifted(1, out_s=1.5, back_s=1.5, hold_s=1.0, pause_s=0.3)
+    before = np.concatenate([still(4), lifted(6, out_s=1.5, back_s=1.5, pause_s=0.3), still(0.5)])
+    height = np.concatenate([before, one, still(8)])
+    turn = np.concatenate([min_jerk(0.5), min_jerk(0.5)[::-1]]) * math.radians(50)
+    tilt = np.zeros(len(height))
+    tilt[len(before) + 150 : len(before) + 150 + len(turn)] = turn
+    assert counts(run(*as_live(lift_rows(height, tilt)))) == [6]
+
+
 def shaken(seed: int) -> int:
     """How many repetitions a minute of heights and times of every kind gives."""
     rng = np.random.default_rng(seed)

@@ -116,7 +116,6 @@ class CycleCounter:
         self._times: deque[float] = deque(maxlen=rules.memory)
         self._rests: deque[float] = deque(maxlen=rules.memory)
         self._recent: deque[float] = deque(maxlen=round(rules.settle_s[1] / step_s) + 1)
-        self.settle_rows = self._recent.maxlen or 1
         self._step_s = step_s
         self._low = self._high = self._turn = 0.0
         self._low_at = self._high_at = self._turn_at = 0
@@ -138,12 +137,8 @@ class CycleCounter:
         """A repetition that takes longer is none."""
         return min(self._rules.longest_s, self._rules.longest_ratio * self.period_s)
 
-    def step(self, at: int, t: float, x: float, *, idle: bool = False) -> Cycle | None:
-        """Take row ``at`` at ``t`` s with the number ``x``; give the movement that it decides.
-
-        ``idle``: a load was not pushed for the longest ``settle_s``. Its height creeps at the end of a set
-        and may never come near the start pose; once it has turned back half way or more, that was the end.
-        """
+    def step(self, at: int, t: float, x: float) -> Cycle | None:
+        """Take row ``at`` at ``t`` s with the number ``x``; give the movement that it decides."""
         if not self._begun:
             self._begun = True
             self._rest_at(at, t, x)
@@ -152,7 +147,7 @@ class CycleCounter:
             self._resting(at, t, x)
             return None
         if self.phase == "eccentric":
-            return self._returning(at, t, x, idle)
+            return self._returning(at, t, x)
         return self._leaving(at, t, x)
 
     def give_up(self, at: int, t: float, x: float, reason: Reason) -> Cycle:
@@ -215,12 +210,12 @@ class CycleCounter:
     def _usual_rest(self) -> float:
         return sorted(self._rests)[len(self._rests) // 2] if self._rests else self._low
 
-    def _returning(self, at: int, t: float, x: float, idle: bool) -> Cycle | None:
+    def _returning(self, at: int, t: float, x: float) -> Cycle | None:
         rules = self._rules
         if x < self._turn:
             self._turn, self._turn_at, self._turn_s = x, at, t
         back, out = self._high - self._turn, self._high - self._low
-        home = back >= (rules.turn_share if idle else 1.0 - rules.return_share) * out
+        home = back >= (1.0 - rules.return_share) * out
         least, most = rules.settle_s
         wait = min(max(rules.settle_share * (t - self._high_s), least), most)
         if home and (t - self._turn_s >= wait or self._still(wait)):

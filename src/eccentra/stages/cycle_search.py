@@ -139,7 +139,11 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self._finished(whole, t, rows, first=first)
 
     def _lifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
-        """A movement up and down; a short window has too few cycles to tell it by size and time alone."""
+        """A movement up and down; a short window has too few cycles to tell it by size and time alone.
+
+        What is too slow for one cutoff is followed with the next, if it is found there as well.
+        """
+        early: tuple[float, Found] | None = None
         for window_s, cutoff in zip(self.windows_s[1:], self.lift_cutoffs, strict=True):
             begin = int(np.searchsorted(t, t[-1] - window_s))
             part, times = rows[begin:], t[begin:]
@@ -147,8 +151,10 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 continue
             found = self._along(lift_axis(part, cutoff), times, part, last)
             if found is not None and is_lift(part[found[1].turns[0] : found[1].turns[-1]]):
-                return found[0], _moved(found[1], begin)
-        return None
+                early = found[0], _moved(found[1], begin)
+                if found[1].period_s * cutoff <= _WELL_PASSED:
+                    break
+        return early
 
     def _shifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         begin = int(np.searchsorted(t, t[-1] - self.windows_s[0]))
@@ -375,6 +381,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 _SAME_AXIS = 0.8
 # Cycles of more than 9 s, whose position is early by more, are hardly found from acceleration.
 _MOST_LEAD_S = 1.0
+# Period by cutoff: at twice the cutoff or quicker, a high-pass of fourth order takes a sixteenth at most.
+_WELL_PASSED = math.pi
 # What a height creeps before a set, as a share of its strokes.
 _STILL = 0.5
 # Fewer cycles are no repetition of anything.

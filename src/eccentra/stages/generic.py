@@ -263,13 +263,12 @@ class Run:
         tracking.values.append(x)
         tracking.times.append(t)
         tracking.rows.append(row[at : at + 9])
-        idle = tracking.idle(row)
         if counter.moving and lost > self._stage.gap_s:
             cycle: Cycle | None = counter.give_up(step, t, x, Reason.GAP)
         elif counter.moving and t - counter.start_s > counter.longest_s:
             cycle = counter.give_up(step, t, x, Reason.NO_RETURN)
         else:
-            cycle = counter.step(step, t, x, idle=idle)
+            cycle = counter.step(step, t, x)
         if cycle is not None:
             tracking.pending.append(cycle)
         while tracking.pending and t >= tracking.pending[0].end_s + tracking.late_s:

@@ -22,8 +22,6 @@ from eccentra.stages.stroke_shape import Likeness
 
 __all__ = ["PauseRules", "Tracking"]
 
-# Pushed less than this share of the usual push, r.m.s., a load stands still.
-_IDLE = 0.3
 # Fewer repetitions do not say what is usual.
 _FEWEST = 2
 # Earlier ways of doing it are remembered, so many times as many repetitions as the counter remembers.
@@ -61,8 +59,6 @@ class Tracking:
         self._height = HeightFollower(found.axis.cutoff) if found.axis.kind == "lift" else None
         self._late: deque[tuple[int, list[float]]] = deque()
         self._arrived: int | None = None
-        self._pushes: deque[float] = deque(maxlen=counter.settle_rows)
-        self._idle = _IDLE * max((math.hypot(*push) for push in found.pushes), default=0.0) / math.sqrt(2.0)
         self.counter = counter
         self.likeness = Likeness(found.axis.kind, found.away, found.back)
         self.values: list[float] = []
@@ -117,17 +113,6 @@ class Tracking:
             if self._late and self._late[0][0] == middle:
                 known.append((*self._late.popleft(), x))
         return known
-
-    def idle(self, row: list[float]) -> bool:
-        """Take the next ``row`` that is counted with; whether a lifted load has not been pushed lately."""
-        if self._height is None:
-            return False
-        push = self.found.axis.lifted(row, self.sensor)
-        self._pushes.append(push)
-        known = [push for push in self._pushes if push == push]
-        return len(self._pushes) == self._pushes.maxlen and sum(p * p for p in known) <= (
-            self._idle * self._idle * len(known)
-        )
 
     @property
     def late_s(self) -> float:
