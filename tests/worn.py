@@ -12,26 +12,32 @@ PLACES: dict[str, list[tuple[Placement | None, Side | None]]] = {
     "force": [(None, "left"), (None, "right"), (None, "both")],
 }
 
+# Packets a second of a unit that is made slower than the original.
+SLOW_PACKETS = 20.0
+
 
 def setups(*, slow: bool) -> list[SensorSetup]:
-    """Every model that can be worn and measures force or motion; ``slow``: at its lowest rate."""
+    """Every model that can be worn and measures force or motion.
+
+    ``slow``: at its lowest rate; one that has no choice as a unit that samples less often.
+    """
     out = []
     for name in profile_ids():
         profile = load_profile(name)
         if profile.ble is None or profile.kind not in PLACES:
             continue
         mode = next(one for one in profile.mode if one.kind == profile.kind)
-        rates = mode.rates_hz or profile.rates_hz
-        out.append(
-            SensorSetup(
-                sensor=name,
-                profile=profile,
-                channels=mode.channels,
-                rate_hz=min(rates) if slow and rates else None,
-                settings=profile.examples(),
-            )
-        )
+        setup = SensorSetup(sensor=name, profile=profile, channels=mode.channels, settings=profile.examples())
+        out.append(_slow(setup) if slow else setup)
     return out
+
+
+def _slow(setup: SensorSetup) -> SensorSetup:
+    rates = setup.mode.rates_hz or setup.profile.rates_hz
+    if rates:
+        return msgspec.structs.replace(setup, rate_hz=min(rates))
+    rate = setup.rate * min(1.0, SLOW_PACKETS / packets_a_second(setup))
+    return msgspec.structs.replace(setup, rate_hz=rate)
 
 
 def packets_a_second(setup: SensorSetup) -> float:
