@@ -30,7 +30,7 @@ STREAMS_S = 8.0
 # A machine that is busy holds the sensors up as well; what they did send must be there.
 SHARE = 0.05
 # Models that advertise alike: a person is asked which it is.
-ALIKE = ({"metamotion", "metamotion-s"},)
+ALIKE = ({"metamotion", "metamotion-s"}, {"entralpi", "weight-scale-service"})
 
 
 def recognised(group: int, setups: Sequence[SensorSetup], folder: Path) -> dict[str, str]:
