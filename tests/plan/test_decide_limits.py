@@ -269,6 +269,22 @@ def test_after_steps_down_the_way_back_goes_by_steps(
     assert f"on the way back to week {week} of the programme" in out.notes
 
 
+def test_few_long_holds_do_not_become_many_at_once() -> None:
+    """2 holds of 45 s are 60 % of 5 of 30 s by time, but 40 % by number; one set may double."""
+    table = {"sets": 1, "reps": 2, "frequency_per_week": 7, "tempo_s": [0.0, 45.0, 0.0, 0.0]}
+    stages = {
+        "template": "tendinopathy-stages",
+        "profile": "tendinopathy",
+        "exercise": "long-lever-bridge-hold",
+    }
+    out = decided(**stages, template_week=9, below_programme=True, prescription=table)
+    after = out.next_prescription
+    assert after is not None
+    assert (out.row, out.limits) == (16, ("H5",))
+    assert after["sets"] * after["reps"] <= 4
+    assert after["sets"] * after["reps"] * after["tempo_s"][1] > 90.0
+
+
 def test_all_of_the_week_again_is_no_way_back() -> None:
     out = decided(**below([12, 10, 8]))
     assert any("week 9 of the programme" in note for note in out.notes)

@@ -11,21 +11,24 @@ import msgspec
 
 from eccentra.plan.decision_input import DecisionInput
 from eccentra.plan.history import EDGE, History
-from eccentra.plan.programmes import Course
+from eccentra.plan.programmes import Course, Week
 from eccentra.plan.steps import (
     NOTHING_KNOWN,
     Facts,
     Step,
     grow_reps,
     harder_load,
+    held_of,
     in_week,
     load_key,
+    reps_share_of_week,
     share_of_week,
     weekly_cap_pct,
     with_rom,
     with_tempo,
     with_variant,
 )
+from eccentra.plan.thresholds import LimitSizes
 
 __all__ = ["blocked", "first_weeks", "heavy_note", "not_evaluated", "progressed"]
 
@@ -107,15 +110,26 @@ def _way_back(given: DecisionInput, seen: History, course: Course, week: int) ->
     for number in range(1, min(week, course.weeks) + 1):
         dose = course.of_week(number)
         share = None if dose is None else share_of_week(now, dose)
-        if share is None or share > 1.0 - EDGE:
+        if dose is None or share is None or share > 1.0 - EDGE:
             continue
         told = f"on the way back to week {number} of the programme"
         step = in_week(given.prescription, course, number, None, sizes)
-        if 1.0 / share > 1.0 + weekly_cap_pct(now.sets, sizes) / 100.0 + EDGE:
-            step = grow_reps(given.prescription, now, sizes, None) or step
-            step = msgspec.structs.replace(step, limit="H5")
+        # fewer, longer holds may be the same seconds: neither grows by more
+        least = min(share, reps_share_of_week(now, dose) or share)
+        if 1.0 / least > 1.0 + weekly_cap_pct(now.sets, sizes) / 100.0 + EDGE:
+            step = _part_way(given, dose, step, sizes)
         return msgspec.structs.replace(step, note=told)
     return None
+
+
+def _part_way(given: DecisionInput, dose: Week, whole: Step, sizes: LimitSizes) -> Step:
+    """Towards a programme's week by as many repetitions as H5 allows, none of them held for longer."""
+    step = grow_reps(given.prescription, given.prescribed, sizes, None) or whole
+    held = held_of(given.prescribed)
+    if step.table is not None and dose.hold_s is not None and held is not None and held > dose.hold_s:
+        tempo = {"tempo_s": [0.0, dose.hold_s, 0.0, 0.0]}
+        step = msgspec.structs.replace(step, table={**step.table, **tempo})
+    return msgspec.structs.replace(step, limit="H5")
 
 
 def _own_order(given: DecisionInput, seen: History, facts: Facts) -> Step:

@@ -26,7 +26,9 @@ __all__ = [
     "easier",
     "grow_reps",
     "harder_load",
+    "held_of",
     "in_week",
+    "reps_share_of_week",
     "share_of_week",
     "target_of_week",
     "weekly_cap_pct",
@@ -335,8 +337,8 @@ class Dosed(Protocol):
     def frequency_per_week(self) -> float | None: ...
 
 
-def share_of_week(prescribed: Dosed, dose: Week) -> float | None:
-    """What is prescribed a week by what a programme's week asks, in repetitions, or seconds of holds.
+def reps_share_of_week(prescribed: Dosed, dose: Week) -> float | None:
+    """Repetitions that are prescribed a week, by those that a programme's week asks.
 
     ``None`` where they cannot be compared: weeks of so many repetitions at most go by their load, and not
     every prescription states its repetitions.
@@ -345,10 +347,22 @@ def share_of_week(prescribed: Dosed, dose: Week) -> float | None:
     if reps is None or dose.rm is not None:
         return None
     often = dose.sessions if prescribed.frequency_per_week is None else prescribed.frequency_per_week
+    return reps * often / dose.reps_a_week()
+
+
+def held_of(prescribed: Dosed) -> float | None:
+    """Seconds of the hold in each repetition, where they are stated."""
     tempo = prescribed.tempo_s
     held = tempo[1] if isinstance(tempo, tuple) and len(tempo) > 1 else None
-    longer = 1.0 if dose.hold_s is None or held is None else held / dose.hold_s
-    return reps * often * longer / dose.reps_a_week()
+    return held if isinstance(held, int | float) else None
+
+
+def share_of_week(prescribed: Dosed, dose: Week) -> float | None:
+    """As :func:`reps_share_of_week`; of holds, by their seconds."""
+    share, held = reps_share_of_week(prescribed, dose), held_of(prescribed)
+    if share is None or dose.hold_s is None or held is None:
+        return share
+    return share * held / dose.hold_s
 
 
 def in_week(table: Table, course: Course, week: int, before: Week | None, sizes: LimitSizes) -> Step:
