@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from eccentra.inputs import Connected, Input, Lost, Packet, Written
+from eccentra.link.machine import Patience
 from eccentra.link.virtual.athlete import VirtualAthlete
 from eccentra.link.virtual.faults import Fault, Kind, play
 from eccentra.link.virtual.peripheral import Sent
@@ -42,7 +43,9 @@ SENSORS = {
     "trunk": ("polar-verity-sense", 52.0),
 }
 START_LIMIT_S = 180.0
-BACK_LIMIT_S = 30.0
+BACK_LIMIT_S = 60.0
+# An emulated processor that has other things to do takes several times as long for each step.
+PATIENCE = Patience(connect_s=40.0, start_s=40.0, first_data_s=10.0)
 
 
 def strap() -> DeviceProfile:
@@ -122,7 +125,7 @@ async def run_link(simulation: Simulation, folder: Path, go: Event, seconds: flo
     # only for the addresses: nothing is on this air
     wanted = VirtualAthlete(simulation, Air()).wanted
     mailbox = Mailbox()
-    link = BluetoothLink(wanted, mailbox)
+    link = BluetoothLink(wanted, mailbox, patience=PATIENCE)
     running = asyncio.create_task(link.run())
     lost: dict[str, int] = {}
     rows = (folder / "inputs.jsonl").open("w")
