@@ -16,7 +16,7 @@ _SAME_EACH_TIME = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow],
 }
-settings.register_profile("eccentra", max_examples=40, **_SAME_EACH_TIME)
+settings.register_profile("eccentra", max_examples=25, **_SAME_EACH_TIME)
 # with the long tests
 settings.register_profile("thorough", max_examples=100, **_SAME_EACH_TIME)
 settings.register_profile("search", max_examples=1000, deadline=None, derandomize=False)

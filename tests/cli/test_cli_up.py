@@ -238,6 +238,7 @@ def stored(home: Path, session: str) -> int:
         results.close()
 
 
+@pytest.mark.long
 def test_nothing_is_lost_by_a_kill(tmp_path: Path) -> None:
     kill_and_compare(tmp_path, kills=1, seed=3, speed=4.0)
 

@@ -129,6 +129,7 @@ def survive_on_both(folder: Path, plan: Plan, rate_hz: float) -> None:
             print(run.result())
 
 
+@pytest.mark.long
 def test_a_broker_killed_and_frozen_costs_no_event(tmp_path: Path) -> None:
     survive_on_both(tmp_path, Plan(kills=1, freezes=[1.5], pause_s=0.6), rate_hz=50)
 

@@ -101,7 +101,7 @@ def check_missing(times: list[int], killed: list[tuple[int, bool]]) -> None:
         assert not recording or missing <= 250 * _MS + _PACKETS_NS, f"{missing / 1e9:.3f} s are missing"
 
 
-@pytest.mark.parametrize("condition", ["up", "frozen"])
+@pytest.mark.parametrize("condition", ["up", pytest.param("frozen", marks=pytest.mark.long)])
 def test_a_few_kills(tmp_path: Path, condition: str) -> None:
     kill_and_compare(tmp_path, condition, 3, seed=1)
 

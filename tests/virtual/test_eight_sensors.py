@@ -35,6 +35,7 @@ def check(seconds: float, **options: object) -> float | None:
     return cost.share
 
 
+@pytest.mark.long
 def test_eight_sensors_for_a_moment() -> None:
     check(SHORT_S, compare=False, warm_up_s=0.0)
 
