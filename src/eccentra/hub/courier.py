@@ -55,10 +55,13 @@ class Courier:
         """
         mids = list(mids)
         done = [self._in_flight[mid] for mid in mids if mid in self._in_flight]
-        if done:
-            published(self._store, done, now_us=now_us)
-        for mid in mids:
-            self._in_flight.pop(mid, None)
+        try:
+            if done:
+                published(self._store, done, now_us=now_us)
+        finally:
+            # an acknowledgement comes once: kept here, a message would count as on its way for ever
+            for mid in mids:
+                self._in_flight.pop(mid, None)
         return len(done)
 
     def announce(self, connection: Connection) -> None:

@@ -69,6 +69,8 @@ COUNTS = (
 _SECOND_NS = 1_000_000_000
 _MOST = 500
 _WAIT_S = 0.2
+# PostgreSQL ended one of two transactions that waited for each other: serialization failure, deadlock.
+_CROSSED = ("40001", "40P01")
 _POLL_NS, _CHORES_NS, _INFO_NS = _SECOND_NS // 2, 30 * _SECOND_NS, 10 * _SECOND_NS
 
 log = logging.getLogger("eccentra.hub")
@@ -222,6 +224,9 @@ class Hub:
             self._settle()
             self._lead_on(changed)
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _CROSSED:
+                # another worker's transaction went first: nothing was changed, the same again
+                return
             self._database_ns = self._now() + _SECOND_NS
             self._courier.resign()
             self.failing = f"the database cannot be used, messages wait: {error.orig or error}"
