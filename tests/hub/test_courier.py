@@ -9,7 +9,7 @@ from hub_parts import NOW_US, begin, payloads
 from sqlalchemy.exc import OperationalError
 
 from eccentra.hub import courier
-from eccentra.hub.announce import Announcement, published
+from eccentra.hub.announce import Announcement
 from eccentra.hub.courier import Courier
 from eccentra.hub.take import take
 from eccentra.store.database import Store
@@ -48,4 +48,3 @@ def test_what_was_not_struck_off_is_published_again(store: Store, monkeypatch: p
     assert one.settle(again, NOW_US) == len(first)
     one.announce(broker)  # type: ignore[arg-type]
     assert one.idle
-    assert courier.published is published
