@@ -7,7 +7,8 @@ from collections import deque
 
 import msgspec
 
-from eccentra.decode import Frame, Notice
+from eccentra.decode import BATTERY_LEVEL, Frame, Notice
+from eccentra.decode.sig import battery_level
 from eccentra.errors import DecodeError
 from eccentra.events import (
     Event,
@@ -99,6 +100,9 @@ class Intake:
             self._doubt_sum(item, out)
         health.last_arrival_ns = item.arrival_ns
         try:
+            if item.channel == BATTERY_LEVEL:
+                self._notice(item, battery_level(item.data), out)
+                return out
             decoded = self.decoder.feed(item.channel, item.data)
         except DecodeError as error:
             health.malformed += 1

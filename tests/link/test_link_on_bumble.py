@@ -140,7 +140,7 @@ def test_drop_and_vanish_cost_a_gap_and_never_double_a_sample() -> None:
     async def story() -> None:
         async with room(Patience(silence_s=1.0, steady_s=0.5)) as inside:
             await inside.streaming()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
             await inside.sensors["thigh"].drop()
             await inside.until(lambda: len(inside.of(Connected, "thigh")) == 2)
             await inside.streaming()
@@ -148,7 +148,7 @@ def test_drop_and_vanish_cost_a_gap_and_never_double_a_sample() -> None:
             await inside.sensors["left"].vanish(0.5, noticed_s=None)
             await inside.until(lambda: inside.states[1] != "streaming")
             await inside.streaming()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
             for name in SENSORS:
                 assert all(evenly(ticks) for ticks in inside.ticks(name) if len(ticks) > 10), name
             whys = {(lost.sensor, lost.why) for lost in inside.of(Lost)}

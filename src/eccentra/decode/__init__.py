@@ -19,6 +19,7 @@ import msgspec
 from eccentra.samples import Floats, Times
 
 __all__ = [
+    "BATTERY_LEVEL",
     "CHANNEL",
     "Count",
     "Decoder",
@@ -35,6 +36,9 @@ __all__ = [
 
 CHANNEL = "data"
 """Name of the channel that carries samples; profiles say which characteristic it is."""
+
+BATTERY_LEVEL = "battery_level"
+"""Name of the channel of the standard battery service, whatever the protocol: one byte, percent."""
 
 Limit = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]

@@ -27,7 +27,7 @@ from eccentra.decode._imu import one_sample
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
-__all__ = ["TEXTS", "Decoder", "Encoder", "Parameters"]
+__all__ = ["TEXTS", "Decoder", "Encoder", "Parameters", "battery_level"]
 
 _BATTERY = "battery"
 TEXTS = ("maker", "model", "serial", "firmware", "hardware", "software")
@@ -59,6 +59,19 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return Encoder()
 
 
+def battery_level(data: bytes) -> Notice:
+    """What the battery service says (2a19).
+
+    Raises
+    ------
+    DecodeError
+        When it is no percentage.
+    """
+    if len(data) != 1 or data[0] > 100:
+        raise DecodeError("out_of_range", data, 0, "expected one byte of 0 to 100 percent")
+    return Notice(kind="battery_pct", value=data[0])
+
+
 class Decoder:
     """It has no state: a packet is a sample."""
 
@@ -73,9 +86,7 @@ class Decoder:
         if channel == CHANNEL:
             return self._heart_rate(data)
         if channel == _BATTERY:
-            if len(data) != 1 or data[0] > 100:
-                raise DecodeError("out_of_range", data, 0, "expected one byte of 0 to 100 percent")
-            return (Notice(kind="battery_pct", value=data[0]),)
+            return (battery_level(data),)
         if channel in TEXTS:
             return (_text(channel, data),)
         raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {CHANNEL!r}")

@@ -10,13 +10,11 @@ here it is carried out.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -35,14 +33,14 @@ from eccentra.link.addresses import (
     keep_addresses_out_of_logs,
     long_uuid,
     normal_address,
-    without_addresses,
 )
-from eccentra.link.advice import RADIO, Step, Trouble, advice_for, explain
-from eccentra.link.broadcast import BroadcastSensor
+from eccentra.link.advice import RADIO, Step, Trouble, explain
+from eccentra.link.broadcast import Broadcasts, BroadcastSensor
 from eccentra.link.connection import Connection
 from eccentra.link.listening import Rhythm
-from eccentra.link.machine import Action, Connect, Patience, Release, Said, SensorMachine
+from eccentra.link.machine import Action, Connect, Patience, Release, SensorMachine
 from eccentra.link.mailbox import Mailbox
+from eccentra.link.mistakes import Mistakes
 from eccentra.link.radio import Radio
 from eccentra.samples import NS_PER_S
 
@@ -57,8 +55,6 @@ _GOODBYE_S = 5.0
 _LONGEST_PAUSE_S = 1.0
 # The loop was held up for so long: packets may wait that nobody has looked at yet.
 _LATE_S = 1.0
-# The same mistake is said once a minute.
-_AGAIN_NS = 60 * NS_PER_S
 
 log = logging.getLogger("eccentra.link")
 
@@ -120,14 +116,15 @@ class BluetoothLink:
         self._platform = platform
         self._sensors: dict[str, _Sensor] = {}
         self._by_address: dict[str, _Sensor] = {}
-        self._broadcasts: dict[str, BroadcastSensor] = {}
+        self._broadcasts = Broadcasts()
+        self._mistakes = Mistakes(mailbox.put, now, platform)
         for one in wanted:
             self._add(one, patience)
         self._radio = Radio(
             heard=self._heard,
             changed=self._radio_changed,
             put=mailbox.put,
-            explain=lambda error: self._explain(error, "scan"),
+            explain=lambda error: self._mistakes.explain(error, "scan"),
             now=now,
             scanner_class=None if backend is None else backend[0],
             adapter_class=adapter,
@@ -135,7 +132,6 @@ class BluetoothLink:
             broadcast=self._overheard if self._broadcasts else None,
         )
         self._scan_task: asyncio.Task[None] | None = None
-        self._mistakes = Said(_AGAIN_NS)
         self._busy: _Sensor | None = None
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,8 +142,8 @@ class BluetoothLink:
         name, address = one.setup.sensor, normal_address(one.address)
         if one.setup.profile.ble is None:
             raise InputError(name, f"{one.setup.profile.name} is no Bluetooth device")
-        names = [*self._sensors, *(other.setup.sensor for other in self._broadcasts.values())]
-        if name in names or address in self._by_address or address in self._broadcasts:
+        twice = name in self._sensors or self._broadcasts.names(name)
+        if twice or address in self._by_address or address in self._broadcasts:
             raise InputError(name, "is bound twice; each sensor has one address and one id")
         if one.setup.profile.ble.broadcast is not None:
             self._broadcasts[address] = BroadcastSensor(
@@ -164,7 +160,7 @@ class BluetoothLink:
         """Keep all sensors connected and streaming until cancelled; then disconnect all of them."""
         try:
             while True:
-                with self._guarded():
+                with self._mistakes.said():
                     self._look()
                 await self._pause()
         finally:
@@ -180,7 +176,7 @@ class BluetoothLink:
         """
         reason = StationReason.COMMAND_FAILED
         one = self._sensors.get(sensor)
-        if any(sensor == other.setup.sensor for other in self._broadcasts.values()):
+        if self._broadcasts.names(sensor):
             raise LinkError(reason, f"{sensor}: only advertises, it takes no commands", "use its own buttons")
         if one is None:
             known = ", ".join(self._sensors) or "none"
@@ -246,8 +242,7 @@ class BluetoothLink:
         now = self._now()
         for sensor in self._sensors.values():
             self._carry_out(sensor, sensor.machine.tick(now))
-        for one in self._broadcasts.values():
-            one.tick(now, listening=self._radio.listening.on)
+        self._broadcasts.tick(now, listening=self._radio.listening.on)
         if self._scan_task is None and self._busy is None:
             wish = self._radio.listening.decide(now, needed=self._needed(), sparing=self._sparing(now))
             if wish is not None:
@@ -268,7 +263,7 @@ class BluetoothLink:
         now = self._now()
         scan = self._radio.listening.next_ns(needed=self._needed(), sparing=self._sparing(now))
         due = [sensor.machine.next_ns() for sensor in self._sensors.values()]
-        due += [one.next_ns() for one in self._broadcasts.values()]
+        due += self._broadcasts.next_ns()
         if self._scan_task is None and self._busy is None:
             due.append(scan)
         soonest = min((t - now for t in due if t is not None), default=NS_PER_S)
@@ -330,7 +325,7 @@ class BluetoothLink:
         if sensor is None:
             return
         free = self._busy is None and not self._ending
-        with self._guarded():
+        with self._mistakes.said():
             actions = sensor.machine.heard(self._now(), rssi_dbm, free=free)
             if actions:
                 sensor.device, sensor.inherited = device, inherited
@@ -340,7 +335,7 @@ class BluetoothLink:
         """An advertisement of anybody: perhaps of a sensor that sends its samples so."""
         one = self._broadcasts.get(normal_address(address))
         if one is not None and not self._ending:
-            with self._guarded():
+            with self._mistakes.said():
                 one.heard(self._now(), advertisement.manufacturer_data, advertisement.rssi)
 
     def _radio_changed(self, usable: bool) -> None:
@@ -381,7 +376,7 @@ class BluetoothLink:
         except LinkError as error:
             self._failed(sensor, connection, Trouble(error.reason, error.detail, error.advice))
         except Exception as error:  # noqa: BLE001  explained and said; the link goes on
-            self._failed(sensor, connection, self._explain(error, step))
+            self._failed(sensor, connection, self._mistakes.explain(error, step))
         finally:
             if self._busy is sensor and sensor.connection in (connection, None):
                 self._busy = None
@@ -407,7 +402,7 @@ class BluetoothLink:
     def _dropped(self, sensor: _Sensor, connection: Connection, _: BleakClient) -> None:
         """The operating system says that a connection ended, our own disconnects included."""
         if sensor.connection is connection and connection.open and not self._ending:
-            with self._guarded():
+            with self._mistakes.said():
                 self._carry_out(sensor, sensor.machine.dropped(self._now()))
 
     def _took(self, connection: Connection, at: int, channel: str, data: bytes) -> None:
@@ -417,7 +412,7 @@ class BluetoothLink:
         if machine.state == "streaming":
             machine.packet(at)
             return
-        with self._guarded():
+        with self._mistakes.said():
             try:
                 if connection.prove(channel, data):
                     self._carry_out(sensor, machine.samples(at))
@@ -440,7 +435,7 @@ class BluetoothLink:
             if connection.client is not None:
                 await self._radio.disconnect(connection.client, sensor.outages)
         except Exception as error:  # noqa: BLE001  it is lost anyway; a mistake of our own is said
-            self._explain(error, "disconnect")
+            self._mistakes.explain(error, "disconnect")
         finally:
             sensor.connection = sensor.attempt = None
             if self._busy is sensor:
@@ -459,8 +454,7 @@ class BluetoothLink:
     async def _end(self) -> None:
         """Stop streams, disconnect, stop scanning: all at once, and within a bound."""
         self._ending = True
-        for one in self._broadcasts.values():
-            one.close(self._now(), "stopped")
+        self._broadcasts.close(self._now(), "stopped")
         work = [self._spawn(self._goodbye(sensor)) for sensor in self._sensors.values()]
         if work:
             await asyncio.wait(work, timeout=_GOODBYE_S)
@@ -483,35 +477,6 @@ class BluetoothLink:
             if connection.client is not None:
                 await connection.client.disconnect()
         except Exception as error:  # noqa: BLE001  the program ends; a mistake of our own is said
-            self._explain(error, "disconnect")
+            self._mistakes.explain(error, "disconnect")
         finally:
             connection.close("stopped")
-
-    # -- troubles ----------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """A mistake in here, or in what a library calls, must not end the set."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  said, with its trace in the log
-            self._mistake(error)
-
-    def _explain(self, error: Exception, step: Step) -> Trouble:
-        trouble = explain(error, step, self._platform)
-        if trouble.reason is StationReason.INTERNAL:
-            self._mistake(error)
-        return trouble
-
-    def _mistake(self, error: Exception) -> None:
-        """Say that something happened which nobody thought of. Its text may hold addresses, its trace not."""
-        reason, detail = StationReason.INTERNAL, f"unexpected {type(error).__name__} in the Bluetooth link"
-        count = self._mistakes.due(reason, detail, self._now())
-        if not count:
-            return
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("%s: %s\n%s", detail, without_addresses(str(error)), where)
-        advice = advice_for(reason, self._platform)
-        self._mailbox.put(
-            StationNoted(reason=reason, level="error", detail=detail, advice=advice, count=count)
-        )

@@ -19,7 +19,7 @@ from eccentra.profile_ble import Broadcast
 from eccentra.profiles import SensorSetup
 from eccentra.samples import NS_PER_S
 
-__all__ = ["BroadcastSensor"]
+__all__ = ["BroadcastSensor", "Broadcasts"]
 
 
 class BroadcastSensor:
@@ -140,6 +140,28 @@ class BroadcastSensor:
                     reason=StationReason.SENSOR_BACK, level="info", detail=detail, sensor=self.setup.sensor
                 )
             )
+
+
+class Broadcasts(dict[str, BroadcastSensor]):
+    """All sensors that only advertise, by address."""
+
+    def names(self, sensor: str) -> bool:
+        """Whether ``sensor`` is one of them."""
+        return any(one.setup.sensor == sensor for one in self.values())
+
+    def tick(self, now_ns: int, *, listening: bool) -> None:
+        """Time passed."""
+        for one in self.values():
+            one.tick(now_ns, listening=listening)
+
+    def next_ns(self) -> list[int]:
+        """When each has something to do, if nothing happens before."""
+        return [one.next_ns() for one in self.values()]
+
+    def close(self, now_ns: int, why: str) -> None:
+        """What comes later are other connections."""
+        for one in self.values():
+            one.close(now_ns, why)
 
 
 def _broadcast(setup: SensorSetup) -> Broadcast:

@@ -11,7 +11,8 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from eccentra.decode import CHANNEL, Frame, Notice
+from eccentra.decode import BATTERY_LEVEL, CHANNEL, Frame, Notice
+from eccentra.decode.sig import battery_level
 from eccentra.errors import DecodeError, LinkError
 from eccentra.events import StationReason
 from eccentra.inputs import Connected, Input, Lost, Packet, Written
@@ -30,7 +31,7 @@ __all__ = ["LOW_BATTERY_PCT", "Connection"]
 LOW_BATTERY_PCT = 15.0
 """Below this a sensor may not last for a session."""
 
-_BATTERY_LEVEL = "00002a19-0000-1000-8000-00805f9b34fb"
+_LEVEL_UUID = "00002a19-0000-1000-8000-00805f9b34fb"
 _ATT_HEADER = 3
 _SMALLEST_MTU = 23
 # BlueZ shows the smallest size at first and the true one once it was exchanged, a few intervals later.
@@ -247,7 +248,7 @@ class Connection:
         from bleak.exc import BleakError
 
         client = self._connected_client()
-        level = client.services.get_characteristic(_BATTERY_LEVEL)
+        level = client.services.get_characteristic(_LEVEL_UUID)
         if level is None or "read" not in level.properties:
             return
         try:
@@ -255,8 +256,9 @@ class Connection:
                 data = await client.read_gatt_char(level)
         except (BleakError, TimeoutError, OSError, EOFError):
             return
-        if len(data) == 1 and data[0] <= 100:
-            self._battery(Notice(kind="battery_pct", value=data[0]))
+        self._came(BATTERY_LEVEL, bytes(data))
+        with contextlib.suppress(DecodeError):  # the session says so
+            self._battery(battery_level(bytes(data)))
 
     # -- checks ------------------------------------------------------------------------------------------
 
