@@ -286,7 +286,7 @@ class TestRefused:
 
 
 def test_speed(tmp_path: Path) -> None:
-    """A minute at 100 Hz in at most 2 s, process start included; median of five, once warm.
+    """A minute at 100 Hz in at most 2 s, process start included; median of three, once warm.
 
     Counted is the time of the processor: waiting for other tests is not the program's slowness.
     """
@@ -300,7 +300,7 @@ def test_speed(tmp_path: Path) -> None:
     args: list[Any] = [PROGRAM, "analyze", "--exercise", "generic", "--imu", f"wrist={path}"]
     args += ["--json", tmp_path / "out.json"]
     taken = []
-    for _ in range(6):
+    for _ in range(4):
         before = os.times()
         subprocess.run(args, check=True, capture_output=True)
         after = os.times()

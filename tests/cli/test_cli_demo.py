@@ -63,7 +63,7 @@ def test_without_a_terminal(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_a_whole_session_file(tmp_path: Path) -> None:
-    with start("--speed", "5", home=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    with start("--speed", "15", home=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "repetition 1," in line:

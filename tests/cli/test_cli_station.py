@@ -19,7 +19,7 @@ from eccentra.commands import CommandError, Mark, Report, Start, Tare, parse_lin
 from eccentra.errors import InputError
 from eccentra.events import StationNoted, StationReason
 from eccentra.link import LinkStatus, WantedSensor
-from eccentra.mqtt.publisher import Health
+from eccentra.mqtt.health import Health
 from eccentra.profiles import SensorSetup, load_profile
 from eccentra.session import LinkHealth
 from eccentra.stages import LiveState

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eccentra.errors import SinkError
@@ -384,7 +384,6 @@ def test_the_log_is_worked_into_the_file_when_it_is_quiet(open_outbox: Open, tmp
     ),
     most_rows=st.integers(3, 40),
 )
-@settings(max_examples=40)
 def test_whatever_happens_every_event_comes_in_order(steps: list[tuple[str, int]], most_rows: int) -> None:
     """The process may be killed at any time, and what was not acknowledged comes again."""
     with tempfile.TemporaryDirectory() as folder:

@@ -41,6 +41,7 @@ def strings(path: Path) -> Iterator[str]:
             yield node.value
 
 
+@pytest.fixture(scope="module")
 def said() -> list[tuple[str, str]]:
     """All that may be shown: strings of the programs, and texts of exercises and programmes."""
     source = ROOT / "src" / "eccentra"
@@ -58,22 +59,19 @@ def said() -> list[tuple[str, str]]:
     return found
 
 
-SAID = said()
+def test_there_is_something_to_read(said: list[tuple[str, str]]) -> None:
+    assert len(said) > 2000
 
 
-def test_there_is_something_to_read() -> None:
-    assert len(SAID) > 2000
-
-
-def test_words_that_are_not_used() -> None:
+def test_words_that_are_not_used(said: list[tuple[str, str]]) -> None:
     found = [
-        (name, text) for name, text in SAID if NEVER.search(text) and not any(words in text for words in MAY)
+        (name, text) for name, text in said if NEVER.search(text) and not any(words in text for words in MAY)
     ]
     assert found == []
 
 
-def test_no_drugs_or_remedies() -> None:
-    assert [(name, text) for name, text in SAID if REMEDIES.search(text)] == []
+def test_no_drugs_or_remedies(said: list[tuple[str, str]]) -> None:
+    assert [(name, text) for name, text in said if REMEDIES.search(text)] == []
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,10 @@ from eccentra.simulate import (
 from eccentra.simulate.kits import KITS
 from eccentra.stages import Beat
 from eccentra.stages.cue_pacer import Pacer, word
+from eccentra.stages.cue_range import Usual
 from eccentra.stages.cue_rules import Aim, CueRules, aim_of
 from eccentra.stages.cue_stroke import Course
-from eccentra.stages.cues import CueRun, Usual
+from eccentra.stages.cues import CueRun
 
 NORDIC = load_exercise("nordic-curl")
 PRESCRIPTION: dict[str, Any] = {

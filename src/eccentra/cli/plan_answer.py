@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ __all__ = ["accept", "edit", "enrol", "prescribe", "refuse", "suggestions", "unl
 Who = Annotated[str | None, typer.Option(metavar="ID", help="Id of who says so: a pseudonym, no name.")]
 Decision = Annotated[str, typer.Argument(metavar="DECISION", help="Its id, as plan show names it.")]
 Role = Annotated[str, typer.Option("--as", metavar="ROLE", help="therapist or athlete.")]
+Verb = Literal["accept", "edit", "refuse", "unlock"]
 Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why.")]
 
 
@@ -113,37 +115,25 @@ def prescribe(
         _ask("prescribe", {"athlete": athlete, "prescription": msgspec.to_builtins(one)}, who, store)
 
 
-def accept(
-    decision: Decision,
-    who: Who = None,
-    role: Role = "therapist",
-    reason: Reason = None,
-    store: StoreUrl = None,
-) -> None:
-    """Take what a decision proposes: it is prescribed from now on."""
-    _answer("accept", decision, who, role, reason, store)
+def _answering(verb: Verb, what: str) -> Callable[..., None]:
+    """The command that answers a decision by ``verb`` and needs no more."""
+
+    def answer(
+        decision: Decision,
+        who: Who = None,
+        role: Role = "therapist",
+        reason: Reason = None,
+        store: StoreUrl = None,
+    ) -> None:
+        _answer(verb, decision, who, role, reason, store)
+
+    answer.__name__, answer.__doc__ = verb, what
+    return answer
 
 
-def refuse(
-    decision: Decision,
-    who: Who = None,
-    role: Role = "therapist",
-    reason: Reason = None,
-    store: StoreUrl = None,
-) -> None:
-    """Leave the prescription as it is."""
-    _answer("refuse", decision, who, role, reason, store)
-
-
-def unlock(
-    decision: Decision,
-    who: Who = None,
-    role: Role = "therapist",
-    reason: Reason = None,
-    store: StoreUrl = None,
-) -> None:
-    """Open a locked plan again, after the person was looked at."""
-    _answer("unlock", decision, who, role, reason, store)
+accept = _answering("accept", "Take what a decision proposes: it is prescribed from now on.")
+refuse = _answering("refuse", "Leave the prescription as it is.")
+unlock = _answering("unlock", "Open a locked plan again, after the person was looked at.")
 
 
 def edit(
@@ -187,7 +177,7 @@ def _load(text: str | None) -> dict[str, Any]:
 
 
 def _answer(
-    verb: Literal["accept", "edit", "refuse", "unlock"],
+    verb: Verb,
     decision: str,
     who: str | None,
     role: str,

@@ -19,8 +19,8 @@ from eccentra.events import (
     StationNoted,
 )
 from eccentra.link import LinkStatus, WantedSensor
+from eccentra.mqtt.health import Health
 from eccentra.mqtt.payloads import SensorHealth
-from eccentra.mqtt.publisher import Health
 from eccentra.samples import NS_PER_S
 from eccentra.session import LinkHealth
 from eccentra.stages import LiveState

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from eccentra import __version__
 from eccentra.commands import Answer, Request
 from eccentra.errors import SinkError
 from eccentra.events import Numbered, StationNoted
@@ -24,6 +23,7 @@ from eccentra.mqtt import contract
 from eccentra.mqtt.address import parse_url
 from eccentra.mqtt.connection import Connection, Listener
 from eccentra.mqtt.desk import CommandDesks
+from eccentra.mqtt.health import Health
 from eccentra.mqtt.payloads import NodeInfo, SensorHealth
 from eccentra.mqtt.pump import Pump
 from eccentra.mqtt.queue import Message
@@ -36,57 +36,12 @@ if TYPE_CHECKING:
     from eccentra.mqtt.broker import EmbeddedBroker
     from eccentra.mqtt.outbox import Outbox
 
-__all__ = ["Health", "Publisher"]
+__all__ = ["Publisher"]
 
 _IDLE_NS = 50_000_000
 _INFO_EVERY_NS = 10_000_000_000
-# A backlog worth saying.
-_BACKLOG = 100
 
 log = logging.getLogger("eccentra.mqtt")
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How publishing goes.
-
-    Attributes
-    ----------
-    connected
-        The broker took our ``online``.
-    unacknowledged
-        Events and states that the broker has not acknowledged, waiting ones included.
-    dropped
-        Events that found the queue full: they are in the recording only. Never happens to events of a
-        session with an outbox.
-    oldest_unacked_age_s
-        Age of the oldest unacknowledged message; a growing one with ``connected`` means a stalled broker.
-    errors
-        Mistakes inside callbacks, logged with their trace.
-    last_error
-        What went wrong last, in words, without passwords.
-    outbox_depth, outbox_age_s
-        Events in the outbox, and the age of the oldest; ``None`` without an outbox.
-    outbox_missing
-        Sessions some of whose events still have to be fetched from their files.
-    restarts
-        Connections that had gone silent and were replaced.
-    commands_accepted, commands_repeated, commands_refused
-        Commands that came; the refused ones by reason.
-    """
-
-    connected: bool
-    unacknowledged: int
-    dropped: int
-    oldest_unacked_age_s: float | None
-    errors: int
-    last_error: str | None
-    outbox_depth: int | None = None
-    outbox_age_s: float | None = None
-    outbox_missing: int = 0
-    restarts: int = 0
-    commands_accepted: int = 0
-    commands_repeated: int = 0
-    commands_refused: dict[str, int] = {}
 
 
 class Publisher:
@@ -333,23 +288,8 @@ class Publisher:
         return contract.topic(channel, site=self.site, node=self.node, **ids)
 
     def _put_info(self) -> None:
-        health = self.health()
-        depth, age_s = health.outbox_depth, health.outbox_age_s
-        refused = health.commands_refused
-        info = NodeInfo(
-            time=None,
-            started=self._started,
-            software=f"eccentra {__version__}",
-            stations=tuple(self._stations),
-            capabilities=self._capabilities(),
-            # What is on its way in this moment is no backlog, and no reason to publish again.
-            outbox_depth=depth if depth is None or depth >= _BACKLOG else 0,
-            outbox_age_s=None if age_s is None or (depth or 0) < _BACKLOG else round(age_s, 1),
-            outbox_missing=health.outbox_missing,
-            commands_accepted=health.commands_accepted,
-            commands_repeated=health.commands_repeated,
-            commands_refused=sum(refused.values()),
-            commands_refused_by_reason=refused,
+        info = self.health().told(
+            started=self._started, stations=tuple(self._stations), capabilities=self._capabilities()
         )
         self._info_ns = self._now()
         if info != self._info:

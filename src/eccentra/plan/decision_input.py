@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 import re
-from itertools import chain
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
 import msgspec
 
 from eccentra.datafolder import explain_invalid
 from eccentra.errors import PlanError
+from eccentra.plan.numbers import check_finite, sensible, whole_numbers
 from eccentra.plan.thresholds import Profile, Thresholds, thresholds
 
 __all__ = [
@@ -36,7 +35,6 @@ SCHEMA = "eccentra.decision-input/1"
 RED_FLAG_FIRST = "red flag present: stop and contact your clinician"
 _MOST_SESSIONS = 1000
 _MOST_BYTES = 4_000_000
-_HUGE = 1e9
 
 Axis = Literal["load", "reps", "rom", "variant", "tempo"]
 NotNegative = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -236,8 +234,8 @@ def _parsed(raw: Any, source: str, rules: Thresholds) -> DecisionInput:
         raise PlanError(source, "expected a JSON object with the schema " + SCHEMA)
     if raw.get("schema") != SCHEMA:
         raise PlanError(source, f"is {raw.get('schema')!r}, expected {SCHEMA!r}", where="schema")
-    if not _sensible(raw):
-        _check_finite(raw, "", source)
+    if not sensible(raw, "sessions", _OF_SESSION):
+        check_finite(raw, "", source)
     sessions = raw.get("sessions")
     if isinstance(sessions, list) and len(sessions) > _MOST_SESSIONS:
         problem = f"{len(sessions)} sessions, expected at most {_MOST_SESSIONS}"
@@ -249,7 +247,7 @@ def _parsed(raw: Any, source: str, rules: Thresholds) -> DecisionInput:
     try:
         found = _converted(plain, DecisionInput, source, "")
     except PlanError:
-        _check_finite(raw, "", source)
+        check_finite(raw, "", source)
         raise
     prescribed = _converted(found.prescription, Prescribed, source, "prescription")
     _check_limits(prescribed, source, rules)
@@ -268,67 +266,10 @@ def _converted(raw: Any, kind: type[T], source: str, prefix: str) -> T:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         try:
-            return msgspec.convert(_whole_numbers(raw), kind)
+            return msgspec.convert(whole_numbers(raw), kind)
         except msgspec.ValidationError:
             problem, where = explain_invalid(error, raw, kind, prefix)
             raise PlanError(source, problem, where=where) from None
-
-
-def _whole_numbers(value: Any) -> Any:
-    """JSON has one kind of number: 24.0 repetitions are 24."""
-    if isinstance(value, dict):
-        return {key: _whole_numbers(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _sensible(raw: dict[str, Any]) -> bool:
-    """Whether no number can be NaN or beyond all sense; what is not plain is left to :func:`_check_finite`.
-
-    Fields of sessions have ranges, which only NaN passes, and NaN alone differs from itself: so sessions need
-    no look at each number in turn. This runs before every decision.
-    """
-    sessions = raw.get("sessions")
-    if type(sessions) is not list or any(type(one) is not dict for one in sessions):
-        return False
-    if any(not one.keys() <= _OF_SESSION for one in sessions):
-        return False
-    if [one for one in chain.from_iterable(map(dict.values, sessions)) if one != one]:
-        return False
-    return _finite([value for key, value in raw.items() if key != "sessions"])
-
-
-def _finite(value: list[Any]) -> bool:
-    waiting: list[Any] = [value]
-    for one in waiting:
-        for each in one.values() if type(one) is dict else one:
-            kind = type(each)
-            if kind is float or kind is int:
-                if not -_HUGE <= each <= _HUGE:
-                    return False
-            elif kind is dict or kind is list:
-                waiting.append(each)
-            elif kind is not str and kind is not bool and each is not None:
-                return False
-    return True
-
-
-def _check_finite(value: Any, path: str, source: str) -> None:
-    """JSON knows no NaN and no infinity, Python's reader does; numbers beyond all sense are refused here."""
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int | float):
-        if not (math.isfinite(value) if isinstance(value, float) else abs(value) < 10**15):
-            raise PlanError(source, f"is {str(value)[:20]}, expected a finite number", where=path)
-        if abs(value) > _HUGE:
-            raise PlanError(source, f"is {value:g}, expected a sensible number", where=path)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            _check_finite(one, f"{path}.{key}" if path else str(key), source)
-    elif isinstance(value, list):
-        for k, one in enumerate(value):
-            _check_finite(one, f"{path}[{k}]", source)
 
 
 def _check_limits(prescribed: Prescribed, source: str, rules: Thresholds) -> None:

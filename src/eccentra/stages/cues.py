@@ -35,31 +35,16 @@ from eccentra.events import (
 from eccentra.samples import Block, StreamInfo
 from eccentra.stages.cue_hip import HipWatch
 from eccentra.stages.cue_pacer import Pacer, word
+from eccentra.stages.cue_range import Range, Usual
 from eccentra.stages.cue_rules import Aim, CueRules
 from eccentra.stages.cue_stops import SetWatch, Stop
 from eccentra.stages.cue_stroke import Course, Stroke
 from eccentra.stages.live import Beat, LiveState
 
-__all__ = ["CueRun", "Usual"]
+__all__ = ["CueRun"]
 
 _SHOWN_US = 5_000_000
 _MOVING = ("eccentric", "concentric")
-
-
-class Usual(msgspec.Struct, frozen=True, kw_only=True):
-    """What the exercise's record says of its range, and of too fast; ``None`` where it says nothing.
-
-    Attributes
-    ----------
-    rom_deg
-        Usual range of the angle.
-    most_deg_s, least_s
-        Its rule ``fast_eccentric``: largest mean speed, or shortest time.
-    """
-
-    rom_deg: float | None = None
-    most_deg_s: float | None = None
-    least_s: float | None = None
 
 
 class CueRun:
@@ -81,8 +66,8 @@ class CueRun:
         self, rules: CueRules, info: StreamInfo, usual: Usual, tempo: Tempo | None, aim: Aim
     ) -> None:
         self._rules = rules
-        self._usual = usual
         self._tempo = tempo or Tempo()
+        self._range = Range(usual, rules.too_fast, self._tempo)
         self._aim = aim
         self._course = Course()
         self._pacer = Pacer(self._tempo, rules.pace)
@@ -95,9 +80,6 @@ class CueRun:
         self._left: int | None = None
         self._stroke: Stroke | None = None
         self._stopped_in: tuple[str, Stroke] | None = None
-        self._farthest: list[float] = []
-        self._low = self._peak = 0.0
-        self._scale = 1.0
         self._reached = False
         self._severe: set[str] = set()
         self._fell_deg: float | None = None
@@ -202,10 +184,7 @@ class CueRun:
             self._say(CueId.TARGET_REPS, "info", "Target reached.", event.t_us, index=event.index)
 
     def _complete(self, rep: Repetition) -> None:
-        rom, own = rep.value("rom_deg"), self._peak - self._low
-        if own > 10.0 and rom is not None:
-            self._farthest = [*self._farthest, own][-5:]
-            self._scale = rom / own if 0.7 < rom / own < 2.5 else 1.0
+        self._range.completed(rep.value("rom_deg"))
         severe = self._of_rep.pop(rep.index, set())
         severe |= {fault.id.value for fault in rep.faults if fault.severity == "severe"}
         control = self._rules.control
@@ -260,7 +239,7 @@ class CueRun:
             start = self._course.still_since()
         if fresh:
             self._reached, self._fell_deg, self._severe = False, None, set()
-            self._low = self._peak = 0.0 if beat.since is not None or angle is None else angle
+            self._range.begin(0.0 if beat.since is not None or angle is None else angle)
             self._stopped_in, self._held = None, []
             if self._hip is not None:
                 self._hip.begin(start)
@@ -289,7 +268,7 @@ class CueRun:
         if angle is not None:
             self._course.points.append((t, angle))
             if self._phase != "rest":
-                self._peak, self._low = max(self._peak, angle), min(self._low, angle)
+                self._range.see(angle)
                 self._watch_range(t, angle)
                 if self._stroke is not None and self._phase == "eccentric":
                     self._watch_stroke(self._stroke, t, angle)
@@ -309,7 +288,7 @@ class CueRun:
 
     def _watch_range(self, t: int, angle: float) -> None:
         wanted = self._aim.rom_target_deg
-        if wanted is not None and not self._reached and angle * self._scale >= wanted:
+        if wanted is not None and not self._reached and angle * self._range.scale >= wanted:
             self._reached = True
             self._say(CueId.TARGET_RANGE, "info", "Range reached.", t // 1000, hold=True)
 
@@ -321,27 +300,10 @@ class CueRun:
                 self._fell_deg = stroke.fell_deg
                 self._warn(CueId.CONTROL_LOST, "Control lost.", since // 1000)
                 return
-        full = self._full_deg()
-        limit = self._fastest(full)
+        full = self._range.full_deg()
+        limit = self._range.fastest(full)
         if limit is not None and stroke.too_fast(t, angle, self._rules.too_fast, limit, full):
             self._warn(CueId.TOO_FAST, "Slower.", t // 1000, fault=FaultId.FAST_ECCENTRIC)
-
-    def _full_deg(self) -> float | None:
-        """Usual length of the stroke: the person's own, else the exercise's."""
-        own = sorted(self._farthest)
-        return own[len(own) // 2] if own else self._usual.rom_deg
-
-    def _fastest(self, full: float | None) -> float | None:
-        """Largest mean speed of the eccentric, deg/s."""
-        rule, wanted = self._rules.too_fast, self._tempo.eccentric
-        if wanted is not None:
-            return None if full is None else full / (rule.tempo_share * wanted)
-        if rule.most_deg_s is not None:
-            return rule.most_deg_s
-        if self._usual.most_deg_s is not None:
-            return self._usual.most_deg_s
-        least = self._usual.least_s
-        return full / least if full is not None and least else None
 
     def _watch_hip(self, hip: HipWatch, t: int, rows: Block) -> None:
         since = hip.step(t, rows)

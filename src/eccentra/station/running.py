@@ -35,6 +35,7 @@ from eccentra.station.openings import Openings
 from eccentra.station.recovery import Resumable
 from eccentra.station.settings import Room
 from eccentra.station.targets import Target, Targets
+from eccentra.station.wallwatch import WallWatch
 
 __all__ = ["Running"]
 
@@ -45,7 +46,6 @@ _COMMIT_NS = NS_PER_S // 10
 _WAIT_ALL_NS = 15 * NS_PER_S
 # A plan that the broker keeps is there well within this time after the station connected.
 _WAIT_PLAN_NS = 2 * NS_PER_S
-_CLOCK_STEP_NS = 2 * NS_PER_S
 
 Tell = Callable[[list[Numbered]], None]
 Note = Callable[[StationNoted], None]
@@ -92,7 +92,7 @@ class Running:
         self._late: set[str] = set()
         self._unwritten: list[Journal] = []
         self._next_tick = self._next_pair = self._next_write = self._committed_ns = 0
-        self._wall_offset: int | None = None
+        self._wall = WallWatch(note)
 
     @property
     def plan_may_come(self) -> bool:
@@ -221,7 +221,7 @@ class Running:
         wall = self._clock.wall_ns() - (now - journal.zero_ns)
         self.exercise, self.athlete, self._may_begin = header.exercise.id, header.settings.athlete, False
         self._take_up(journal)
-        self._wall_offset = wall - journal.zero_ns
+        self._wall.begin(wall - journal.zero_ns)
         # the command is the first input: after an interruption it is known that it was carried out
         asked: list[Input] = [] if request is None else [Command(0, "start", {}, request)]
         wanted = self._prescription(target)
@@ -385,25 +385,12 @@ class Running:
             self._next_pair = now + _PAIR_NS
             wall = self._clock.wall_ns()
             out.append(ClockPair(now - journal.zero_ns, wall))
-            self._watch_wall(wall - now)
+            self._wall.see(wall - now, steady=self._clock.steady)
         if now >= self._next_tick:
             self._next_tick = now + NS_PER_S
             out.append(Tick(now - journal.zero_ns))
             journal.retry()
         return out
-
-    def _watch_wall(self, offset: int) -> None:
-        before, self._wall_offset = self._wall_offset, offset
-        if before is None or abs(offset - before) <= _CLOCK_STEP_NS or not self._clock.steady:
-            return
-        self._note(
-            StationNoted(
-                reason=StationReason.CLOCK_STEPPED,
-                level="warning",
-                detail=f"the computer's clock was set by {(offset - before) / NS_PER_S:+.1f} s",
-                advice="times of day before and after do not fit; durations are not touched",
-            )
-        )
 
 
 def _at(item: Input, arrival_ns: int) -> Input:
