@@ -43,9 +43,10 @@ from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_again import AgainWatch, Seen
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
+from eccentra.stages.placement_frames import rotation as turn_between
 from eccentra.stages.placement_run import PlacementRun
 from eccentra.stages.placement_segment import elsewhere
-from eccentra.stages.placement_slip import Moved, SlipWatch
+from eccentra.stages.placement_slip import Moved, SlipWatch, either_way, turned_by
 from eccentra.stages.placement_strap import SidesWatch, ZeroWatch
 from eccentra.view import advice_after, plain_line
 
@@ -131,6 +132,35 @@ def test_a_repetition_counted_from_its_far_end_is_no_turned_sensor() -> None:
     ((at, by, over),) = watched(*[movement(60)] * 3, movement(60) @ slipped, shifted @ slipped)
     assert (at, over) == (4, False)
     assert by == pytest.approx(35.0, abs=2.0)
+
+
+@given(st.integers(0, 10_000), st.floats(25.0, 50.0))
+def test_a_slip_seen_from_where_the_movements_went_is_not_called_turned_over(
+    seed: int, by_deg: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    there, back = np.split(movement(80), 2)
+    shifted = np.concatenate([back, there])
+    reference, slip = frame_of(movement(80)), rotation(rng.standard_normal(3), by_deg)
+    for up in (movement(80), shifted):
+        seen = frame_of(up @ slip.T)
+        assert reference is not None
+        assert seen is not None
+        way = either_way(CHECK.slip, reference, seen)
+        assert turn_between(reference, way) == pytest.approx(by_deg, abs=2.0)
+        assert not turned_by(CHECK.slip, reference, way, between=False).over
+
+
+@pytest.mark.parametrize("turn_deg", [25.0, 80.0, 110.0])
+@pytest.mark.parametrize("axis", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)])
+def test_half_a_turn_stays_one_from_whichever_end_it_is_looked_at(
+    turn_deg: float, axis: tuple[float, float, float]
+) -> None:
+    reference = frame_of(movement(turn_deg))
+    over = frame_of(movement(turn_deg) @ rotation(np.array(axis), 180.0).T)
+    assert reference is not None
+    assert over is not None
+    assert turned_by(CHECK.slip, reference, either_way(CHECK.slip, reference, over), between=True).over
 
 
 def test_turns_little_by_little_are_found_against_the_first_movements() -> None:

@@ -17,7 +17,7 @@ from eccentra.samples import Floats, Times
 from eccentra.stages.placement import AgainRule, SegmentRule, SlipRule
 from eccentra.stages.placement_cycles import COARSE_NS, poses_in, swings_from
 from eccentra.stages.placement_frames import Frame, backwards, frame_of, mean_frame
-from eccentra.stages.placement_slip import Turned, share_of, turned_by
+from eccentra.stages.placement_slip import Turned, either_way, share_of, turned_by
 
 __all__ = ["AgainWatch", "Seen"]
 
@@ -104,7 +104,8 @@ class AgainWatch:
                 best = row
         if len(best) < self._rule.least:
             return None
-        fresh = mean_frame([frame for _, _, frame in best])
+        # a row may be seen from where the movements went
+        fresh = either_way(self._slip, reference, mean_frame([frame for _, _, frame in best]))
         if share_of(self._slip, reference, fresh, between=False) < 1.0:
             return None
         turned = turned_by(self._slip, reference, fresh, between=False)

@@ -16,7 +16,7 @@ import numpy as np
 from eccentra.samples import Floats
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, unit
 
-__all__ = ["Change", "Frame", "backwards", "change", "frame_of", "mean_frame"]
+__all__ = ["Change", "Frame", "backwards", "change", "frame_of", "mean_frame", "rotation"]
 
 # Rows at each end that make a pose; speed is zero there.
 _POSE_ROWS = 10
@@ -111,6 +111,21 @@ def change(old: Frame, new: Frame, least_turn: float) -> Change:
     if mid is None or off > 90.0:
         return Change(off, 0.0, 0.0, pose)
     return Change(off, _about(mid, old.home, new.home), _about(mid, old.far, new.far), pose)
+
+
+def rotation(old: Frame, new: Frame) -> float | None:
+    """The one turn that takes start pose and axis of a movement to those of another, deg.
+
+    ``None`` when one of them hardly turned, and so has no axis.
+    """
+    triads = []
+    for frame in (old, new):
+        side = None if frame.axis is None else unit(cross(frame.home, frame.axis))
+        if side is None:
+            return None
+        triads.append((frame.home, side, cross(side, frame.home)))
+    trace = math.fsum(dot(a, b) for a, b in zip(*triads, strict=True))
+    return math.degrees(math.acos(min(max(0.5 * (trace - 1.0), -1.0), 1.0)))
 
 
 def backwards(frame: Frame) -> Frame:

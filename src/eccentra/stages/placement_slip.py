@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 
 from eccentra.stages.placement import SlipRule
-from eccentra.stages.placement_frames import Frame, backwards, change, mean_frame
+from eccentra.stages.placement_frames import Frame, backwards, change, mean_frame, rotation
 
-__all__ = ["Moved", "SlipWatch", "Turned", "share_of", "turned_by"]
+__all__ = ["Moved", "SlipWatch", "Turned", "either_way", "share_of", "turned_by"]
 
 Key = tuple[int, int]
 # So many movements back make the middle that a new one is compared with.
@@ -26,8 +26,9 @@ _AS_LARGE = 1.2
 _OTHER_SIDE_DEG = 140.0
 # From this share of the limits on, two movements after a rest are enough, and one before.
 _SURE = 2.0
-# Seen from the other end, a movement must be more alike by this factor to be taken so.
-_OTHER_WAY = 3.0
+# Seen from the other end, a movement must be turned less by this factor to be taken so: a strap that slipped
+# turns by less than 60 degrees, and what it sees is then more than 120 degrees off from the wrong end.
+_OTHER_WAY = 2.0
 # Two movements that share more of their time than this are one, told twice.
 _ONE_SHARE = 0.7
 # Repetitions that are turned so far agree when they differ by less than this share of it.
@@ -84,6 +85,21 @@ def turned_by(rule: SlipRule, a: Frame, b: Frame, *, between: bool) -> Turned:
     """How far a sensor turned from one movement to another."""
     found = change(a, b, rule.least_turn_deg)
     return Turned(found.whole, max(found.whole, found.pose) > rule.over_deg, between)
+
+
+def either_way(rule: SlipRule, reference: Frame, frame: Frame) -> Frame:
+    """The movement from its start or from its far end, whichever takes much the smaller turn to explain.
+
+    Half a turn of the sensor leaves the start pose where it was, or puts it on its head: that is no other
+    way.
+    """
+    back = backwards(frame)
+    pose = change(reference, frame, rule.least_turn_deg).pose
+    near = min(rule.still_deg, 0.5 * reference.turn)
+    if min(pose, 180.0 - pose) < near:
+        return frame
+    ahead, behind = (rotation(reference, way) for way in (frame, back))
+    return back if ahead is not None and behind is not None and _OTHER_WAY * behind < ahead else frame
 
 
 def _is_as_large(a: Frame, b: Frame, factor: float, least: float) -> bool:
@@ -175,6 +191,15 @@ class SlipWatch:
     def _reference(self) -> Frame:
         return mean_frame([old.frame for old in self._old[-_MOST:]])
 
+    def _way(self, reference: Frame, frame: Frame) -> Frame:
+        """From its start or its far end: as like those before as can be, but as the last odd one was seen."""
+        way = either_way(self._rule, reference, frame)
+        if not self._new:
+            return way
+        last, other = self._new[-1].frame, backwards(way)
+        like, unlike = (self._share(last, seen, False) for seen in (other, way))
+        return other if like < self._rule.agree_share and like < unlike else way
+
     def _goes_on(self, reference: Frame, frame: Frame) -> bool:
         """Whether a movement is like the last one that did not agree, rather than like those before it."""
         if not self._new:
@@ -203,18 +228,6 @@ class SlipWatch:
         since = self._old[min(_FIRST, len(self._old) - _LAST)].start_us
         self._old, self._new, self._first = list(last), [], list(last)
         return msgspec.structs.replace(found, since_us=since)
-
-    def _way(self, reference: Frame, frame: Frame) -> Frame:
-        """The movement from its start or from its far end, whichever is more like those before.
-
-        A sensor that was turned over about its limb keeps the start pose: that is no other way.
-        """
-        back = backwards(frame)
-        least = self._rule.least_turn_deg
-        if change(reference, back, least).pose >= change(reference, frame, least).pose:
-            return frame
-        ahead, behind = (self._share(reference, way, False) for way in (frame, back))
-        return back if _OTHER_WAY * behind < ahead else frame
 
     def _may_be_one(self, reference: Frame, frame: Frame, share: float) -> bool:
         """Whether a movement that was not counted may be a repetition, seen by a sensor that turned.
