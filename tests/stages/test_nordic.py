@@ -60,7 +60,7 @@ def session_rows(seed: int, kit: str) -> Rows:
 
 @pytest.mark.parametrize("kit", KITS)
 @given(at=cut_places(), seed=st.integers(1, 3))
-@settings(max_examples=12)
+@settings(max_examples=settings.default.max_examples // 3)
 def test_cuts_change_nothing(kit: str, at: list[int], seed: int) -> None:
     rows = session_rows(seed, kit)
     assert events_of(rows, at) == events_of(rows)

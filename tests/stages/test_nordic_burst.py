@@ -176,3 +176,37 @@ def test_a_peak_is_open_when_it_lies_between_the_ends_that_are_possible() -> Non
     forces: dict[Side, Force | None] = {"left": found["left"]}
     assert open_peaks(t, side, {"left": 0.0}, forces, 1.0, (3.2, 4.5), STAGE.burst) == {"left"}
     assert not open_peaks(t, side, {"left": 0.0}, forces, 1.0, (4.0, 5.0), STAGE.burst)
+
+
+@pytest.mark.parametrize("stop_s", [0.3, 1.0])
+def test_a_descent_in_stages_begins_with_the_first(stop_s: float) -> None:
+    whole = Whole(STAGE.whole)
+    whole.learn(whole.arrival(FULL), counted=True)
+    corners = (3.0, 3.2, 4.0, 4.2, 4.2 + stop_s, 4.4 + stop_s, 8.4 + stop_s)
+    net = force(np.cumsum(np.interp(T, corners, (0.0, 0.3, 0.3, 0.0, 0.0, 0.3, 0.3))) * 0.01)
+    net[8.4 + stop_s < T] = 0.0
+    _, found, _ = reading(net, whole)
+    assert found.kind == "arrival"
+    assert found.start == pytest.approx(3.0, abs=0.45)
+
+
+@pytest.mark.parametrize("up_s", [1.1, 1.5])
+def test_a_small_dip_with_a_stop_is_pushed_up_again(up_s: float) -> None:
+    whole = Whole(STAGE.whole)
+    for _ in range(3):
+        whole.learn(whole.arrival(FULL), counted=True)
+    burst, _, _ = reading(force(0.25 * (soft((T - 3.0) / 1.2) - soft((T - 4.6) / up_s))), whole)
+    assert burst.kind(whole) == "turn"
+    assert burst.sure(whole) > 0.8
+
+
+def test_control_lost_while_braking_a_quick_descent_is_a_fall() -> None:
+    # inertia takes more than the lean does: by the force alone the body would be nearly at the floor
+    lean = 0.75 * soft((T - 3.0) / 1.1)
+    net, caught = fallen(lean, 0.62, 0.4)
+    corner = int(np.argmax(net))
+    assert net[corner] > 1.1 * FULL * math.sin(0.62)
+    burst, found, whole = reading(net)
+    assert found.kind == "fall"
+    assert burst.sure(whole) > 0.5
+    assert found.end == pytest.approx(caught, abs=0.6)

@@ -97,6 +97,23 @@ def test_slow_strokes_in_sway_are_neither_too_short_nor_too_long(shape: str) -> 
     assert abs(float(np.mean(off))) < 0.04 * 8.0
 
 
+@pytest.mark.parametrize(("way", "rest"), [(1.5, 0), (2.0, 20), (2.5, 0)])
+def test_settling_before_a_brisk_start_is_no_soft_start(way: float, rest: int) -> None:
+    """Kneeling one settles by some degrees; on the floor afterwards one lies nearly still."""
+    x = np.concatenate([np.zeros(150), way * min_jerk(120), np.full(rest, way)])
+    begin = (len(x) - 1) / 100
+    x = np.concatenate([x, way + (85.0 - way) * SHAPES["ramps of 0.2 s"](580), np.full(300, 85.0)])
+    x[-300:] += 0.02 * np.sin(np.arange(300))
+    t, y, v = np.arange(len(x)) / 100, smooth(x, 100.0, 0.03), smooth(np.gradient(x, 0.01), 100.0, 0.03)
+    off = []
+    for usual_sway in (0.0, 1.0):
+        strokes = find_strokes(y, v, threshold=2.5, least=3.0)
+        refine(strokes, t, y, v, msgspec.structs.replace(HOW, usual_sway=usual_sway))
+        off.append(strokes[-1].start_s - begin)
+    assert off[0] < -0.5
+    assert off[1] == pytest.approx(0.0, abs=0.1)
+
+
 def test_a_stroke_may_end_after_what_was_seen_of_it() -> None:
     t, x, v = course("min_jerk", 8.0, 60.0)
     seen = 300 + 800 - 25
@@ -129,6 +146,26 @@ def test_smoothing_keeps_bounds_and_constants(values: list[float], sigma: float)
     assert y.min() >= x.min() - 1e-9
     assert y.max() <= x.max() + 1e-9
     assert smooth(np.full(30, 7.0), 100.0, sigma) == pytest.approx(7.0)
+
+
+@pytest.mark.parametrize("shape", ["min_jerk", "soft ramps of a third", "late peak"])
+@pytest.mark.parametrize("at", [0.5, 0.65])
+def test_a_slow_descent_that_breaks_begins_where_it_began(shape: str, at: float) -> None:
+    """Controlled for some of its 9 s, then a fall: no known shape as a whole, but its begin has one."""
+    rng = np.random.default_rng(7)
+    how, off = Ends(noise=1.0, smear_s=0.03, error=0.1, most_residual=0.3, heads=True), []
+    for _ in range(8):
+        down = 85 * SHAPES[shape](900)[: round(900 * at)]
+        s = np.arange(1, 300) / 100
+        fall = down[-1] + (down[-1] - down[-2]) * 100 * s + 90 * s * s
+        x = np.concatenate([np.zeros(300), down, fall[fall < 85], np.full(200, 85.0)])
+        sway = smooth(rng.normal(0.0, 1.0, len(x)), 100.0, 0.25)
+        x = x + 0.2 * sway / sway.std()
+        t, y, v = np.arange(len(x)) / 100, smooth(x, 100.0, 0.03), smooth(np.gradient(x, 0.01), 100.0, 0.08)
+        strokes = find_strokes(y, v, threshold=2.5, least=10.0)
+        refine(strokes, t, y, v, how)
+        off.append(strokes[0].start_s - 2.99)
+    assert abs(float(np.mean(off))) < 0.2
 
 
 def test_a_fall_has_no_known_shape() -> None:
@@ -196,6 +233,18 @@ def test_break_of_a_quick_descent(broken: bool, tremor: float) -> None:
         assert found is not None
         assert v.max() < 1.9 * 50.0
         assert float(np.interp(found, t, x)) == pytest.approx(60.0, abs=3.0)
+
+
+@pytest.mark.parametrize("at", [20.0, 35.0, 55.0])
+@pytest.mark.parametrize("seconds", [1.0, 1.5, 3.0])
+def test_a_second_stage_is_no_break(at: float, seconds: float) -> None:
+    """Down in two strokes with hardly a stop between: the second speeds up early and is slowed down."""
+    rule = STAGE.fall  # type: ignore[attr-defined]
+    first = at * skewed(160, 0.0)
+    second = at + (86.0 - at) * skewed(round(100 * seconds), 0.0)
+    x = np.concatenate([first, np.full(20, at), second])
+    v = smooth(np.gradient(x, 0.01), 100.0, 0.03)
+    assert find_break(np.arange(len(x)) * 0.01, x, v, rule, 0.03) is None
 
 
 def test_zero_of_a_strap_is_its_lowest_quiet_level() -> None:

@@ -165,6 +165,27 @@ def test_straps_tell_who_brings_the_body_up() -> None:
         assert rep.metrics["tut_s"].quality == "flagged"
 
 
+@pytest.mark.parametrize("exercise", FAMILY)
+def test_legs_bring_up_what_turned_around_in_the_air(exercise: str) -> None:
+    partial = NordicRep(descent_s=2.0, partial=0.55, back="active", turn_s=0.1, return_s=1.5)
+    reps = done(GOOD, GOOD, partial, GOOD, exercise=exercise)
+    assert [rep.phases[-1].kind for rep in reps] == ["return", "return", "concentric", "return"]
+    assert reps[2].value("tut_s") == pytest.approx(3.6, abs=0.2)
+    assert Flag.RETURN_ASSUMED in reps[2].flags
+
+
+def test_a_shank_held_still_proves_a_single_quick_repetition() -> None:
+    quick = NordicRep(descent_s=1.5, return_s=1.5)
+    assert len(done(quick, kit="thigh+shank")) == 1
+    assert not done(quick, kit="thigh")  # might be half-kneeling
+
+
+def test_a_quick_partial_repetition_counts_where_the_shank_is_held() -> None:
+    full = NordicRep(descent_s=1.6, return_s=1.5)
+    partial = NordicRep(descent_s=0.85, partial=0.5, back="active", turn_s=0.1, return_s=1.5)
+    assert len(done(full, full, partial, kit="thigh+shank")) == 3
+
+
 def test_help_lowers_the_force() -> None:
     peaks = [
         done(GOOD, kit="thigh+force", exercise="nordic-curl-assisted", athlete=Athlete(assist_share=share))[0]

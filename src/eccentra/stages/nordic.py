@@ -12,6 +12,7 @@ parameters (the ``[stage]`` table of the exercise) and picks the run:
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -181,6 +182,10 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Movements about an axis further off than this are about another one.
     load_evidence
         Evidence of a loaded strap (minus that of a slack one).
+    held_deg, held_evidence
+        Evidence of a shank that turned by no more than the first while the thigh went ``at_once_deg`` and
+        came back, none from the second on: heels do not let one sit back so far, and who sits down or kneels
+        down moves the shank.
     """
 
     slow_from_s: float
@@ -194,6 +199,8 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     doubtful: float
     axis_deg: float
     load_evidence: float
+    held_deg: tuple[float, float]
+    held_evidence: float
 
 
 class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -258,6 +265,8 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ----------
     inclination_error_deg, boundary_error_s
         Standard errors of a segment's inclination in movement and of a phase's boundary.
+    soft_share
+        Standard error of a soft begin, as a share of the phase: what hides there goes with its length.
     torque_before_s
         The greatest torque of a break (``bta``) is at most so long before control was lost.
     abs_limit_deg_s
@@ -287,6 +296,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     inclination_error_deg: float
     boundary_error_s: float
+    soft_share: float
     torque_before_s: float
     abs_limit_deg_s: float
     relative: RelativeRule
@@ -302,6 +312,10 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     quality_least: float
     quality: tuple[QualityPart, ...] = ()
     sampled_hz: float | None = None
+
+    def seconds_error(self, seconds: float) -> float:
+        """Standard error of a phase's length, s: two ends, independent, and what a soft begin hides."""
+        return math.hypot(math.sqrt(2.0) * self.boundary_error_s, self.soft_share * seconds)
 
     def strap(self, force: ForceRule) -> StrapRule:
         """How straps are read."""

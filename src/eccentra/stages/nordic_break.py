@@ -3,10 +3,11 @@
 The body above the knees is a pendulum upside down. Without any holding torque its lean speeds up by
 ``k sin(lean)``, ``k = m g d / I`` (about 9 to 12 rad/s² for people; 20.5 / height in m for a rod-like body).
 A lowering under control changes its speed far less than that, a fall gets a large part of it. So the search
-is for a stretch before the greatest speed where the acceleration is a good share of the free fall's, and
-where enough of the energy of a free fall is found. How much faster than before it gets says little: who
-lowers quickly has not much of a fall left. Then the onset, the moment at which the holding torque starts to
-decay, is fitted: speed before it goes on as a straight line, and what a decaying torque gives is added.
+is for a stretch before the greatest speed near the end where the acceleration is a good share of the free
+fall's and still grows, and where enough of the energy of a free fall is found. How much faster than before
+it gets says little: who lowers quickly has not much of a fall left. Then the onset, the moment at which the
+holding torque starts to decay, is fitted: speed before it goes on as a straight line, and what a decaying
+torque gives is added.
 """
 
 from __future__ import annotations
@@ -29,16 +30,23 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ----------
     free_fall_rad_s2
         ``k`` above.
-    least_share
-        Share of the free fall's acceleration that is not control any more.
+    least_share, most_share
+        Share of the free fall's acceleration that is not control any more; more than the second is no fall
+        either: legs or hips drive the body down.
     least_energy
         Share of the free fall's energy that must have become speed.
     shaking_deg_s, calm_s
         Trembling faster than this is smoothed away with this standard deviation first.
+    late_share
+        A fall speeds up ever more until something catches it, a stroke under control most in its first half:
+        the greatest acceleration comes after this share of the speeding up.
     least_speed_deg_s
         Speed below which nothing is a fall.
     more_lean_deg
         Lean that must follow the break.
+    reach_deg
+        A fall is fastest at most so far above its end: there hands, floor or straight knees catch it. What
+        slows down earlier is in control again.
     least_control_s, least_lean_deg
         Control before the break: without it, it is a fall from the start and has no break-point.
     free_ratio, free_deg_s
@@ -47,11 +55,14 @@ class BreakRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     free_fall_rad_s2: float
     least_share: float
+    most_share: float
     least_energy: float
+    late_share: float
     shaking_deg_s: float
     calm_s: float
     least_speed_deg_s: float
     more_lean_deg: float
+    reach_deg: float
     least_control_s: float
     least_lean_deg: float
     free_ratio: float
@@ -79,7 +90,7 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s:
     shaking = np.partition(shake, int(0.6 * n))[int(0.6 * n)] > rule.shaking_deg_s
     if shaking:
         speed, smear_s = calm, math.hypot(smear_s, rule.calm_s)
-    peak = int(speed.argmax())
+    peak = _fastest(lean, speed, rule.reach_deg)
     if speed[peak] < rule.least_speed_deg_s:
         return None
     acceleration = np.gradient(speed, dt)
@@ -87,26 +98,44 @@ def find_break(t: Floats, lean: Floats, speed: Floats, rule: BreakRule, smear_s:
         acceleration = smooth(acceleration, rate, 0.05)
     free = np.degrees(rule.free_fall_rad_s2) * np.sin(np.radians(np.clip(lean, 5.0, 90.0)))
     share = acceleration / free
-    onset = _rough_onset(acceleration, share, peak, rate, rule.least_share)
+    onset = _rough_onset(acceleration, share, speed, peak, rate, rule)
     if onset is None:
         return None
     if t[onset] - t[0] < rule.least_control_s or lean[onset] < rule.least_lean_deg:
         return None
     if lean[-1] - lean[onset] < rule.more_lean_deg or not _is_fall(lean, speed, onset, peak, rule):
         return None
+    if int(acceleration[onset : peak + 1].argmax()) < rule.late_share * (peak - onset):
+        return None
     return _fine_onset(t, speed, onset, peak, smear_s)
 
 
-def _rough_onset(acceleration: Floats, share: Floats, peak: int, rate: float, least: float) -> int | None:
+def _fastest(lean: Floats, speed: Floats, reach_deg: float) -> int:
+    """Row of the greatest speed within reach of the end, after what slows down into it from above."""
+    low, rows = float(lean[-1]) - reach_deg, speed.tolist()
+    k = int(np.flatnonzero(lean < low)[-1]) + 1 if float(lean.min()) < low else 0
+    while k + 1 < len(rows) and rows[k + 1] <= rows[k]:
+        k += 1
+    return k + int(speed[k:].argmax())
+
+
+def _rough_onset(
+    acceleration: Floats, share: Floats, speed: Floats, peak: int, rate: float, rule: BreakRule
+) -> int | None:
     """Where the acceleration was least before the fall: the strokes of control have their own before that.
 
     ``None`` when it only grew from the start on: a quick stroke, not a lost one.
     """
-    first = max(0, peak - int(0.9 * rate))
-    top = first + int(np.argmax(acceleration[first : peak + 1]))
-    if share[top] < least:
+    least = rule.least_share
+    values, rise = share[: peak + 1].tolist(), acceleration[: peak + 1].tolist()
+    fastest, top = float(speed[peak]), peak
+    for i in range(peak, max(0, peak - int(0.9 * rate)) - 1, -1):
+        if rise[i] > rise[top]:
+            top = i
+        elif (values[top] >= least and values[i] < 0.35 * least) or float(speed[i]) > fastest:
+            break
+    if not least <= values[top] <= rule.most_share:
         return None
-    values = share[: top + 1].tolist()
     lowest = top
     for i in range(top, -1, -1):
         if values[i] < values[lowest]:

@@ -30,6 +30,7 @@ from eccentra.stages.nordic_corners import (
     corners,
     last_drop,
     lowest,
+    pushes_off,
     rate,
     releases,
     rise_s,
@@ -75,6 +76,11 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Force seldom goes by less than this share of the quickness it came with in a fall.
     sudden_ratio
         Nobody comes back up so many times more quickly than he went down.
+    least_turn_s, quick_turn
+        Shortest time of coming down and back up; more quickly only pulls below this share of ``full`` do.
+    push_dip, push_more, pushed_fall
+        Force between two humps that comes up again, and the second hump, as shares; likelihood of a fall
+        after somebody pushed off to come up.
     release_s
         Hands take over within this time.
     near_bottom
@@ -82,6 +88,9 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     start_error_s, arrival_error_s, fall_error_s
         Standard errors of a start, beside what the families of strokes disagree by, and of the ends of an
         arrival and of a fall.
+    inertia
+        Acceleration of a stroke as a multiple of its way over its time squared: what force at a corner is
+        off by.
     known_s
         An end with a larger error is not told.
     likely, doubtful
@@ -107,11 +116,17 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     slow_ratio: float
     slow_fall: float
     sudden_ratio: float
+    least_turn_s: float
+    quick_turn: float
+    push_dip: tuple[float, float]
+    push_more: tuple[float, float]
+    pushed_fall: float
     release_s: float
     near_bottom: float
     start_error_s: float
     arrival_error_s: float
     fall_error_s: float
+    inertia: float
     known_s: float
     likely: float
     doubtful: float
@@ -232,21 +247,25 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
         return None
     last = begin + int(np.flatnonzero(net[begin:] > 0.25 * peak)[-1])
     arrived = last_drop(net, begin, last, hz)
+    # inertia, undone: the two-sided exponential that turns force into lean has this standard deviation
+    lean = smooth(net, hz, math.sqrt(2.0 / k2))
     fallen = [
-        _fall(net, begin, corner, last, peak, hz, whole, rule, k2)
+        _fall(net, lean, begin, corner, last, peak, hz, whole, rule, k2)
         for corner in corners(net, begin, last, peak_at, hz)
     ]
     corner, release, fall, falls = max(fallen, key=lambda one: whole.weigh(one[3]))
-    # inertia, undone: the two-sided exponential that turns force into lean has this standard deviation
-    lean = smooth(net, hz, math.sqrt(2.0 / k2))
+    pushed = pushes_off(net, begin, last, rule.push_dip, rule.push_more)
+    falls = falls * (rule.pushed_fall if pushed else 1.0)
     level = float(lean[begin : last + 1].max())
     # stopping just before the floor takes more than holding there
     arrives = float(net[max(arrived - round(0.4 * hz), begin) : arrived + 1].min())
     turn = whole.at_least(level) * whole.rule.turn
-    if suddenness(net, begin, last, peak) > rule.sudden_ratio:
+    if suddenness(net, begin, last, peak) > rule.sudden_ratio and not pushed:
         turn = turn * rule.unlike_turn
     elif stay(net, corner, begin, peak)[0] > rule.stay_s * hz and last - arrived <= rule.release_s * hz:
         turn = turn * np.where(whole.leans(level) < 0.7, rule.unlike_turn, 1.0)
+    if (last - begin) / hz < rule.least_turn_s:
+        turn = turn * np.where(whole.leans(level) > rule.quick_turn, rule.unlike_turn, 1.0)
     at_floor = float(net[arrived]) >= rule.arrival_share * peak and (last - arrived) <= rule.release_s * hz
     weights: dict[Kind, Floats] = {
         "arrival": whole.arrival(arrives)
@@ -344,6 +363,7 @@ def _fall_end(t: Floats, burst: Burst, whole: Whole) -> float:
 
 def _fall(
     net: Floats,
+    lean: Floats,
     begin: int,
     corner: int,
     last: int,
@@ -365,14 +385,22 @@ def _fall(
     fall = fall_through(
         net, corner, 2 * (end - corner) + round(0.5 * hz), dt=1.0 / hz, slope=slope, k2=k2, catch=whole.catch
     )
-    how = (1.0 if rising else rule.flat_fall) * (1.0 if sudden > rule.slow_ratio else rule.slow_fall)
+    how = 1.0 if rising else rule.flat_fall
+    # how force goes is one thing, looked at in three ways
     sharp = (steepest(net, corner, end, hz) / peak - rule.gentle_loss) / (rule.let_go_loss - rule.gentle_loss)
-    how *= min(max(sharp, rule.gentle_fall), 1.0)
+    goes = min(1.0 if sudden > rule.slow_ratio else rule.slow_fall, max(sharp, rule.gentle_fall))
+    # a quick stroke of T has accelerations of up to 6 / T²: force at the corner is as far from the lean's
+    took = max(corner - begin, 1) / hz
+    inertia = rule.inertia / (k2**1.5 * max(took, 0.5 * rule.least_turn_s) ** 2)
     found: list[tuple[float, int, Floats]] = []
     for release, loss in releases(net, corner, end, peak, hz):
         loose = (loss - rule.gradual_loss) / (rule.sudden_loss - rule.gradual_loss)
-        caught = whole.caught(fall, max(release - corner, 1) / hz)
-        likelihood = caught * (how * min(max(loose, rule.gradual_fall), 1.0))
+        after = max(release - corner, 1) / hz
+        change = float(lean[min(corner + 1, len(lean) - 1)] - lean[corner - 1]) * 0.5 * hz
+        at = (float(lean[corner]), change)
+        hurried = whole.hurried(at, float(lean[release]), after, took, math.sqrt(k2))
+        caught = whole.caught(fall, after, inertia, hurried)
+        likelihood = caught * (how * min(goes, max(loose, rule.gradual_fall)))
         found.append((whole.weigh(likelihood), release, likelihood))
     _, release, likelihood = max(found, key=lambda one: one[0])
     return corner, release, fall, likelihood

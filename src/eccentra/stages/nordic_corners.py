@@ -18,6 +18,7 @@ __all__ = [
     "corners",
     "last_drop",
     "lowest",
+    "pushes_off",
     "rate",
     "releases",
     "rise_s",
@@ -181,6 +182,30 @@ def suddenness(net: Floats, begin: int, last: int, peak: float) -> float:
     while low > 0 and float(net[low]) > 0.25 * peak:
         low -= 1
     return (int(high[0]) - low) / max(last - int(high[-1]), 1)
+
+
+def pushes_off(
+    net: Floats, begin: int, last: int, dip: tuple[float, float], more: tuple[float, float]
+) -> bool:
+    """Who comes back up after a stop brakes, holds and pushes off: two humps, what holds the body between.
+
+    Who stops and goes on lowers himself between the humps by holding less than that, and comes lower, where
+    more is held.
+
+    Parameters
+    ----------
+    dip
+        Force between the humps, as shares of the lesser one.
+    more
+        Second hump, as shares of the first.
+    """
+    force = net[begin : last + 1]
+    before = np.maximum.accumulate(force)
+    after = np.maximum.accumulate(force[::-1])[::-1]
+    share = force / np.maximum(np.minimum(before, after), 1e-9)
+    at = int(np.argmin(np.where(force > 0.25 * float(before[-1]), share, 1.0)))
+    again = float(after[at]) / float(before[at])
+    return dip[0] < float(share[at]) < dip[1] and more[0] < again < more[1]
 
 
 def rises_to_the_end(net: Floats, corner: int, begin: int, hz: float, least: float) -> bool:

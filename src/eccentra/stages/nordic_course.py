@@ -37,7 +37,7 @@ class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     floor_lean_deg
         Where a descent ends further down than this, hands and floor carry, not the hamstrings.
     usual_end_share
-        A descent of this share of the person's own usual way has ended as usual, on whatever it ends.
+        Instead, once the person's own usual way is known: less of it has turned around in the air.
     home_share
         The return is over within this share of the way from the start pose.
     """
@@ -116,7 +116,9 @@ class Course:
         )
         if not strokes:
             return None
-        how = Ends(noise=self.noise, smear_s=self.smear, error=0.1, most_residual=0.3)
+        how = Ends(
+            noise=self.noise, smear_s=self.smear, error=0.1, most_residual=0.3, heads=True, usual_sway=1.0
+        )
         refine(strokes, grid.t, self.lean, self.speed, how)
         down = self._down(strokes)
         if not down:
@@ -170,7 +172,7 @@ class Course:
         # swaying forward a little, then a rest, is not yet the descent
         while len(out) > 1 and (
             out[1].start_s - out[0].end_s >= self.rule.stop_s
-            and self.at(out[0].end_s) < max(0.12 * peak, 6.0)
+            and self.at(out[1].start_s) < max(0.12 * peak, 6.0)
         ):
             out.pop(0)
         return out

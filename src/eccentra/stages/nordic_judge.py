@@ -221,6 +221,9 @@ class Judge:
         if m.loaded_n is not None:
             loaded = m.loaded_n >= self._stage.force.loaded_n
             value += rule.load_evidence if loaded else -rule.load_evidence
+        if m.shank_change is not None and back and m.rom >= rule.at_once_deg:
+            low, high = rule.held_deg
+            value += rule.held_evidence * _clip((high - m.shank_change) / (high - low), 0.0, 1.0)
         # legs that let the body down bring it back
         return value if full and (back or not own) else min(value, 0.5 * rule.enough)
 

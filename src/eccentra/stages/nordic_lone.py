@@ -71,7 +71,7 @@ def lone_metrics(
     rule = stage.metrics
     if rule is None:
         return {}
-    out = tempo_metrics(stage, rule, known)
+    out = tempo_metrics(stage, known)
     start, end = when
     rows_t, rows = history.rows(start - _BEFORE_NS, end + NS_PER_S // 2)
     if len(rows_t) < 2:

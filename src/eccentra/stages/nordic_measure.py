@@ -69,7 +69,8 @@ class Measured(msgspec.Struct, kw_only=True):
     ``t0`` is the session time of the first row in ns. ``spans`` tile the repetition, except lying on the
     floor. Leans are from the start pose. ``gap_start``, ``gap_end``, ``gap_inside`` say whether rows were
     missing at the begin of the descent, at its end, or elsewhere between first and last phase;
-    ``back_unknown`` that no strap told who brought the body up again: hands if it was ``on_floor``.
+    ``back_unknown`` that no strap told who brought the body up again: hands if it was ``on_floor``, else the
+    legs.
     ``reach`` is the range beyond the usual start pose: sitting further back is no part of a lowering.
     ``pace`` is the mean speed of what was controlled of the loaded way, beyond upright, in deg/s. ``thrown``
     is the greatest share of the energy of a free fall from upright that it had early on: more than all of it
@@ -250,9 +251,7 @@ def _numbers(
         if broken is not None:
             break
     spans = list(spans)
-    floor_deg = rule.floor_lean_deg - kneel.lean
-    if usual_deg is not None:
-        floor_deg = min(floor_deg, rule.usual_end_share * usual_deg)
+    floor_deg = rule.floor_lean_deg - kneel.lean if usual_deg is None else rule.usual_end_share * usual_deg
     on_floor = not by_legs and (broken is not None or deepest >= floor_deg)
     load = Load(grid, columns, zeros)
     peak_n = math.fsum(f.peak_n for f in _forces(grid, columns, spans, zeros).values() if f is not None)
@@ -272,7 +271,9 @@ def _numbers(
         own = False if broken is not None else load.carried_back(start, down_end, back, rule.active_share)
         own = True if by_legs else own
         unknown = own is None
-        spans.append(Span("concentric" if own else "return", *back))
+        # no hand pushes where nothing is in reach
+        legs = not on_floor if own is None else own
+        spans.append(Span("concentric" if legs else "return", *back))
     last = spans[-1].end
     shank = shank_of(grid, columns, start, down_end, last, kneeling)
     peak_row = load.peak_row(start, down_end)

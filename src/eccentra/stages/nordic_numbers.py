@@ -132,7 +132,7 @@ def further_metrics(
     out = _speeds(m, seen, rule, flag, gyroscope)
     out |= _breaks(m, seen, rule, found, flag)
     out |= _posture(m, seen, stage, rule, flag)
-    out |= tempo_metrics(stage, rule, known)
+    out |= tempo_metrics(stage, known)
     out["rom_share"] = metric_of(
         None if m.gap_start or m.gap_end else m.rom / stage.count.nominal_rom_deg,
         "1",
@@ -170,8 +170,8 @@ def _speeds(
     mean = error = None
     if seconds > 0.1 and way > 0.0 and not edge and not (hole and m.break_s is None):
         mean = way / seconds
-        angle, time = _two_ends(rule)
-        error = mean * math.hypot(angle / way, time / seconds)
+        angle = math.sqrt(2.0) * rule.inclination_error_deg
+        error = mean * math.hypot(angle / way, rule.seconds_error(seconds) / seconds)
     out["omega_mean_controlled_deg_s"] = metric_of(mean, "deg/s", "rom_over_time_controlled", flag, error)
     speed = np.concatenate([course.fast[a:b] for a, b in rows]) if rows else np.empty(0)
     a, b = (round(share * len(speed)) for share in rule.core_share)
@@ -190,11 +190,6 @@ def _speeds(
     rough = flag or (None if gyroscope else Flag.NO_GYROSCOPE)
     out["smoothness_ecc"] = metric_of(smooth, "1", "sparc", rough)
     return out
-
-
-def _two_ends(rule: MetricRule) -> tuple[float, float]:
-    """Standard errors of a range in degrees and of a duration in s, each with two independent ends."""
-    return math.sqrt(2.0) * rule.inclination_error_deg, math.sqrt(2.0) * rule.boundary_error_s
 
 
 # -- break-points -------------------------------------------------------------------------------------------
@@ -276,10 +271,9 @@ def _posture(m: Measured, seen: Seen, stage: Stage, rule: MetricRule, flag: Flag
 # -- tempo --------------------------------------------------------------------------------------------------
 
 
-def tempo_metrics(stage: Stage, rule: MetricRule, known: dict[str, Metric]) -> dict[str, Metric]:
+def tempo_metrics(stage: Stage, known: dict[str, Metric]) -> dict[str, Metric]:
     """Adherence to the wanted times, for the phases that have one."""
     out: dict[str, Metric] = {}
-    _, time = _two_ends(rule)
     for kind, name in (
         ("eccentric", "tempo_adherence"),
         ("isometric", "tempo_adherence_isometric"),
@@ -291,7 +285,8 @@ def tempo_metrics(stage: Stage, rule: MetricRule, known: dict[str, Metric]) -> d
             continue
         value = None if metric.value is None else tempo_adherence(metric.value, wanted)
         flag = metric.reason if metric.quality != "ok" else None
-        out[name] = metric_of(value, "1", "tempo_phase", flag, time / wanted)
+        error = None if metric.uncertainty is None else metric.uncertainty / wanted
+        out[name] = metric_of(value, "1", "tempo_phase", flag, error)
     return out
 
 
@@ -331,6 +326,7 @@ def _straps(
         rule=rule.strap(stage.force),
         person=stage.person,
         flag=flag,
+        edge_error_s=rule.seconds_error(m.eccentric_s),
     )
     if m.back_unknown:
         tension = out["tut_force_s"]

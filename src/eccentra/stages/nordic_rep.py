@@ -143,13 +143,15 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
     edge = m.gap_start or m.gap_end
     kinematic = "zero_velocity"
     rule = stage.metrics
-    # a duration and a range have two ends with independent errors
-    time = None if rule is None else math.sqrt(2.0) * rule.boundary_error_s
+    # a range has two ends with independent errors
     angle = None if rule is None else math.sqrt(2.0) * rule.inclination_error_deg
     shank = m.knee_rom is not None
 
     def seconds(kind: str) -> float:
         return math.fsum(s.end - s.start for s in m.spans if s.kind == kind)
+
+    def error_of(length_s: float | None) -> float | None:
+        return None if rule is None or not length_s else rule.seconds_error(length_s)
 
     eccentric = None if edge else m.eccentric_s
     isometric = seconds("isometric")
@@ -157,23 +159,17 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
     back = seconds("return") + concentric if known.returned else None
     rom = m.knee_rom if m.knee_rom is not None else m.rom
     what = "knee_flexion" if shank else "thigh_lean"
+    tension = None if eccentric is None else eccentric + isometric + concentric
+    controlled = None if edge else m.controlled_s
     assumed = inside or (Flag.SHANK_ASSUMED_FIXED if known.shank and not shank else None)
     out = {
-        "tut_s": metric_of(
-            None if eccentric is None else eccentric + isometric + concentric,
-            "s",
-            "tut_kinematic",
-            loaded,
-            time,
-        ),
-        "tut_controlled_s": metric_of(
-            None if edge else m.controlled_s, "s", "tut_ecc_controlled", inside, time
-        ),
-        "eccentric_s": metric_of(eccentric, "s", kinematic, inside, time),
-        "isometric_s": metric_of(isometric, "s", kinematic, loaded, time if isometric > 0.0 else None),
-        "concentric_s": metric_of(concentric, "s", kinematic, loaded, time if concentric > 0.0 else None),
+        "tut_s": metric_of(tension, "s", "tut_kinematic", loaded, error_of(tension)),
+        "tut_controlled_s": metric_of(controlled, "s", "tut_ecc_controlled", inside, error_of(controlled)),
+        "eccentric_s": metric_of(eccentric, "s", kinematic, inside, error_of(eccentric)),
+        "isometric_s": metric_of(isometric, "s", kinematic, loaded, error_of(isometric)),
+        "concentric_s": metric_of(concentric, "s", kinematic, loaded, error_of(concentric)),
         "return_s": metric_of(
-            back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN), time
+            back, "s", kinematic, inside or (None if known.returned else Flag.RETURN_NOT_SEEN), error_of(back)
         ),
         "rom_deg": metric_of(
             None if edge else rom,
@@ -190,8 +186,8 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
             "rom_over_time",
             inside,
             None
-            if eccentric is None or eccentric <= 0 or angle is None or time is None or m.rom <= 0.0
-            else m.rom / eccentric * math.hypot(angle / m.rom, time / eccentric),
+            if not eccentric or eccentric < 0 or angle is None or rule is None or m.rom <= 0.0
+            else m.rom / eccentric * math.hypot(angle / m.rom, rule.seconds_error(eccentric) / eccentric),
         ),
         "omega_peak_ecc_deg_s": metric_of(
             None if m.gap_inside else m.peak_speed, "deg/s", "percentile_95", inside

@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
+from eccentra.stages.strokes import smooth
 
 __all__ = ["Rise", "RiseRule", "fit_rise"]
 
@@ -96,10 +97,15 @@ class Rise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Window:
-    """What is fitted: rows ``a..b`` of the rise, and rows from ``before`` on to tell the families apart."""
+    """What is fitted: rows ``a..b`` of the rise, and rows from ``before`` on to tell the families apart.
 
-    def __init__(self, t: Floats, y: Floats, before: int, a: int, b: int, rule: RiseRule) -> None:
-        self.rule = rule
+    ``part``: share of the whole descent to which the rise belongs.
+    """
+
+    def __init__(
+        self, t: Floats, y: Floats, before: int, a: int, b: int, rule: RiseRule, part: float
+    ) -> None:
+        self.rule, self.part = rule, part
         self.t, self.y = t, y
         self.before, self.a, self.b = before, a, b
         self.error = rule.error_n + rule.error_share * np.maximum(y, 0.0)
@@ -139,15 +145,16 @@ def fit_rise(
     rise
         ``None`` when there are too few rows.
     """
-    window = _window(t[::_STEP], net[::_STEP], begin // _STEP, top // _STEP, scale, rule)
+    window = _window(t[::_STEP], net[::_STEP], begin // _STEP, top // _STEP, scale, k2, rule)
     if window is None:
         return None
     zero = float(window.t[window.a])
+    depth = depth * window.part
     found: list[tuple[float, list[float]]] = []
     # the length is found from two sides: a descent that is too long looks even
     for ramp in (0.0, *rule.speeding_up_s):
         best: tuple[float, list[float]] | None = None
-        starts = [found[-1][1]] if len(found) > 1 else _starts(zero, ramp, full[0], rule)
+        starts = [found[-1][1]] if len(found) > 1 else _starts(zero, ramp, full[0], window)
         for start in starts:
             fit = _descend(window, start, ramp, full, depth, k2)
             if best is None or fit[0] < best[0]:
@@ -171,29 +178,44 @@ def fit_rise(
     )
 
 
-def _starts(zero: float, ramp: float, log_full: float, rule: RiseRule) -> list[list[float]]:
+def _starts(zero: float, ramp: float, log_full: float, w: _Window) -> list[list[float]]:
     """Parameters to start from: a quick and a slow descent that load the straps at the time ``zero``."""
-    lengths = (0.6 * rule.usual_s, 1.5 * rule.usual_s)
+    usual = w.part * w.rule.usual_s
+    lengths = (0.6 * usual, 1.5 * usual)
     return [
         [zero - (0.18 * length if ramp == 0.0 else ramp), math.log(length), log_full, 0.0]
         for length in lengths
     ]
 
 
-def _window(t: Floats, y: Floats, begin: int, top: int, scale: float, rule: RiseRule) -> _Window | None:
-    """The first rise to ``to_share``, down to its foot."""
+def _window(
+    t: Floats, y: Floats, begin: int, top: int, scale: float, k2: float, rule: RiseRule
+) -> _Window | None:
+    """The first rise to ``to_share``, down to its foot; of a descent in stages, that of the first."""
     enough = min(rule.to_share * scale, 0.95 * float(y[begin : top + 1].max(initial=0.0)))
     b = min(top, begin + int(np.argmax(y[begin : top + 1] >= enough))) if top > begin else top
+    a, part = _foot(y, b, scale, rule), 1.0
+    if a > begin and float(y[a]) > rule.foot_share * scale:
+        # who stops on the way brakes before and lets go after; what held him there is free of both
+        held = float(smooth(y, 1.0 / float(t[1] - t[0]), math.sqrt(2.0 / k2))[a])
+        stop = begin + int(np.argmax(y[begin : a + 1] >= 0.85 * held))
+        if held > rule.fade_share * scale and stop < a:
+            a, b, part = _foot(y, stop, scale, rule), stop, min(held / scale, 1.0)
+    a = min(a, b - 8)
+    if a < 0:
+        return None
+    before = max(a - round(rule.before_s / float(t[1] - t[0])), 0)
+    return _Window(t, y, before, a, b, rule, part)
+
+
+def _foot(y: Floats, b: int, scale: float, rule: RiseRule) -> int:
+    """Where the rise to ``b`` began."""
     peak, a = float(y[b]), b
     while a > 8 and float(y[a]) > 0.5 * rule.to_share * scale:
         a -= 1
     while a > 8 and float(y[a]) > rule.foot_share * scale and float(y[a - 8]) < float(y[a]) - 0.004 * peak:
         a -= 1
-    a = min(a, b - 8)
-    if a < 0:
-        return None
-    before = max(a - round(rule.before_s / float(t[1] - t[0])), 0)
-    return _Window(t, y, before, a, b, rule)
+    return a
 
 
 def _force(p: list[float], t: Floats, ramp: float, depth: float, k2: float) -> Floats:
@@ -234,7 +256,7 @@ def _descend(
 ) -> tuple[float, list[float]]:
     """Least squares from ``p`` on; gives the cost and the best parameters."""
     rule = w.rule
-    usual = math.log(rule.usual_s)
+    usual = math.log(w.part * rule.usual_s)
 
     def measure(q: list[float]) -> tuple[Floats, list[float], float]:
         r = _residuals(w, q, w.a, ramp, depth, k2)
@@ -263,7 +285,7 @@ def _descend(
             step = _solve(hessian, slope, damping)
             q = [x - min(max(d, -m), m) for x, d, m in zip(p, step, _MOST, strict=True)]
             q[0] = min(q[0], float(w.t[w.a]) + 0.1)
-            q[1] = min(max(q[1], math.log(1.0)), math.log(14.0))
+            q[1] = min(max(q[1], math.log(w.part)), math.log(14.0))
             new = measure(q)
             if new[2] < cost:
                 better = True

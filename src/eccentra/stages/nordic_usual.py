@@ -74,8 +74,11 @@ class Usual:
             return Reason.TOO_SMALL
         if m.eccentric_s < rule.least_down_s:
             return Reason.TOO_FAST
-        partial = not self.full(m)
-        if partial and (m.eccentric_s < rule.partial_down_s or m.rom / m.eccentric_s > rule.most_mean_deg_s):
+        # a leg that swings takes its shank along
+        held = m.shank_change is not None and m.shank_change <= self._stage.direction.held_deg[0]
+        if not (held or self.full(m)) and (
+            m.eccentric_s < rule.partial_down_s or m.rom / m.eccentric_s > rule.most_mean_deg_s
+        ):
             return Reason.TOO_FAST
         if m.eccentric_s > rule.most_down_s:
             return Reason.TOO_LONG

@@ -113,11 +113,39 @@ class Whole:
         """Lean at which hands catch a fall, rad."""
         return math.radians(self.rule.catch_deg)
 
-    def caught(self, fall: Fall, took: float) -> Floats:
-        """Likelihood of straps that come loose ``took`` s after the corner because hands catch the fall."""
-        spread = math.sqrt(self.rule.fall_spread**2 + (self.rule.fall_error_s / took) ** 2)
-        off = np.log(np.maximum(fall.seconds, 1e-3) / took) / spread
-        likely = np.exp(-0.5 * off * off)
+    def hurried(self, corner: tuple[float, float], left: float, took: float, rose: float, k: float) -> Floats:
+        """Likelihood of the speed at which control would have been lost.
+
+        A body whose strap force is known moves like the force without inertia, and on top by what grows by
+        ``exp(k t)``. That much takes it to where the hands catch it, and most of it comes at the end: who is
+        there soon after the corner was quick at it. The lean came in ``rose`` s; smooth strokes that are cut
+        off move at up to twice their mean speed.
+
+        Parameters
+        ----------
+        corner, left
+            Force without inertia at the corner in N and its change in N/s; force without inertia where the
+            straps come loose, N.
+        took, rose
+            Time from the corner to there, and from the first force to the corner, s.
+        k
+            Root of the angular acceleration of a free fall, 1/s.
+        """
+        way = np.maximum(self.catch - left / _FULL, 0.0) * math.exp(-k * took)
+        lean = np.maximum(corner[0] / _FULL + way, 1e-3)
+        off = np.maximum((corner[1] / _FULL + k * way) * rose / lean - 2.0, 0.0) / 0.5
+        out: Floats = np.exp(-0.5 * off * off)
+        return out
+
+    def caught(self, fall: Fall, took: float, inertia_s: float, hurried: Floats) -> Floats:
+        """Likelihood of straps that come loose ``took`` s after the corner because hands catch the fall.
+
+        ``inertia_s``: error of the fall's time by what the body's inertia did to the force at the corner, s.
+        """
+        rule = self.rule
+        spread = math.hypot(rule.fall_spread, rule.fall_error_s / took, inertia_s / took)
+        off = (fall.seconds / took - 1.0) / spread
+        likely = np.exp(-0.5 * off * off) * hurried
         likely = np.where(off > 0.0, np.maximum(likely, self.rule.let_go * fall.share * fall.share), likely)
         out: Floats = np.where(fall.seconds > 0.0, likely, 0.0)
         return out

@@ -6,7 +6,8 @@ standard deviations and so many newtons, for so long. Peak, mean and impulse are
 
 Uncertainties: of the peak, the noise of the quiet level after the smoothing that the peak went through; of a
 crossing of the threshold, that noise by the slope there, and the grid; of a torque, both relative errors
-(``dM/M = dF/F + dL/L``, independent). Placement of strap and person are in none of them: they are larger.
+(``dM/M = dF/F + dL/L``, independent); of mean and impulse, where the phase begins. Placement of strap and
+person are in none of them: they are larger.
 """
 
 from __future__ import annotations
@@ -157,6 +158,10 @@ class _Side:
         smoothed = smooth(force, hz, PEAK_SIGMA_S)
         tops = [a + int(smoothed[a:b].argmax()) for a, b in spans if b > a]
         self.peak_row = max(tops, key=lambda row: float(smoothed[row])) if tops else None
+        inside = [value for a, b in spans for value in force[a:b].tolist()]
+        self.seconds = len(inside) / hz
+        # how far the force where they begin is below the mean, whatever the level without load is
+        self.rise = math.fsum(inside) / len(inside) - inside[0] if inside else math.nan
 
     def onset_error(self, hz: float) -> float | None:
         """Standard error of the onset in s."""
@@ -181,6 +186,7 @@ def strap_metrics(
     person: Person,
     flag: Flag | None,
     phase: str = "eccentric",
+    edge_error_s: float | None = None,
 ) -> dict[str, Metric]:
     """What the straps say of one repetition, side by side and together.
 
@@ -198,6 +204,8 @@ def strap_metrics(
         What touches all numbers of this repetition.
     phase
         What the phases are, for the methods' names.
+    edge_error_s
+        Standard error of where they begin, s; with it mean and impulse have an uncertainty.
 
     Returns
     -------
@@ -215,7 +223,7 @@ def strap_metrics(
         if forces.get(side) is not None:
             one = _Side(force, spans[0][0], spans, hz, rule)
             read.append(one)
-        out |= _loads(side, forces.get(side) if one else None, one, hz, rule, person, flag, phase)
+        out |= _loads(side, forces.get(side), one, hz, rule, person, flag, phase, edge_error_s)
         out |= _times(side, one, t, start, hz, rule, flag)
     whole = len(read) == len(sides)
     out["tut_force_s"] = (
@@ -237,18 +245,23 @@ def _loads(
     person: Person,
     flag: Flag | None,
     phase: str,
+    edge_error_s: float | None,
 ) -> dict[str, Metric]:
     """Sizes: N, N·s, N/kg, N·m."""
     mass, lever = person.body_mass_kg, person.lever_arm_m
     flag = flag if force is not None else Flag.FORCE_MISSING
-    peak = mean = impulse = noise = None
+    peak = mean = impulse = noise = mean_error = impulse_error = None
     if force is not None and one is not None:
         peak, mean, impulse = force.peak_n, force.mean_n, force.impulse_ns
         noise = None if one.quiet is None else one.quiet.noise * noise_left(hz)
+        if edge_error_s is not None:
+            # d mean / d begin = (mean - force there) / length; d impulse / d begin = -force there
+            mean_error = abs(one.rise) / one.seconds * edge_error_s
+            impulse_error = abs(mean - one.rise) * edge_error_s
     out = {
         f"force_{side}_peak_n": metric_of(peak, "N", "peak_20hz", flag, noise),
-        f"force_{side}_mean_n": metric_of(mean, "N", f"mean_{phase}", flag),
-        f"force_{side}_impulse_ns": metric_of(impulse, "N.s", f"impulse_{phase}", flag),
+        f"force_{side}_mean_n": metric_of(mean, "N", f"mean_{phase}", flag, mean_error),
+        f"force_{side}_impulse_ns": metric_of(impulse, "N.s", f"impulse_{phase}", flag, impulse_error),
     }
     if mass is not None:
         out[f"force_{side}_peak_n_kg"] = metric_of(
