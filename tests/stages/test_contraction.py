@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -249,3 +250,50 @@ def test_simulated_sessions_at_any_rate(rate: float) -> None:
         assert rep.value("tut_s") == pytest.approx(true.tut_s, abs=0.2)
         assert rep.force_left is not None
         assert rep.force_left.peak_n == pytest.approx(true.force["left"].peak_n, rel=0.01)
+
+
+def swings(tops: Sequence[float], lows: Sequence[float], seconds: float = 1.5) -> np.ndarray:
+    """Force of an elastic band: minimum-jerk strokes between 0, tops and lows, and to 0."""
+    ends = [0.0] + [x for pair in zip(tops, (*lows, 0.0), strict=True) for x in pair]
+    s = np.arange(round(seconds * RATE)) / (seconds * RATE)
+    soft = s * s * s * (10.0 - 15.0 * s + 6.0 * s * s)
+    return np.concatenate([a + (b - a) * soft for a, b in pairwise(ends)])
+
+
+def test_pulls_on_a_band_that_never_goes_slack_are_counted_one_by_one() -> None:
+    force = np.concatenate([rest(3), swings((200, 180, 190, 185), (20, 15, 25)), rest(3)])
+    reps = reps_in(run(block(force), "left"))
+    assert len(reps) == 4
+    for k, rep in enumerate(reps):
+        assert rep.start_us / 1e6 == pytest.approx(3.0 + 3.0 * k, abs=0.3)
+        assert rep.end_us / 1e6 == pytest.approx(6.0 + 3.0 * k, abs=0.3)
+    assert all(a.end_us <= b.start_us for a, b in pairwise(reps))
+
+
+def test_a_turn_around_under_load_and_a_short_dip_split_no_pull() -> None:
+    stack = pull(300.0, rise=0.8, hold=3.0, fall=0.8)
+    stack[230:245] = 30.0
+    band = swings((200, 190), (90,))
+    reps = reps_in(run(block(np.concatenate([rest(3), stack, rest(3), band, rest(3)])), "left"))
+    assert len(reps) == 2
+
+
+@given(places=cut_places(1500))
+@settings(max_examples=15, deadline=None)
+def test_pulls_without_slack_however_the_rows_are_cut(places: list[int]) -> None:
+    whole = block(np.concatenate([rest(3), swings((200, 180, 190), (20, 15)), rest(3)]))
+    assert run(whole, "left", pieces=cut(whole, places)) == run(whole, "left")
+
+
+def test_letting_go_with_a_stop_on_the_way_leaves_the_next_pulls_countable() -> None:
+    stop = np.concatenate([np.linspace(200, 65, 100), np.full(130, 65.0), np.linspace(65, 0, 60)])
+    force = [
+        rest(3),
+        np.linspace(0, 200, 100),
+        np.full(200, 200.0),
+        stop,
+        rest(0.3),
+        swings((200, 190), (0,)),
+    ]
+    reps = reps_in(run(block(np.concatenate([*force, rest(3)])), "left"))
+    assert len(reps) == 3

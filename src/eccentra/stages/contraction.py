@@ -21,6 +21,7 @@ from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason
 from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
 from eccentra.stages.contraction_level import LevelRule, Strap
 from eccentra.stages.contraction_rep import Contraction, contraction_rep, crossing, first_sign, set_totals
+from eccentra.stages.contraction_valley import Valley
 from eccentra.stages.force import Zero
 from eccentra.stages.force_swings import SwingRule
 from eccentra.stages.history import History
@@ -58,6 +59,8 @@ class ContractionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Longest missing time that it survives.
     prove_reps
         So many strong ones say what is usual; those of the set that were far weaker are taken back.
+    home_share
+        Force back below this share of the greatest ends a pull when another follows.
     zero_memory_s
         A lowest quiet level older than this is forgotten.
     """
@@ -67,6 +70,7 @@ class ContractionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     small_share: NotNegative
     rest_share: NotNegative
     tension_share: NotNegative
+    home_share: Positive
     gap_s: NotNegative
     prove_reps: Count
     zero_memory_s: Positive
@@ -157,6 +161,8 @@ class Run:
         self._known = False
         self._refused: Reason | None = None
         self._plateau: _Plateau | None = None
+        level, count = stage.level, stage.count
+        self._valley = Valley(count.home_share, count.small_share, level.offset_s, level.onset_n)
         self._free_from = -(1 << 62)  # times may be negative
         self._seen: list[Contraction] = []
         self._counted: list[tuple[int, int, Contraction]] = []
@@ -243,6 +249,7 @@ class Run:
     def _begin(self, t: int, out: list[Event]) -> None:
         self._since = min(s.on_since for s in self._straps.values() if s.on_since is not None)
         self._gap, self._plateau, self._refused = False, None, None
+        self._valley.restart()
         out.append(PhaseChanged(t_us=t // 1000, phase="isometric", set_index=self._next_set))
 
     @property
@@ -258,8 +265,11 @@ class Run:
             self._refused = Reason.TOO_LONG
         if self._refused is not None and not t % NS_PER_S:
             self._history.drop_before(t - _BEFORE_NS)
+        between = self._valley.push(t, math.fsum(s.over for s in self._straps.values() if s.on and s.seen))
         if all(strap.released(t) for strap in self._straps.values()):
             self._end(t, out)
+        elif between is not None and self._refused is None:
+            self._end(t, out, between=between)
         elif not t % _TICK_NS:
             self._look_at_rest(t, out)
 
@@ -292,8 +302,19 @@ class Run:
             strap.stop()
         out.append(PhaseChanged(t_us=t // 1000, phase="rest", set_index=self._next_set))
 
-    def _end(self, t: int, out: list[Event], *, last: bool = False, rest: _Plateau | None = None) -> None:
-        """Take the contraction apart and judge it; ``last``: nothing more will come."""
+    def _end(
+        self,
+        t: int,
+        out: list[Event],
+        *,
+        last: bool = False,
+        rest: _Plateau | None = None,
+        between: int | None = None,
+    ) -> None:
+        """Take the contraction apart and judge it; ``last``: nothing more will come.
+
+        ``between``: the time at which the next one has begun.
+        """
         since, level = self._since, self._stage.level
         assert since is not None
         if self._refused is not None:
@@ -321,7 +342,7 @@ class Run:
         ]
         one = Contraction(
             start=min(starts),
-            end=t if open_end else max(ends),
+            end=between if between is not None else t if open_end else max(ends),
             working=tuple(straps),
             zeros=self._levels(),
             peak=math.fsum(strap.peak for strap in straps.values()),
@@ -333,6 +354,10 @@ class Run:
         )
         self._stop(t, out)
         self._judge(one, t, out)
+        if between is not None:
+            for strap in straps.values():
+                strap.begin_at(between)
+            self._begin(t, out)
 
     def _levels(self) -> dict[Side, float | None]:
         """The force of each side without load: its lowest quiet level lately, else where it rests."""

@@ -96,6 +96,7 @@ class Strap:
         self.open_start = False
         self.peak = self.impulse = 0.0
         self.seen = False
+        self._loose: tuple[float, float] | None = None
         self._first: int | None = None
         self._highest = 0.0
         self._fresh = True
@@ -136,6 +137,10 @@ class Strap:
             return
         if self._fresh:
             self._highest = max(self._highest, force)
+        loose = self._loose
+        if self.level is None and loose is not None and abs(force - loose[0]) < self.threshold:
+            # the rest under tension is over
+            self.rest_at(*loose)
         if self.level is not None:
             self._compare(t, force, self.level)
         if self._above is None and self.on_since is None and not t % _EVERY_NS:
@@ -163,6 +168,8 @@ class Strap:
 
     def rest_at(self, level: float, noise: float) -> None:
         """It rests at another level."""
+        if self.level is not None and level > self.level:
+            self._loose = self._loose or (self.level, self.noise)
         self.level, self.noise, self.settled = level, noise, True
         self._levels.clear()
 
@@ -172,6 +179,8 @@ class Strap:
         self._levels.clear()
         self._above = self._below = None
         self._highest -= by_n
+        if self._loose is not None:
+            self._loose = (self._loose[0] - by_n, self._loose[1])
         if self.level is not None:
             self.level -= by_n
 

@@ -133,9 +133,8 @@ class Judge:
         if not witness and not loaded:
             self.refused.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False
-        stay = (m.last if m.leave is None else m.leave) - m.top
         doubtful = not (loaded or lifted or far or self.familiar(held))
-        if stay < (self._stage.end.sure_s if doubtful else self._stage.end.least_s):
+        if m.stay_s < (self._stage.end.sure_s if doubtful else self._stage.end.least_s):
             last = m.last if m.end is None else m.end
             end = m.t0 + round(last * 1e9)
             self.refused.refuse(m.t0 + round(m.start * 1e9), end, now, Reason.TOO_SHORT, out)
@@ -273,6 +272,11 @@ class Judge:
             return False
         held.drop = left
         return self.decide(held, now, out, ended=left is not None, far=True)
+
+    def down_by(self, held: Held, now: int) -> int:
+        """When the way down seems to end, in ns."""
+        m = self.measured(held.moments, now)
+        return now if m is None else m.until_ns
 
     def _lowers(self, held: Held, left: int | None, now: int, near: bool) -> bool:
         """Whether one may have come down to a pose from far away and gone up from it, unlike getting up."""

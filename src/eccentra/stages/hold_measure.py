@@ -18,8 +18,10 @@ from eccentra.stages.inclination import Vector, axis_of, lean_of, rate_about
 from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
 from eccentra.stages.strokes import Ends, Stroke, find_strokes, refine, smooth
 
-__all__ = ["Course", "Measured", "Moments", "measure"]
+__all__ = ["SOFT_NS", "Course", "Measured", "Moments", "measure"]
 
+# Longest soft end of a way down that is waited for: the last fifth of one of 5 s has a twentieth of the way.
+SOFT_NS = NS_PER_S
 # No way takes so long.
 _NO_WAY_S = 1e3
 # Sway is a matter of below 4 Hz (exercises: postural control); 0.1325 / 4 Hz.
@@ -73,6 +75,7 @@ class Measured(msgspec.Struct, kw_only=True):
     top: float
     leave: float | None
     end: float | None
+    until: float | None
     last: float
     rom: float
     level: float
@@ -89,6 +92,16 @@ class Measured(msgspec.Struct, kw_only=True):
     interpolated: bool
     up_error: float | None
     down_error: float | None
+
+    @property
+    def stay_s(self) -> float:
+        """How long it was held."""
+        return (self.last if self.leave is None else self.leave) - self.top
+
+    @property
+    def until_ns(self) -> int:
+        """When the way down seems to end, session time: a soft end goes on when hardly any way is left."""
+        return self.t0 + round((self.last if self.until is None else self.until) * NS_PER_S)
 
     def us(self, s: float) -> int:
         """Session time in µs of a time in s."""
@@ -120,8 +133,9 @@ def measure(
         return None
     down = work.down(up[1])
     start, top = up
-    leave, end = down if down is not None else (None, None)
     last = float(grid.t[-1])
+    leave, until = down if down is not None else (None, None)
+    end = None if until is None else min(until, last)
     stay = (top, last if leave is None else leave)
     if stay[1] - stay[0] <= 0.0:
         return None
@@ -134,6 +148,7 @@ def measure(
         top=top,
         leave=leave,
         end=end,
+        until=until,
         last=last,
         rom=float(rows.max() - rows.min()),
         level=work.level(*stay),
@@ -238,7 +253,7 @@ class _Work:
         beside = 1.5 * (quarters[1] - quarters[0])
         i, j = t.searchsorted(quarters[0] - beside - 1.5), t.searchsorted(quarters[1] + beside + 0.5)
         way = fit_way(t[i:j], x[i:j], quarters, after - before)
-        if way is None or not t[0] - 0.5 < way.start_s < way.end_s < t[-1] + 0.5:
+        if way is None or not t[0] - 0.5 < way.start_s < way.end_s < t[-1] + SOFT_NS / NS_PER_S:
             return None
         speed = abs(after - before) / (way.end_s - way.start_s)
         return way if way.residual < max(_SWAY_TIMES * self.sway_speed, _WAY_SHARE * speed) else None
@@ -270,7 +285,7 @@ class _Work:
         sign = -1 if self.lean[b] < self.lean[drop] or self.lean[drop] < known.rise else 1
         way = self._down_way(left, drop, b, sign)
         found = self._better(way, self._down_strokes(left, drop, b, sign, top), 1)
-        return found and (max(found[0], top), min(found[1], float(self.grid.t[-1])))
+        return found and (max(found[0], top), found[1])
 
     def _down_strokes(self, left: int, drop: int, b: int, sign: int, top: float) -> tuple[float, float]:
         strokes = self._strokes(left, b, sign)

@@ -14,6 +14,7 @@ from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_far import FarPose
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
+from eccentra.stages.hold_measure import SOFT_NS
 from eccentra.stages.hold_phase import LivePhase
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Lively, Recent, Tremor, chord2
 from eccentra.stages.hold_rows import columns_of, force_in, rate_in
@@ -305,6 +306,8 @@ class HoldRun:
             self._leave(t, None, out)
             return
         match verdict:
+            case "down" if self._goes_on(held, t):
+                self._live.say("eccentric", t, out)
             case "down" | "away":
                 calmer = held.calmer and self._gait.upright is None
                 if calmer:
@@ -349,6 +352,15 @@ class HoldRun:
                 off = held.drop is not None and t - held.drop > self._stage.end.dip_s * NS_PER_S
                 if not held.unsure:
                     self._live.say("eccentric" if off else "isometric", t, out)
+
+    def _goes_on(self, held: Held, t: int) -> bool:
+        """Whether the soft end of the way down is still to come; it is asked again when it should be over."""
+        if held.waits is None:
+            held.waits = held.ends = t
+        if t < held.ends:
+            return True
+        held.ends = min(self._judge.down_by(held, t), held.waits + SOFT_NS)
+        return held.ends > t
 
     def _parked(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
         """It has stopped somewhere else than in the rest pose: that may have been the way down."""

@@ -18,7 +18,7 @@ from eccentra.samples import NS_PER_S
 from eccentra.stages.hold import RiseRule, Stage
 from eccentra.stages.hold_dwell import Dwell, Dwells
 from eccentra.stages.hold_known import Between, Known, alike
-from eccentra.stages.hold_measure import Measured, Moments
+from eccentra.stages.hold_measure import SOFT_NS, Measured, Moments
 from eccentra.stages.hold_pose import Lively, Recent, livelier
 from eccentra.stages.inclination import Vector, angle_between
 
@@ -77,6 +77,7 @@ class SecondLook:
         )
         self._looks = 0
         self._hurried = False
+        self._later = 0
         self._waiting: deque[tuple[Between, Measured]] = deque(maxlen=_WAITING)
 
     @property
@@ -103,14 +104,14 @@ class SecondLook:
     def push(self, t: int, u: Vector, moves: Lively, recent: Recent, out: list[Event]) -> Seen | None:
         """Take one moment; what one is in when something was decided, else ``None``."""
         if self._dwells.push(t, u, moves, recent):
-            self._looks, self._hurried = 0, False
+            self._looks, self._hurried, self._later = 0, False, t
         now, past, k = self._dwells.now, self._dwells.past, self._looks
         if now is None and k == 0 and not self._hurried and len(past) > 2 and past[-1].lively is not None:
             # left again before it was looked at: getting up soon after a hold
             self._hurried = True
             return self._look(past[-3], past[-2], past[-1], t, out)
         looks = self._stage.second.looks_s
-        if now is None or k >= len(looks) or now.seconds < looks[k] or len(past) < 2:
+        if now is None or k >= len(looks) or now.seconds < looks[k] or t < self._later or len(past) < 2:
             return None
         self._looks += 1
         return self._look(past[-2], past[-1], now, t, out)
@@ -158,15 +159,26 @@ class SecondLook:
                 self._known.prove(what.before, what.pose, t, out)
             return None
         m = self._court.measured(moments_of(what), t)
-        if m is None:
+        if m is None or m.stay_s < self._stage.end.least_s:
             return None
         if role > 0 or (role == 0 and self._known.like(what)):
+            if self._ends_later(c, m, t):
+                return None
             self._court.count_late(what, m, t, out)
             if sure:
                 self._known.prove(what.before, what.pose, t, out)
             return Seen(rest=c, raised=None)
         self._waiting.append((what, m))
         return None
+
+    def _ends_later(self, c: Dwell, m: Measured, t: int) -> bool:
+        """Whether the way down to ``c`` has a soft end that is still to come: it is looked at again then."""
+        latest = c.start + round(self._stage.second.looks_s[0] * NS_PER_S) + SOFT_NS
+        later = min(m.until_ns, latest)
+        if c is not self._dwells.now or later <= t:
+            return False
+        self._looks, self._later = self._looks - 1, later
+        return True
 
     def _between(self, sure: bool) -> tuple[float, float]:
         """How far a raised pose is from its rest pose: at least, and at most."""

@@ -131,6 +131,8 @@ class Held:
         self.dips: list[tuple[int, int]] = []
         self.unsure = way.gap
         self.reversed = self.hasty = False
+        self.waits: int | None = None
+        self.ends = t
         self._leans: deque[float] = deque(maxlen=_LEVEL_TICKS)
         self._sways: deque[float] = deque(maxlen=Recent.ticks(stage.end.sway_window_s))
         self._base: float | None = None
