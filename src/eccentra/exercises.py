@@ -22,8 +22,8 @@ from eccentra.errors import ExerciseError
 from eccentra.ids import FaultId
 from eccentra.reliability import Reliability
 from eccentra.stages import EventStage
+from eccentra.stages.cue_range import Usual
 from eccentra.stages.cue_rules import CueRules
-from eccentra.stages.cues import Usual
 from eccentra.stages.orientation import Orientation
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.resample import Resample

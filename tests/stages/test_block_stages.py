@@ -114,6 +114,22 @@ def test_up_follows_a_turn() -> None:
     assert np.degrees(np.arctan2(rows[-1, 1], rows[-1, 2])) == pytest.approx(90, abs=0.5)
 
 
+@pytest.mark.parametrize("bias_deg_s", [0.0, 1.0])
+def test_a_slow_even_turn_is_no_rest(bias_deg_s: float) -> None:
+    """20 degrees in 10 s and back, for a minute, by a gyroscope whose zero is off the other way."""
+    n = 7500
+    t = np.arange(n) * 0.01
+    angle = np.radians(2.0 * np.abs((np.maximum(t - 5.0, 0.0) + 10.0) % 20.0 - 10.0))
+    acc = 9.81 * np.column_stack([np.zeros(n), np.sin(angle), np.cos(angle)])
+    noise = np.random.default_rng(4).normal(0, 1, (n, 6)) * np.repeat([0.05, 0.005], 3)
+    omega = np.gradient(angle, 0.01) - np.radians(bias_deg_s)
+    x = np.column_stack([np.column_stack([acc, omega, np.zeros((n, 2))]) + noise, np.zeros(n)])
+    run = Orientation().start(Resample().start(imu_info(100.0)).info)
+    _, rows = joined(run.push(Block("s1", np.arange(n, dtype=np.int64) * 10_000_000, x)))
+    off = np.degrees(np.arctan2(rows[:, 1], rows[:, 2]) - angle)
+    assert np.abs(off[500:]).max() < 1.0
+
+
 def overloaded() -> Block:
     """A sensor that lies still throughout, but whose gyroscope once says that it turned by 40 degrees."""
     rng = np.random.default_rng(6)

@@ -175,7 +175,9 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     founder_hold_s
         Longest hold of the repetitions that show what the movement is.
     least_chain_s
-        Quicker movements count only between two rests.
+        Quicker movements count only between two rests, or when they are larger than a stride.
+    stride_deg
+        Strides turn by less.
     most_turns
         More changes of direction than this are no repetition.
     axis_deg, pose_deg, rom_ratio, tempo_ratio, share_differs
@@ -226,6 +228,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     most_hold_s: float
     founder_hold_s: float
     least_chain_s: float
+    stride_deg: float
     most_turns: int
     axis_deg: float
     pose_deg: float

@@ -59,7 +59,7 @@ class Judge:
         self._reading: Reading | None = None
         self._before: Item | None = None
         self._usual: list[Item] = []
-        self._last_us = -(1 << 62)
+        self._last_us = self._closed_us = -(1 << 62)
         self._told = False
         self._hinge = None if stage.hinge is None else HingeWatch(stage.hinge, rule)
 
@@ -106,6 +106,8 @@ class Judge:
             end_us=m.us(m.end),
             size=size_of(m),
         )
+        if item.start_us < self._closed_us:
+            return []  # seen from another pose too, and later: what was done during a set is none of the next
         reason = self._refused(item)
         if reason is not None:
             if item.size >= self._stage.count.partial_least_deg:
@@ -134,7 +136,8 @@ class Judge:
             return Reason.TOO_LONG
         if m.turns > count.most_turns:
             return Reason.IRREGULAR
-        if m.away_s + m.back_s < count.least_chain_s and not (seen.began and seen.rested):
+        quick = m.away_s + m.back_s < count.least_chain_s and item.size < count.stride_deg
+        if quick and not (seen.began and seen.rested):
             return Reason.WALKING
         if item.rise < -count.rise_wrong and not self._is_like_those_that_count(item):
             return Reason.WRONG_DIRECTION
@@ -187,6 +190,10 @@ class Judge:
             if item.counted is None and self._is_firm(reading, item, after, now_us, accepted):
                 if any(overlap(item, other) for other in taken):
                     continue
+                if self.book.open and item.start_us - self._last_us > self._stage.set_gap_s * 1e6:
+                    # told together, and two sets all the same
+                    events += self._end_set(now_us, item.start_us) + self.book.finish(now_us)
+                    return events + self.read(now_us)
                 events += self._count(reading, item, now_us)
                 taken.append(item)
         return events
@@ -282,6 +289,8 @@ class Judge:
         if reading.is_full(item):
             # who stopped short of the pose and went on later with the set had ended it there
             return seen.rested or seen.near or leads or (accepted and after is not None)
+        if seen.inside:
+            return False  # from one stop on the way to another
         at = reading.members.index(item)
         follows = at > 0 and item.start_us - reading.members[at - 1].end_us < JOINED_US
         # once it is known where repetitions end, being there is the end
@@ -367,7 +376,7 @@ class Judge:
         reading = best_reading(counted, self._known, self._before)
         kept = self._kept(reading) if reading is not None else []
         # what was done during a set is none of the next
-        closed_us = max((item.end_us for item in kept), default=-(1 << 62)) - JOINED_US
+        self._closed_us = max((item.end_us - JOINED_US for item in kept), default=self._closed_us)
         since_us = self._waiting_since(until_us)
         recent: list[Item] = []
         for item in self._items:
@@ -377,7 +386,7 @@ class Judge:
                     reading_of(item, self._items, self._known, None)
                 ):
                     events += self._take_back(item, now_us)
-            elif item.end_us >= since_us and item.start_us >= closed_us:
+            elif item.end_us >= since_us and item.start_us >= self._closed_us:
                 recent.append(item)
             elif not any(overlap(item, other) for other in kept):
                 events += self.book.reject(item.start_us, item.end_us, now_us, Reason.SINGLE_CYCLE)

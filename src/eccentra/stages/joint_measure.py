@@ -163,7 +163,7 @@ def _ways(course: Course, stage: Stage, since: int) -> tuple[list[Stroke], list[
     if not outward:
         return None
     top = max(outward, key=lambda k: course.at(strokes[k].end_s))
-    away = _outward(course, strokes[: top + 1], stage.phases.stop_s)
+    away = _outward(course, strokes[: top + 1], stage)
     back = _homeward(course, strokes[top + 1 :], away, stage)
     if not back:
         return None
@@ -173,16 +173,20 @@ def _ways(course: Course, stage: Stage, since: int) -> tuple[list[Stroke], list[
     return join_strokes(away, stop_s=stop_s), join_strokes(back, stop_s=stop_s), turns
 
 
-def _outward(course: Course, strokes: list[Stroke], stop_s: float) -> list[Stroke]:
+def _outward(course: Course, strokes: list[Stroke], stage: Stage) -> list[Stroke]:
     """Strokes that make the way away: what came before the last time near the start is none of it."""
-    high = course.at(strokes[-1].end_s)
+    high, stop_s = course.at(strokes[-1].end_s), stage.phases.stop_s
+    beyond = -stage.count.arrived_share * high
     out: list[Stroke] = []
     for stroke in reversed(strokes):
         if stroke.sign < 0:
             if course.at(stroke.end_s) < 0.3 * high:
                 break
             continue
-        if out and course.at(stroke.end_s) < 0.12 * high and out[-1].start_s - stroke.end_s >= stop_s:
+        near = bool(out) and course.at(stroke.end_s) < 0.12 * high
+        if near and course.at(stroke.start_s) < beyond:
+            break  # from the other side into the start pose
+        if near and out[-1].start_s - stroke.end_s >= stop_s:
             break  # swaying a little, then a rest, is not yet the movement
         out.append(stroke)
     return out[::-1]

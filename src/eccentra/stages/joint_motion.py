@@ -22,12 +22,19 @@ from eccentra.stages.joint_judge import Judge
 from eccentra.stages.joint_measure import Measured, measure
 from eccentra.stages.joint_trial import Seen, Trial
 from eccentra.stages.live import Beat, LiveState
-from eccentra.stages.stillness import TICK_NS, Stillness
+from eccentra.stages.stillness import TICK_NS, Stillness, chord2
 
 __all__ = ["MotionRun"]
 
-# Rows before the last moment in the start pose: noise of the rest, and soft starts.
+# Rows before the last moment in the start pose: noise of the rest, and soft starts. A slow stroke of a small
+# range stays near its start pose for up to 45 % of its time, and the way back may be quicker.
 _BEFORE_NS = 7 * NS_PER_S // 2
+_BEFORE_SHARE = 0.6
+_LONGEST_BEFORE_NS = 7 * NS_PER_S
+# A way back that fades out is waited for while its shape says that it goes on, for up to this share of the
+# repetition; less than this is known of no end.
+_OPEN_SHARE = 0.15
+_OPEN_S = 0.1
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -38,6 +45,7 @@ class _Waiting(msgspec.Struct, frozen=True):
     homes: dict[str, Vector]
     free_from: int
     until: int
+    latest: int
 
 
 class MotionRun:
@@ -98,7 +106,7 @@ class MotionRun:
     def finish(self) -> Sequence[Event]:
         """Decide what is open."""
         out: list[Event] = []
-        self._take_waiting(self._t, out)
+        self._take_waiting(self._t, out, last=True)
         for trial in self._trials:
             if trial.away and trial.eligible and trial.phi <= self._stage.count.home_share * trial.peak:
                 seen = Seen("back", trial.since, self._t, trial.peak, True, trial.unsure)
@@ -172,7 +180,7 @@ class MotionRun:
         out += self._judge.tick(t, min((*going, *waiting), default=None))
         begun = [trial.since for trial in self._trials if trial.away and trial.eligible]
         oldest = min((*begun, *waiting), default=t)
-        self._history.drop_before(min(oldest, t) - _BEFORE_NS - 5 * NS_PER_S)
+        self._history.drop_before(min(oldest, t) - _LONGEST_BEFORE_NS - 5 * NS_PER_S)
 
     def _rest(self, t: int, u: Vector, out: list[Event]) -> None:
         """A pose is held: known ones follow it, a new one is remembered."""
@@ -224,23 +232,33 @@ class MotionRun:
                 self._add_noise(seen.since, seen.until)
             return False
         nearer = seen.low - self._stage.count.same_deg
-        if any(one is not trial and one.away and one.eligible and one.low < nearer for one in self._trials):
-            seen = msgspec.structs.replace(seen, contested=True)
+        others = [one for one in self._trials if one is not trial and one.away and one.eligible]
+        seen = msgspec.structs.replace(
+            seen,
+            contested=any(one.low < nearer for one in others),
+            inside=any(one.proven and one.since < seen.since for one in others),
+        )
         until = t + round(m.open_s * NS_PER_S) if seen.rested else t
         if until > t or self._waiting:
             # what comes meanwhile keeps its turn
             until = max(until, self._waiting[-1].until if self._waiting else t)
-            self._waiting.append(_Waiting(trial, seen, homes, trial.free_from, until))
+            latest = max(t + round(_OPEN_SHARE * (t - seen.since)), until)
+            self._waiting.append(_Waiting(trial, seen, homes, trial.free_from, until, latest))
             trial.free_from = t
         else:
             self._judged(trial, seen, m, t, out)
         return True
 
-    def _take_waiting(self, t: int, out: list[Event]) -> None:
-        """The ends waited for are there, or nothing more comes."""
+    def _take_waiting(self, t: int, out: list[Event], *, last: bool = False) -> None:
+        """The ends waited for are there, or nothing more comes (``last``)."""
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
+        for k, one in enumerate(waiting):
             m = self._measure(one.seen, one.homes, one.free_from)
+            if m is not None and m.open_s > _OPEN_S and t < one.latest and not last:
+                until = min(t + round(m.open_s * NS_PER_S), one.latest)
+                later = (msgspec.structs.replace(each, until=max(each.until, until)) for each in waiting[k:])
+                self._waiting = list(later)
+                return
             if m is None:
                 self._add_noise(one.seen.since, one.seen.until)
             else:
@@ -272,7 +290,10 @@ class MotionRun:
         return homes
 
     def _measure(self, seen: Seen, homes: dict[str, Vector], free_from: int) -> Measured | None:
-        begin = max(seen.since - _BEFORE_NS, free_from)
+        usual = max(seen.since - _BEFORE_NS, free_from)
+        before = min(round(_BEFORE_SHARE * (self._t - seen.since)), _LONGEST_BEFORE_NS)
+        begin = max(seen.since - before, free_from)
+        begin = self._in_pose_from(begin, usual, homes[self._first]) if begin < usual else usual
         rows, x = self._history.rows(begin, self._t)
         return measure(
             rows,
@@ -284,6 +305,16 @@ class MotionRun:
             since_ns=max(seen.since, begin),
             step_ns=self._step_ns,
         )
+
+    def _in_pose_from(self, begin: int, end: int, home: Vector) -> int:
+        """Since when, at most since ``begin``, the person stayed near this pose until ``end``, ns."""
+        rows, x = self._history.rows(begin, end)
+        if not len(rows):
+            return end
+        off = x[:, self._at : self._at + 3] - home
+        off *= off
+        away = (off[:, 0] + off[:, 1] + off[:, 2] > chord2(self._stage.pose.near_deg)).nonzero()[0]
+        return min(int(rows[away[-1]]) + self._step_ns, end) if len(away) else begin
 
     def _start_from_far(self, m: Measured) -> None:
         """The movement was seen from its far end: where it turned around is the start pose."""

@@ -10,6 +10,8 @@ fall, then how closely the person came back to the pose.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from eccentra.stages.inclination import angle_between
@@ -161,7 +163,8 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
             and same_way(seed, item, known)
         )
     ]
-    members, score = _most(like, usual, known)
+    members = _most(like, usual, known)
+    score = math.fsum(_worth(item, usual, known, _pose_of(item.source, members, known)) for item in members)
     sizes = sorted(item.size for item in members if item.size >= known.least)
     if before is not None and usual != seed.size:
         sizes = sorted([*sizes, before.size])
@@ -191,7 +194,10 @@ def reading_of(seed: Item, items: list[Item], known: Known, before: Item | None)
 
 def _led_into(first: Item, items: list[Item]) -> bool:
     """Whether a movement that began earlier ends within this one."""
-    return any(item.start_us < first.start_us and overlap(item, first) for item in items)
+    return any(
+        item.start_us < first.start_us and item.end_us < first.end_us - JOINED_US and overlap(item, first)
+        for item in items
+    )
 
 
 def _odd_ends(members: list[Item], usual: float, known: Known) -> int:
@@ -222,19 +228,36 @@ def _is_full(item: Item, usual: float, known: Known) -> bool:
     return item.size >= max(known.rule.full_share * usual, known.least * known.rule.full_share)
 
 
-def _worth(item: Item, usual: float, known: Known) -> float:
-    """What a movement adds to a reading of this usual range; a full repetition adds 1."""
-    rule, seen = known.rule, item.seen
+def _worth(item: Item, usual: float, known: Known, pose: tuple[float, float] | None = None) -> float:
+    """What a movement adds to a reading of this usual range; a full repetition adds 1.
+
+    ``pose``: where the person's repetitions come back to, and how much that varies, in degrees.
+    """
+    seen, same = item.seen, known.rule.same_deg
     value = 1.0 if _is_full(item, usual, known) else 0.4
     # not quite back, or not quite from there
-    off = (seen.low / rule.same_deg) ** 2
-    value -= 0.1 * min(off, 5.0)
-    if not seen.exact:
+    middle, spread = pose or (0.0, same)
+    off = abs(seen.low - middle) / spread
+    value -= 0.1 * min(off * off, 5.0)
+    if not seen.exact and off >= 1.0:
         value -= 0.2
     return max(value, 0.05)
 
 
-def _most(like: list[Item], usual: float, known: Known) -> tuple[list[Item], float]:
+def _pose_of(source: Trial, members: list[Item], known: Known) -> tuple[float, float] | None:
+    """Where repetitions seen from one rest come back to, and how much that varies: that rest may differ.
+
+    ``None`` for so few that they do not show it, and where that is another pose.
+    """
+    lows = [item.seen.low for item in members if item.source is source]
+    middle = _middle(lows)
+    if len(lows) < 3 or abs(middle) > 2.0 * known.rule.same_deg:
+        return None
+    # 1.48: from the median of the deviations to a standard deviation
+    return middle, max(1.48 * _middle([abs(low - middle) for low in lows]), known.rule.same_deg)
+
+
+def _most(like: list[Item], usual: float, known: Known) -> list[Item]:
     """Movements without overlap with the largest sum of worths (weighted interval scheduling)."""
     order = sorted(like, key=lambda item: (item.end_us, item.start_us))
     best: list[float] = [0.0]
@@ -256,4 +279,4 @@ def _most(like: list[Item], usual: float, known: Known) -> tuple[list[Item], flo
         else:
             members.append(order[k - 1])
             k = at_or_none
-    return members[::-1], best[-1]
+    return members[::-1]

@@ -29,7 +29,8 @@ class Seen(msgspec.Struct, frozen=True):
 
     ``exact``: it is the same pose without doubt; ``low`` is how far it was from it, in degrees. ``began``: it
     left from rest. ``rested``: it came to rest in the pose. ``near``: it came near enough to be in it.
-    ``contested``: another trial is still under way that came nearer to its own pose.
+    ``contested``: another trial is still under way that came nearer to its own pose. ``inside``: a movement
+    from the pose where repetitions start had begun before, and goes on.
     """
 
     what: Literal["back", "turned", "lost"]
@@ -44,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True):
     rested: bool = False
     near: bool = True
     contested: bool = False
+    inside: bool = False
 
 
 class Trial:

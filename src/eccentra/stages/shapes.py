@@ -7,9 +7,10 @@ later; constant speed with ramps whose acceleration sets in at once or softly (h
 other softness, which may differ (speed goes with ``u^a (1 - u)^b``). For each shape, the times at which the
 angle passes fixed shares of its way are a straight line in the shape's own time; the line's ends are the
 stroke's ends. Shares next to the ends are used as far as they are clear of sway. Shapes are weighted by
-likelihood: what the data cannot tell apart is averaged, so that neither hard nor soft ends are preferred. A
-stroke that fits none (a fall, a jerky descent) has no answer here and is left to
-:func:`eccentra.stages.strokes.zero_velocity`.
+likelihood: what the data cannot tell apart is averaged, so that neither hard nor soft ends are preferred. Of
+a stroke that fits none (a fall after a controlled begin, a stop on the way) the begin alone is fitted, by the
+same shapes cut off on their way. What does not fit either is left to
+:func:`eccentra.stages.stroke_ends.zero_velocity`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _EVEN = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.
 _UNEVEN = (0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 _SKEWS = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45)
 _SHARP_RAMP = 0.15
+# Where a stroke may be cut off, in shares of its time: on its way, not in its soft end.
+_CUTS = (0.3, 0.4, 0.5, 0.6, 0.7)
 _GRID = 2000
 
 
@@ -60,11 +63,12 @@ class _Shape(msgspec.Struct, frozen=True):
     sharp_end: bool = False
 
 
-def _speeds() -> list[_Shape]:
+def _speeds(*, begins: bool = False) -> list[_Shape]:
     """Minimum-jerk, also skewed, ramps hard and soft, and ends of any power: each family with its weight.
 
     The first is what is usually found, the others are how people differ from it: slow to start and quick to
-    stop, or the other way round, or at an even speed as they are taught. A skew bends time, ``w(u)``.
+    stop, or the other way round, or at an even speed as they are taught. A skew bends time, ``w(u)``. For
+    ``begins`` those that differ in how they end are left out.
     """
     u = np.linspace(0.0, 1.0, _GRID + 1)
 
@@ -79,14 +83,27 @@ def _speeds() -> list[_Shape]:
         return _Shape(prior, (w * (1.0 - w)) ** 2 * (1.0 + k * (1.0 - 2.0 * u)))
 
     even = [(a, a) for a in _EVEN]
-    uneven = [(a, b) for a in _UNEVEN for b in _UNEVEN if a + b <= 1.0]
-    powers = [(a, b) for a in _POWERS for b in _POWERS]
+    uneven = [(a, b) for a in _UNEVEN for b in _UNEVEN if a + b <= 1.0 and not (begins and a != b)]
+    powers = [(a, b) for a in _POWERS for b in ((1.0, 2.0) if begins else _POWERS)]
     out = [skewed(0.0, 0.15)]
     out += [skewed(k, 0.19 / len(_SKEWS)) for k in _SKEWS]
     for soft in (False, True):
         out += [ramps(a, b, 0.08 / len(even), soft) for a, b in even]
         out += [ramps(a, b, 0.12 / len(uneven), soft) for a, b in uneven]
     return out + [_Shape(0.26 / len(powers), u**a * (1.0 - u) ** b) for a, b in powers]
+
+
+def _cut_speeds() -> list[_Shape]:
+    """The shapes cut off on their way: time is that until the cut."""
+    u = np.linspace(0.0, 1.0, _GRID + 1)
+    out: list[_Shape] = []
+    for shape in _speeds(begins=True):
+        for cut in _CUTS:
+            speed = np.interp(u * cut, u, shape.speed)
+            # a short ramp is a longer one of what is left
+            sharp = shape.sharp_start and float(speed[round(_SHARP_RAMP * _GRID)]) >= float(speed[-1])
+            out.append(_Shape(shape.prior / len(_CUTS), speed, sharp, True))
+    return out
 
 
 class _Table(msgspec.Struct, frozen=True):
@@ -107,12 +124,12 @@ class _Table(msgspec.Struct, frozen=True):
     slope: Floats
 
 
-@lru_cache(maxsize=4)
-def _table(hidden: int) -> _Table:
-    """The table without the first and last ``hidden`` shares."""
+@lru_cache(maxsize=8)
+def _table(hidden: int, begins: bool) -> _Table:
+    """The table without the first and last ``hidden`` shares, of whole strokes or of their begins."""
     priors, times, rates, sharp = [], [], [], []
     u = np.linspace(0.0, 1.0, _GRID + 1)
-    for shape in _speeds():
+    for shape in _cut_speeds() if begins else _speeds():
         v = shape.speed
         way = np.concatenate([[0.0], np.cumsum(0.5 * (v[1:] + v[:-1]))])
         v, way = v * _GRID / way[-1], way / way[-1]
@@ -132,9 +149,16 @@ def _table(hidden: int) -> _Table:
 
 
 def fit_shape(
-    t: Floats, angle: Floats, start_level: float, end_level: float, *, coherence_s: float, error: float
+    t: Floats,
+    angle: Floats,
+    start_level: float,
+    end_level: float,
+    *,
+    coherence_s: float,
+    error: float,
+    begin: bool = False,
 ) -> ShapeFit | None:
-    """Fit one stroke from ``start_level`` to ``end_level``.
+    """Fit one stroke from ``start_level`` to ``end_level``, or the ``begin`` of one, up to that level.
 
     Parameters
     ----------
@@ -150,7 +174,7 @@ def fit_shape(
     passed = _pass_times(t, (angle - start_level) / way, _SHARES[hidden : len(_SHARES) - hidden])
     if passed is None:
         return None
-    table = _table(hidden)
+    table = _table(hidden, begin)
     rms, starts, ends = _lines(table, passed)
     best = float(rms.min())
     scale = max(best, error / abs(way))
