@@ -13,6 +13,9 @@ BENCH_STAMP := $(VENV)/.made-bench
 UV := $(shell command -v uv 2>/dev/null)
 # two processes: the suite is sized for two cores
 WORKERS ?= 2
+# compiled once, also where Python is told to leave none beside the sources: tests start many processes
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/compiled
 
 .PHONY: demo test test-all check format bench clean
 

@@ -179,7 +179,7 @@ class Sheet(msgspec.Struct):
     def _add_rep(self, true: TrueRep, rep: Repetition, case: str) -> None:
         for kind, name in (("eccentric", "ecc"), ("concentric", "con")):
             want = true.total_s(kind)  # type: ignore[arg-type]
-            if self._seen(kind) and want > 0.0:
+            if self._seen(kind, true) and want > 0.0:
                 limit = max(0.10, 0.05 * want)
                 metric = rep.metrics.get(f"{kind}_s")
                 self._add(name, metric, want, limit, case)
@@ -233,9 +233,11 @@ class Sheet(msgspec.Struct):
                     "asymmetry", done.metrics.get("asymmetry_pct"), 100 * (high - low) / high, 1.5, case
                 )
 
-    def _seen(self, kind: str) -> bool:
-        """Who brings the body up again, hamstrings or hands, only straps beside a motion sensor can tell."""
-        return kind == "eccentric" or not self._curl or ("force" in self.kit and self.kit != "force")
+    def _seen(self, kind: str, true: TrueRep) -> bool:
+        """Who brings the body up from the floor, only straps beside a motion sensor can tell."""
+        if kind == "eccentric" or not self._curl:
+            return True
+        return self.kit != "force" and (true.partial or "force" in self.kit)
 
     @property
     def _curl(self) -> bool:
@@ -248,7 +250,7 @@ class Sheet(msgspec.Struct):
         return max(phase.end_s for phase in true.phases if phase.kind != "return")
 
     def _tension(self, true: TrueRep) -> float:
-        if self._curl and not self._seen("concentric"):
+        if not self._seen("concentric", true):
             return true.total_s("eccentric") + true.total_s("isometric")
         return true.tut_s
 

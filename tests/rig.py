@@ -36,7 +36,7 @@ def in_machine(command: Sequence[object], out: Path, limit_s: int, *, options: S
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(
             [str(part) for part in line],
-            env={**os.environ, "RIG_PIP_EXTRA": _requirements()},
+            env={**_environment(), "RIG_PIP_EXTRA": _requirements()},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -44,6 +44,11 @@ def in_machine(command: Sequence[object], out: Path, limit_s: int, *, options: S
         )
     assert done.returncode == 0, f"the rig ended with {done.returncode}:\n{done.stdout[-8000:]}"
     return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but what the image is made of must be compiled inside the image: its processor is emulated."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
 
 
 def _requirements() -> str:

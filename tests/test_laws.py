@@ -33,11 +33,15 @@ from eccentra.simulate import (
 from needs import ROOT
 
 KITS = ("thigh", "thigh+shank", "thigh+shank+force", "force")
+# a whole training session, of the long run; those of the other seeds are two short sets
+WHOLE = 1
 
 
 @cache
 def simulated(seed: int, kit: str) -> Simulation:
-    return simulate(nordic_session(seed, kit=kit), seed=seed)
+    if seed == WHOLE:
+        return simulate(nordic_session(seed, kit=kit), seed=seed)
+    return simulate(nordic_session(seed, kit=kit, sets=2, reps=3, rest_s=(24.0, 30.0)), seed=seed)
 
 
 @cache
@@ -84,7 +88,7 @@ def as_bytes(events: list[Numbered]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("kit", KITS)
-@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("seed", [pytest.param(WHOLE, marks=pytest.mark.long), 2])
 def test_replay_gives_the_same_events_at_any_speed(tmp_path: Path, kit: str, seed: int) -> None:
     header, items = header_of(seed, kit), inputs_of(seed, kit)
     live = as_bytes(one_by_one(header, items))
@@ -164,7 +168,7 @@ def disturbed(items: tuple[Input, ...], sensors: list[str], seed: int) -> tuple[
 
 
 @pytest.mark.parametrize("kit", ["thigh+force", "thigh+shank+force", "force"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.long) for k in (2, 3))])
 def test_replay_with_stalls_reconnections_and_interruptions(kit: str, seed: int) -> None:
     header = header_of(5, kit)
     items = tuple(item for item in inputs_of(5, kit) if item.arrival_ns < 45_000_000_000)
@@ -176,7 +180,7 @@ def test_replay_with_stalls_reconnections_and_interruptions(kit: str, seed: int)
 
 
 def test_events_are_numbered_without_holes() -> None:
-    events = one_by_one(header_of(1, "thigh"), inputs_of(1, "thigh"))
+    events = one_by_one(header_of(2, "thigh"), inputs_of(2, "thigh"))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert len({event.id for event in events}) == len(events)
 
@@ -227,7 +231,7 @@ def rows_as_packets(kit: str, seed: int, sizes: list[int], shuffle: int) -> tupl
 
 
 @pytest.mark.parametrize("kit", KITS)
-@settings(max_examples=6)
+@settings(max_examples=settings.default.max_examples // 6)
 @given(sizes=st.lists(st.integers(1, 10), min_size=1, max_size=6), shuffle=st.integers(0, 99))
 def test_cutting_and_interleaving_change_no_bit(kit: str, sizes: list[int], shuffle: int) -> None:
     def events(sizes: list[int], shuffle: int) -> list[bytes]:
@@ -260,7 +264,7 @@ def metrics_of(event: Event) -> dict[str, Metric]:
 @pytest.mark.parametrize("kit", KITS)
 def test_every_metric_says_unit_method_and_quality(kit: str) -> None:
     seen = 0
-    for numbered in at_once(header_of(1, kit), inputs_of(1, kit)):
+    for numbered in at_once(header_of(2, kit), inputs_of(2, kit)):
         for name, metric in metrics_of(numbered.event).items():
             seen += 1
             assert metric.unit
@@ -271,12 +275,12 @@ def test_every_metric_says_unit_method_and_quality(kit: str) -> None:
     assert seen > 20
 
 
-@settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=settings.default.max_examples // 3, phases=[Phase.explicit, Phase.generate])
 @given(
     start=st.floats(0.2, 0.95),
     length=st.sampled_from([0.08, 0.15, 0.3, 0.8, 2.0]),
     sensor=st.integers(0, 3),
-    seed=st.sampled_from([1, 2]),
+    seed=st.sampled_from([2, 3]),
 )
 def test_what_a_gap_touches_is_flagged(start: float, length: float, sensor: int, seed: int) -> None:
     kit = "thigh+shank+force"
@@ -328,8 +332,8 @@ def test_what_was_not_measured_is_null_and_never_nan(kit: str) -> None:
     header = Header(
         session="nan", exercise=load_exercise("nordic-curl"), sensors=made.setups, software="test"
     )
-    rng, seen = random.Random(8), 0
-    for _ in range(40):
+    rng, seen, holes = random.Random(8), 0, settings.default.max_examples
+    for _ in range(holes):
         sensor, edge = rng.choice(made.setups).sensor, rng.choice(edges) + rng.uniform(-0.12, 0.12)
         length = rng.choice([0.1, 0.3, 1.0])
         first, last = (edge, edge + length) if rng.random() < 0.5 else (edge - length, edge)
@@ -343,7 +347,7 @@ def test_what_was_not_measured_is_null_and_never_nan(kit: str) -> None:
         for numbered in at_once(header, tuple(kept)):
             assert not not_finite(numbered.event), (sensor, first, last)
             seen += isinstance(numbered.event, RepCompleted)
-    assert seen > 60
+    assert seen > 1.5 * holes
 
 
 @pytest.mark.parametrize("name", profile_ids())
@@ -377,8 +381,8 @@ SUFFIXES = {
 @pytest.mark.parametrize("kit", KITS)
 def test_names_of_metrics_carry_their_unit(kit: str) -> None:
     person = Settings(body_mass_kg=75.0, lever_arm_m=0.4)
-    header = msgspec.structs.replace(header_of(1, kit), settings=person)
-    for numbered in at_once(header, inputs_of(1, kit)):
+    header = msgspec.structs.replace(header_of(2, kit), settings=person)
+    for numbered in at_once(header, inputs_of(2, kit)):
         for name, metric in metrics_of(numbered.event).items():
             suffix = max((s for s in SUFFIXES if name.endswith(s)), key=len, default=None)
             # a pure number has none
@@ -398,11 +402,11 @@ def test_a_new_sensor_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "my-imu" in profile_ids()
     setups = tuple(
         msgspec.structs.replace(s, profile=load_profile("my-imu")) if s.profile.id == "movesense" else s
-        for s in simulated(1, "thigh").setups
+        for s in simulated(2, "thigh").setups
     )
     assert setups[0].profile.id == "my-imu"
-    header = msgspec.structs.replace(header_of(1, "thigh"), sensors=setups)
-    assert any(isinstance(e.event, RepCompleted) for e in at_once(header, inputs_of(1, "thigh")))
+    header = msgspec.structs.replace(header_of(2, "thigh"), sensors=setups)
+    assert any(isinstance(e.event, RepCompleted) for e in at_once(header, inputs_of(2, "thigh")))
 
 
 def test_a_new_exercise_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,5 +416,5 @@ def test_a_new_exercise_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = tmp_path / "pipelines" / "my-curl.toml"
     file.write_text(text.replace('id = "nordic-curl"', 'id = "my-curl"'), encoding="utf-8")
     assert "my-curl" in exercise_ids()
-    events = at_once(header_of(1, "thigh", "my-curl"), inputs_of(1, "thigh"))
+    events = at_once(header_of(2, "thigh", "my-curl"), inputs_of(2, "thigh"))
     assert any(isinstance(e.event, RepCompleted) for e in events)

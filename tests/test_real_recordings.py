@@ -20,14 +20,20 @@ def benchmark() -> ModuleType:
     return accuracy_real
 
 
+@pytest.fixture(scope="module")
+def therapy(benchmark: ModuleType) -> list:
+    return list(benchmark.uci_physical_therapy(need_data("uci_physical_therapy")))
+
+
 def errors(benchmark: ModuleType, recordings: list, folder: Path) -> np.ndarray:
     return np.array([sum(benchmark.analysed(one, folder)) - one.truth for one in recordings])
 
 
-def test_physical_therapy_with_holds_fast_and_small(benchmark: ModuleType, tmp_path: Path) -> None:
-    recordings = list(benchmark.uci_physical_therapy(need_data("uci_physical_therapy")))
-    assert len(recordings) == 48
-    off = errors(benchmark, recordings, tmp_path)
+def test_physical_therapy_with_holds_fast_and_small(
+    benchmark: ModuleType, therapy: list, tmp_path: Path
+) -> None:
+    assert len(therapy) == 48
+    off = errors(benchmark, therapy, tmp_path)
     assert np.count_nonzero(off == 0) >= 43
     assert np.count_nonzero(abs(off) <= 1) >= 47
 
@@ -42,9 +48,9 @@ def test_shoulder_exercises_with_a_watch(benchmark: ModuleType, tmp_path: Path) 
     assert np.count_nonzero(abs(off) <= 1) >= 37
 
 
-def test_rest_between_sets_is_no_repetition(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_rest_between_sets_is_no_repetition(benchmark: ModuleType, therapy: list, tmp_path: Path) -> None:
     """What follows the last repetition of the first block: 20 s of rest, shifting and waiting."""
-    for one in benchmark.uci_physical_therapy(need_data("uci_physical_therapy")):
+    for one in therapy:
         if one.name.endswith("correct"):
             rest = one.t > 78.0
             quiet = benchmark.msgspec.structs.replace(one, t=one.t[rest], x=one.x[rest])

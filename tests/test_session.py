@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from eccentra.decode import BATTERY_LEVEL
 from eccentra.errors import InputError
-from eccentra.events import Event
+from eccentra.events import Event, SensorBattery, SensorMalformed
 from eccentra.exercises import load_exercise
 from eccentra.inputs import ClockPair, Command, Connected, Input, Lost, Packet, Tick
 from eccentra.profiles import SensorSetup, load_profile
@@ -72,6 +73,17 @@ def test_stop_ends_the_session_and_nothing_follows() -> None:
     events = fed(session, [*packets(force_setup(), 0, 2), Command(2 * SECOND, "stop"), Tick(3 * SECOND)])
     assert names(events)[-1] == "session.ended"
     assert events[-1].why == "stop"  # type: ignore[union-attr]
+
+
+def test_the_battery_service_is_understood_of_every_sensor() -> None:
+    read = [Packet(k, "f1", BATTERY_LEVEL, bytes([level])) for k, level in enumerate((80, 80, 12, 101))]
+    session = Session(header())
+    found = fed(session, [Connected(0, "f1"), *read, *packets(force_setup(), 0, 2)])
+    said = [event for event in found if isinstance(event, SensorBattery)]
+    assert [(one.value, one.unit, one.low) for one in said] == [(80.0, "%", False), (12.0, "%", False)]
+    (refused,) = [event for event in found if isinstance(event, SensorMalformed)]
+    assert refused.reason == "out_of_range"
+    assert session.health()["f1"].malformed == 1
 
 
 def test_idle_ends_the_session_and_can_be_switched_off() -> None:
