@@ -82,10 +82,13 @@ def not_a_piece(setup: SensorSetup, got: Floats, sent: Floats) -> str:
 
 
 def as_said(setup: SensorSetup, sent: Floats) -> Floats:
-    """What a whole stream says of what was measured: one sample cannot carry every change."""
+    """What a whole stream says of what was measured: one sample cannot carry every change.
+
+    A sensor counts from the load at the stream's start.
+    """
     encoder, decoder = setup.start_encoder(), setup.start_decoder()
     out = []
-    for k, row in enumerate(sent):
+    for k, row in enumerate(sent - sent[0]):
         for packet in encoder.encode(np.array([k]), row[None]):
             out += [part.x for part in decoder.feed(*packet) if isinstance(part, Frame)]
     return np.concatenate(out)

@@ -18,9 +18,10 @@ from eccentra.inputs import Lost
 from eccentra.link.bindings import Binding, read_bindings
 from eccentra.profiles import SensorSetup
 from eccentra.recording import Recording
+from eccentra.samples import Floats
 from needs import need_rig
 from rig import in_machine
-from waves import decoded, longest, not_a_piece, tape_of
+from waves import decoded, longest, not_a_piece, resolution, tape_of
 from worn import groups
 
 # On an emulated processor that has nothing else to do it takes 4 minutes.
@@ -29,6 +30,8 @@ MOST_A_SECOND = 110.0
 STREAMS_S = 8.0
 # A machine that is busy holds the sensors up as well; what they did send must be there.
 SHARE = 0.05
+# A sensor is told its rate within this time, on a busy machine too.
+BY_ITSELF_S = 2.0
 # Models that advertise alike: a person is asked which it is.
 ALIKE = ({"metamotion", "metamotion-s"}, {"entralpi", "weight-scale-service"})
 
@@ -64,8 +67,25 @@ def received(setup: SensorSetup, binding: Binding, recording: Recording, folder:
     print(f"{setup.sensor}: as {binding.sensor}, {len(got)} of {len(sent)} samples in the session")
     if len(got) < max(2.0, SHARE * setup.rate * STREAMS_S):
         return f"only {len(got)} samples"
-    # one packet may still be on its way from before the sensor was connected anew, and set up
-    return not_a_piece(setup, got, sent) and not_a_piece(setup, got[max(row["n"] for row in own) :], sent)
+    began = next(row["first"] for row in own if row["stream"] == stream)
+    return not_a_piece(setup, got[by_itself(setup, got, tape.read(0, began)[1]) :], sent)
+
+
+def by_itself(setup: SensorSetup, got: Floats, earlier: Floats) -> int:
+    """How many samples came first that a sensor streamed by itself, until its rate was set.
+
+    Each must be one that it measured before that, in order: ``earlier`` is the tape until then.
+    """
+    ble = setup.profile.ble
+    if setup.profile.packets == "differences" or (ble is not None and ble.broadcast is not None):
+        return 0
+    half, at = resolution(setup), 0
+    for k, row in enumerate(got[: round(BY_ITSELF_S * setup.rate)]):
+        (same,) = np.nonzero((np.abs(earlier[at:] - row) <= half).all(axis=1))
+        if not len(same):
+            return k
+        at += int(same[0]) + 1
+    return 0
 
 
 @pytest.mark.long

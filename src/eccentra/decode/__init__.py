@@ -30,6 +30,7 @@ __all__ = [
     "Limit",
     "Listens",
     "Notice",
+    "Pairs",
     "opening",
     "start_framer",
 ]
@@ -92,6 +93,16 @@ class Decoder(Protocol):
 
     def expect(self, written: bytes) -> None:
         """Remember a command that was just written to the sensor, to understand the answer to it."""
+        ...
+
+
+@runtime_checkable
+class Pairs(Protocol):
+    """What a decoder offers that pairs packets by their number alone."""
+
+    @property
+    def waiting(self) -> int:
+        """How many packets of samples wait for their other half."""
         ...
 
 

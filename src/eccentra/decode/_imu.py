@@ -116,6 +116,11 @@ class ByNumber:
         self._seen = 0
         self._owed = 0  # packets to give up: of acceleration when positive, of rotation when negative
 
+    @property
+    def waiting(self) -> int:
+        """How many packets wait for their other half."""
+        return len(self._acc) + len(self._gyr)
+
     def add(self, x: Floats, *, rotation: bool) -> list[Frame | Notice]:
         """One packet of samples, shape (n, 3); gives what is complete now."""
         mine, other = (self._gyr, self._acc) if rotation else (self._acc, self._gyr)

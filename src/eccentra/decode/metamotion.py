@@ -127,6 +127,11 @@ class Decoder:
         self._asked: set[int] = set()
         self._wrong = ""
 
+    @property
+    def waiting(self) -> int:
+        """How many packets of one kind wait for their other half."""
+        return 0 if self._pairs is None else self._pairs.waiting
+
     def expect(self, written: bytes) -> None:
         """Remember ranges, and that it was asked for its chips."""
         if len(written) == 4 and written[1] == _CONFIG:

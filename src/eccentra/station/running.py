@@ -28,6 +28,7 @@ from eccentra.profiles import SensorSetup
 from eccentra.recording import Recorder
 from eccentra.samples import NS_PER_S
 from eccentra.session import Header, Settings
+from eccentra.station.halves import Halves
 from eccentra.station.hostclock import HostClock
 from eccentra.station.journal import Journal
 from eccentra.station.opening import exercise_named, new_file, session_id, session_of
@@ -86,6 +87,7 @@ class Running:
         self._tell, self._note = tell, note
         self._setups: dict[str, SensorSetup] = {w.setup.sensor: w.setup for w in room.wanted}
         self._openings = Openings(self._setups.values())
+        self._halves = Halves(self._setups.values())
         self._first_streams_ns: int | None = None
         self._may_begin = room.exercise is not None
         self._tried: frozenset[str] = frozenset()
@@ -229,6 +231,7 @@ class Running:
         here: list[Input] = []
         for setup in header.sensors:
             here += [Connected(0, setup.sensor), *self._openings.of(setup.sensor)]
+        self._halves.begin()
         return journal.take([ClockPair(0, wall), *asked, *prescribed, *here])
 
     def _prescription(self, target: Target) -> dict[str, Any] | None:
@@ -355,6 +358,7 @@ class Running:
             return self.journal is not None
         name = item.sensor
         self._openings.take(item)
+        whole = self._halves.take(item)
         if isinstance(item, Connected):
             self.streaming[name] = None
             if self._first_streams_ns is None:
@@ -364,7 +368,7 @@ class Running:
         if self.journal is None:
             return False
         if any(setup.sensor == name for setup in self.journal.session.header.sensors):
-            return True
+            return whole
         if name not in self._late:
             self._late.add(name)
             self._note(
