@@ -17,6 +17,10 @@ __all__ = ["CyclePhases", "PhaseRules", "cycle_phases"]
 
 # What is near the start pose is also well below the middle of a stroke, however small.
 _BELOW_MIDDLE = 0.4
+# What smoothing twice leaves of its width: the corner of a ramp is rounded half as far.
+_SMEAR = 0.5
+# Shorter than a rest, and long enough for a soft turn-around to get up speed.
+_TURN_S = 0.1
 
 
 class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +30,8 @@ class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ----------
     smooth_s
         Standard deviation of the smoothing.
+    twice
+        Whether what smoothing took away is smoothed and given back.
     speed_share
         Moving means faster than this share of the fastest speed in the same direction.
     stroke_share
@@ -34,15 +40,23 @@ class PhaseRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         A stroke begins, and ends, in the outer parts of the way; this is how wide they are, as a share.
     error_share
         Error of the signal, as a share of the stroke.
+    unlike_share
+        A stroke that is further off the best shape than this has no known shape.
+    near_s, whole_s
+        As in :class:`eccentra.stages.strokes.Ends`: from when on a stroke is looked at as a whole.
     stop_s
         A stop near the start pose that is at least so long is rest: what moved on its far side is settling.
     """
 
     smooth_s: float
+    twice: bool
     speed_share: float
     stroke_share: float
     end_share: float
     error_share: float
+    unlike_share: float
+    near_s: float
+    whole_s: float
     stop_s: float
 
 
@@ -78,7 +92,8 @@ def cycle_phases(
         Usual stroke of the movement: what is near the start pose is not measured by a partial one.
     """
     grid = np.arange(t[0], t[-1] + 0.5 / rate_hz, 1.0 / rate_hz)
-    level = smooth(np.interp(grid, t, x), rate_hz, rules.smooth_s)
+    smoothed = _smooth_twice if rules.twice else smooth
+    level = smoothed(np.interp(grid, t, x), rate_hz, rules.smooth_s)
     speed = np.gradient(level) * rate_hz
     start, far, end = turns
     inside = level[(grid >= start) & (grid <= end)]
@@ -95,8 +110,15 @@ def cycle_phases(
         level, relative, threshold=rules.speed_share, least=rules.stroke_share * (high - low)
     )
     threshold = rules.speed_share * min(fastest)
-    error = rules.error_share * (high - low)
-    how = Ends(noise=0.3 * threshold, smear_s=rules.smooth_s, error=error, most_residual=5.0 * error)
+    how = Ends(
+        noise=0.3 * threshold,
+        smear_s=rules.smooth_s * (_SMEAR if rules.twice else 1.0),
+        error=rules.error_share * (high - low),
+        most_residual=rules.unlike_share * (high - low),
+        near_s=rules.near_s,
+        whole_s=rules.whole_s,
+        turn_s=_TURN_S if rules.twice else 0.0,
+    )
     refine(strokes, grid, level, speed, how)
     edge = rules.end_share * (high - low)
     first = [s for s in strokes if s.sign > 0 and grid[s.first] < far and grid[s.last] > start]
@@ -116,6 +138,17 @@ def cycle_phases(
         end_s=max(finish, left, reached),
         rom=high - low,
     )
+
+
+def _smooth_twice(x: Floats, rate_hz: float, sigma_s: float) -> Floats:
+    """Smoothed, and what that took away smoothed and given back (Tukey's twicing).
+
+    Smoothing once lengthens every stroke: where speed begins to ramp up it shows movement before there is
+    any. That is in proportion to the second derivative, which is given back here.
+    """
+    once = smooth(x, rate_hz, sigma_s)
+    out: Floats = once + smooth(x - once, rate_hz, sigma_s)
+    return out
 
 
 def _from_rest(strokes: list[Stroke], level: Floats, near: float, stop_s: float) -> list[Stroke]:

@@ -61,9 +61,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Longest missing time that a repetition survives.
     sway_share
         Movement in a pose, as a share of the smallest movement that the search looks at.
-    search, rules, pause, odd, gait, phases
+    search, rules, pause, odd, gait, phases, turned
         Parameters of the search, of the count, of pauses that part repetitions, of what is no repetition at
-        the ends of a set, of telling walking, and of phase times.
+        the ends of a set, of telling walking, of phase times, and of those of an angle seen by a gyroscope.
     trend_least_reps
         Repetitions that a variation within a set needs; ``None`` leaves means and variations of a set out.
     """
@@ -83,6 +83,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     odd: OddRules
     gait: GaitRules
     phases: PhaseRules
+    turned: PhaseRules
     trend_least_reps: int | None = None
 
     def start(self, info: StreamInfo, first_set: int = 1) -> Run:
@@ -210,14 +211,17 @@ class Run:
             Flag.NO_GYROSCOPE: bool(np.isnan(rows[0, 3])),
             Flag.POSITION_FROM_ACCELERATION: found.axis.kind in ("lift", "shift"),
         }
+        flags = tuple(flag for flag, holding in holds.items() if holding)
         return RepMaker(
             self._info,
             found,
             hold_s=stage.hold_s,
             full_share=stage.full_share,
             return_share=stage.rules.return_share,
-            phases=stage.phases,
-            flags=tuple(flag for flag, holding in holds.items() if holding),
+            phases=stage.turned
+            if found.axis.kind in ("tilt", "turn") and Flag.NO_GYROSCOPE not in flags
+            else stage.phases,
+            flags=flags,
         )
 
     def _follow(self, block: Block, begin: int, out: list[Event]) -> int:

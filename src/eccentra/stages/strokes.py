@@ -147,6 +147,9 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     usual_sway
         Sway (angle) up to which the side that sways more is no other movement: who kneels upright sways, who
         lies on the floor afterwards does not.
+    turn_s
+        What goes the other way so soon beside an end, looked at close by, turns around without a rest: its
+        speed crosses zero there, which says more than the shape of the whole.
     """
 
     noise: float
@@ -160,6 +163,7 @@ class Ends(msgspec.Struct, frozen=True, kw_only=True):
     beyond_s: float = 0.0
     heads: bool = False
     usual_sway: float = 0.0
+    turn_s: float = 0.0
 
 
 def refine(strokes: list[Stroke], t: Floats, angle: Floats, speed: Floats, how: Ends) -> None:
@@ -177,8 +181,15 @@ def refine(strokes: list[Stroke], t: Floats, angle: Floats, speed: Floats, how: 
         near = {"noise": how.noise, "smear_s": how.smear_s}
         stroke.start_s = zero_velocity(t, speed * sign, a, b, low, **near)
         stroke.end_s = -zero_velocity(mirrored, backward * sign, n - b, n - a, n - high, **near)
+        close = stroke.start_s, stroke.end_s
         for _ in range(how.rounds):
             _refine_whole(stroke, t, angle, low, high, how)
+        if how.turn_s > 0.0:
+            before, after = np.interp((close[0] - how.turn_s, close[1] + how.turn_s), t, speed).tolist()
+            if sign * before < -how.noise:
+                stroke.start_s = close[0]
+            if sign * after < -how.noise:
+                stroke.end_s = close[1]
     for one, two in pairwise(strokes):
         if one.end_s > two.start_s:
             one.end_s = two.start_s = 0.5 * (one.end_s + two.start_s)
