@@ -10,7 +10,7 @@ from cuts import cut
 from eccentra.events import Event, RepAmended, RepCompleted, Repetition
 from eccentra.exercises import Exercise, load_exercise
 from eccentra.pipeline import Pipeline
-from eccentra.samples import Block, StreamInfo
+from eccentra.samples import Block, Floats, StreamInfo
 from eccentra.simulate import (
     KITS,
     Hold,
@@ -139,3 +139,27 @@ def one_set(
         *after,
     )
     return simulate(Scenario(exercise="joint", timeline=timeline, sensors=sensors, faults=faults), seed)
+
+
+def shank_rows(begin_deg: float, *moves: tuple[float, float, float]) -> Rows:
+    """A shank that goes to an angle, in so many seconds, rests there for so long; 90 degrees is hanging."""
+    info = rows_of("leg-curl", one_set("leg-curl", JointRep(), kit="shank")).info
+    pieces: list[Floats] = [np.full(300, begin_deg)]
+    for goal, go_s, rest_s in moves:
+        u = np.arange(1, round(100 * go_s) + 1) / round(100 * go_s)
+        start = next(float(piece[-1]) for piece in reversed(pieces) if len(piece))
+        pieces.append(start + (goal - start) * (10 * u**3 - 15 * u**4 + 6 * u**5))
+        pieces.append(np.full(round(100 * rest_s), goal))
+    angle = np.radians(np.concatenate(pieces))
+    n = len(angle)
+    x = np.zeros((n, len(info.channels)))
+    first, rate, acc = (info.column(f"shank.{name}_x") for name in ("up", "rate", "acc"))
+    assert first is not None
+    assert rate is not None
+    assert acc is not None
+    x[:, first], x[:, first + 2] = np.sin(angle), np.cos(angle)
+    x[:, rate + 1] = -np.gradient(angle, 0.01)
+    # a quarter of a metre below the knee when it hangs
+    height = np.gradient(np.gradient(-0.25 * np.sin(angle), 0.01), 0.01)
+    x[:, acc : acc + 3] = x[:, first : first + 3] * (9.81 + height)[:, None]
+    return Rows(info, Block("aligned", np.arange(n, dtype=np.int64) * 10_000_000, x))

@@ -5,14 +5,12 @@ from __future__ import annotations
 from math import cos, radians, sin
 
 import msgspec
-import numpy as np
 import pytest
-from joint_kit import Rows, one_set, reps_in, rows_of, staged
+from joint_kit import Rows, reps_in, shank_rows, staged
 
 from eccentra.events import Event
 from eccentra.exercises import load_exercise
-from eccentra.samples import NS_PER_S, Block, Floats
-from eccentra.simulate import JointRep
+from eccentra.samples import NS_PER_S
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.joint import Stage
 from eccentra.stages.joint_judge import Judge
@@ -30,30 +28,6 @@ def stage() -> Stage:
 
 def up(angle_deg: float) -> Vector:
     return (sin(radians(angle_deg)), 0.0, cos(radians(angle_deg)))
-
-
-def shank_rows(begin_deg: float, *moves: tuple[float, float, float]) -> Rows:
-    """A shank that goes to an angle, in so many seconds, rests there for so long; 90 degrees is hanging."""
-    info = rows_of("leg-curl", one_set("leg-curl", JointRep(), kit="shank")).info
-    pieces: list[Floats] = [np.full(300, begin_deg)]
-    for goal, go_s, rest_s in moves:
-        u = np.arange(1, round(100 * go_s) + 1) / round(100 * go_s)
-        start = next(float(piece[-1]) for piece in reversed(pieces) if len(piece))
-        pieces.append(start + (goal - start) * (10 * u**3 - 15 * u**4 + 6 * u**5))
-        pieces.append(np.full(round(100 * rest_s), goal))
-    angle = np.radians(np.concatenate(pieces))
-    n = len(angle)
-    x = np.zeros((n, len(info.channels)))
-    first, rate, acc = (info.column(f"shank.{name}_x") for name in ("up", "rate", "acc"))
-    assert first is not None
-    assert rate is not None
-    assert acc is not None
-    x[:, first], x[:, first + 2] = np.sin(angle), np.cos(angle)
-    x[:, rate + 1] = -np.gradient(angle, 0.01)
-    # a quarter of a metre below the knee when it hangs
-    height = np.gradient(np.gradient(-0.25 * np.sin(angle), 0.01), 0.01)
-    x[:, acc : acc + 3] = x[:, first : first + 3] * (9.81 + height)[:, None]
-    return Rows(info, Block("aligned", np.arange(n, dtype=np.int64) * 10_000_000, x))
 
 
 def seated_curls(seconds: float, reps: int, entry_s: float) -> Rows:

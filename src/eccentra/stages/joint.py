@@ -112,6 +112,8 @@ class LikeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         No single measure says more than this (natural logarithm of a ratio of probabilities).
     least
         Nor do all of one movement together speak more than this against a set.
+    stopped
+        So much less likely a stop on the way is one's own than that of an everyday movement.
     alone
         A movement far from the others must be so much surer to be one of them, one close to them less sure.
     first_partial, last_partial
@@ -132,6 +134,7 @@ class LikeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slow_s: float
     most: float
     least: float
+    stopped: float
     alone: float
     first_partial: float
     last_partial: float

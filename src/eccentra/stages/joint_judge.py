@@ -123,7 +123,7 @@ class Judge:
         del self._noise[:-40]
 
     def _refused(self, item: Item) -> Reason | None:
-        count, m, seen = self._stage.count, item.measured, item.seen
+        count, m = self._stage.count, item.measured
         if item.size < max(count.partial_least_deg, count.partial_share * self._known.least):
             return Reason.TOO_SMALL
         if item.size > count.over_share * self._stage.angles[self._rule_at].rom.max:
@@ -136,8 +136,7 @@ class Judge:
             return Reason.TOO_LONG
         if m.turns > count.most_turns:
             return Reason.IRREGULAR
-        quick = m.away_s + m.back_s < count.least_chain_s and item.size < count.stride_deg
-        if quick and not (seen.began and seen.rested):
+        if self._is_stride(item) and not self._follows_full(item):
             return Reason.WALKING
         if item.rise < -count.rise_wrong and not self._is_like_those_that_count(item):
             return Reason.WRONG_DIRECTION
@@ -146,6 +145,20 @@ class Judge:
         if m.back_share < -count.turn_share:
             return Reason.SETUP  # it did not begin in the pose that it ended in
         return None
+
+    def _is_stride(self, item: Item) -> bool:
+        """Whether it is as quick and as small as a stride, and hangs together with other movements."""
+        count, m, seen = self._stage.count, item.measured, item.seen
+        quick = m.away_s + m.back_s < count.least_chain_s and item.size < count.stride_deg
+        return quick and not (seen.began and seen.rested)
+
+    def _follows_full(self, item: Item) -> bool:
+        """Whether it begins where a full repetition of the set going on ends: strides follow strides."""
+        reading = self._reading
+        if reading is None or not self._is_like_those_that_count(item):
+            return False
+        fulls = [member for member in reading.members if reading.is_full(member)]
+        return any(abs(item.start_us - full.end_us) < JOINED_US for full in fulls)
 
     def _is_like_those_that_count(self, item: Item) -> bool:
         reading = self._reading
@@ -291,6 +304,8 @@ class Judge:
             return seen.rested or seen.near or leads or (accepted and after is not None)
         if seen.inside:
             return False  # from one stop on the way to another
+        if self._is_stride(item) and not (leads and after is not None and reading.is_full(after)):
+            return False  # walking away begins like one
         at = reading.members.index(item)
         follows = at > 0 and item.start_us - reading.members[at - 1].end_us < JOINED_US
         # once it is known where repetitions end, being there is the end

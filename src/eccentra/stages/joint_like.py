@@ -21,6 +21,10 @@ from eccentra.stages.joint_reading import Item, Reading
 __all__ = ["is_deliberate", "odds_of", "set_odds", "without_strangers"]
 
 
+# Of two, one alone would be left.
+_LEAVE_OUT = 3
+
+
 def set_odds(
     fulls: Sequence[Item], partials: Sequence[Item], known: Sequence[Item], rule: CountRule
 ) -> float:
@@ -29,7 +33,17 @@ def set_odds(
     Each is compared with the others, and with those ``known`` from the set before, if any: else the first of
     them has nothing to be compared with. A set may be another one than that before, with a load of its own.
     Who rests for long after each of them does other things as likely: every long pause counts against it.
+    One that is like none of the others does not make these less alike; but one can be left out in as many
+    ways as there are movements.
     """
+    less = (_set_odds([*fulls[:k], *fulls[k + 1 :]], partials, known, rule) for k in range(len(fulls)))
+    whole = _set_odds(fulls, partials, known, rule)
+    return whole if len(fulls) < _LEAVE_OUT else max(whole, max(less) - math.log(len(fulls)))
+
+
+def _set_odds(
+    fulls: Sequence[Item], partials: Sequence[Item], known: Sequence[Item], rule: CountRule
+) -> float:
     order = sorted(fulls, key=lambda item: item.start_us)
     pauses = [(b.start_us - a.end_us) / 1e6 for a, b in pairwise(order)]
     rests = rule.like.most * sum(pause_s > rule.most_pause_s for pause_s in pauses)
@@ -119,11 +133,17 @@ def odds_of(item: Item, usual: Sequence[Item], rule: CountRule, *, full: bool) -
         parts.append(_normal(off, max(like.own_size, spread)) - _normal(off, like.other_size))
     else:
         parts.append(-0.5 * max(abs(item.seen.low) / rule.same_deg - 1.0, 0.0) ** 2)
-    for time, times in zip(_times(m), zip(*map(_times, own), strict=True), strict=True):
+    smooth = [one for one in own if not any(_stopped(one))] or own
+    usual_times = zip(*map(_times, smooth), strict=True)
+    for time, stopped, times in zip(_times(m), _stopped(m), usual_times, strict=True):
         off, spread = _off(time, times)
-        mine = _flat_normal(off, share, 0.0, max(like.own_time, spread))
+        # who was stopped on the way gets going again as slowly as in a struggle
+        longest = math.log(rule.tempo_ratio) if stopped else 0.0
+        mine = _flat_normal(off, share, longest, max(like.own_time, spread))
         # everyday strokes are as quick as that, or quicker
         parts.append(mine - _normal(max(math.log(time / like.other_s), 0.0), like.other_time))
+        if stopped:
+            parts.append(-like.stopped)
     stays = sorted(one.linger_s for one in own)
     stay = stays[len(stays) // 2]
     within = max(like.own_stay_s, 0.25 * (stays[-1] - stays[0]), 0.1 * _moving(own))
@@ -174,6 +194,12 @@ def _moving(own: Sequence[Measured]) -> float:
 def _times(m: Measured) -> tuple[float, float]:
     """Time of the strokes away and back, without stops, in s."""
     return max(m.total(m.spans[0].kind), 1e-3), max(m.total(m.spans[-1].kind), 1e-3)
+
+
+def _stopped(m: Measured) -> tuple[bool, bool]:
+    """Whether there was a stop on the way away, and on the way back."""
+    kinds = [span.kind for span in m.spans]
+    return kinds.count(kinds[0]) > 1, kinds.count(kinds[-1]) > 1
 
 
 def _off(value: float, others: Sequence[float]) -> tuple[float, float]:

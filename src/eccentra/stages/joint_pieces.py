@@ -6,6 +6,7 @@ follows is of the set; one that follows later, or after something else was done,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -37,7 +38,9 @@ def pieces_of(
             # a partial one at the end that stays longer at the far end is something else
             joined = abs(a.measured.linger_s - b.measured.linger_s) <= rule.unlike_hold_s
         if not joined and pause_s <= most_s:
-            joined = _is_like(reading, out[-1], b, rule)
+            # the longer nothing came, the less likely another one of the set comes
+            need = rule.like.alone + math.log1p(max(pause_s - usual_s, 0.0) / rule.alone_s)
+            joined = _is_like(reading, out[-1], b, rule, need)
         if joined:
             out[-1].append(b)
         else:
@@ -59,7 +62,7 @@ def _usual_pause(reading: Reading, rule: CountRule) -> float:
     return min(max(1.5 * usual + rule.pause_extra_s, *made, 0.0), rule.most_pause_s)
 
 
-def _is_like(reading: Reading, piece: Sequence[Item], item: Item, rule: CountRule) -> bool:
+def _is_like(reading: Reading, piece: Sequence[Item], item: Item, rule: CountRule, need: float) -> bool:
     """Whether a movement after a long pause, or after something else, is like those before it."""
     fulls = [one for one in piece if reading.is_full(one)]
-    return bool(fulls) and odds_of(item, fulls, rule, full=reading.is_full(item)) >= rule.like.alone
+    return bool(fulls) and odds_of(item, fulls, rule, full=reading.is_full(item)) >= need
