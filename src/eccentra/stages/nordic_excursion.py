@@ -29,8 +29,9 @@ class Excursion(msgspec.Struct, kw_only=True):
     """Away from the start pose.
 
     ``since`` is the last moment in the start pose; ``eligible`` whether it can be a repetition; angles in
-    degrees, ``low`` is the smallest lean since the ``peak``; ``dwell`` is the last pose held on the way;
-    ``leans`` are the last ones.
+    degrees, ``low`` is the smallest lean since the ``peak``; ``dwell`` is the last pose held on the way,
+    ``touched`` the moment at which it was slowest (``slowest``, deg/s) in the start pose since it came there,
+    ``fastest`` its largest speed since the peak; ``leans`` are the last ones.
     """
 
     since: int
@@ -48,6 +49,9 @@ class Excursion(msgspec.Struct, kw_only=True):
     dwell: Vector | None = None
     dwell_since: int | None = None
     dwell_until: int = 0
+    touched: int | None = None
+    fastest: float = 0.0
+    slowest: float = 0.0
     leans: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=_LEANS))
 
     def go_on(self, t: int, u: Vector) -> float:
@@ -85,6 +89,16 @@ class Excursion(msgspec.Struct, kw_only=True):
         return (
             speed < rule.rest_deg_s and phi < _HOME_DEG
         ) or t - self.arrived_at >= rule.settle_s * NS_PER_S
+
+    def touch(self, stage: Stage, t: int, phi: float, speed: float) -> None:
+        """Note the slowest moment in the start pose: nearly still, or much slower than on the way to it."""
+        self.fastest = 0.0 if phi >= self.peak else max(self.fastest, speed)
+        if phi >= stage.pose.near_deg:
+            self.touched = None
+        elif phi > -stage.pose.near_deg:
+            slow = max(stage.pose.touch_deg_s, _SOFT_SHARE * self.fastest)
+            if speed < slow and (self.touched is None or speed < self.slowest):
+                self.touched, self.slowest = t, speed
 
     def follow(self, t: int, phi: float) -> str | None:
         """Whether the descent has ended, or goes on again; the live phase that this is, if it changes."""

@@ -16,6 +16,7 @@ from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.samples import Side
 from eccentra.stages.inclination import Vector, angle_between, dot
 from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_direction import Direction, Proof, evidence_of, repeated
 from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_rep import Circumstances, write_repetition
 from eccentra.stages.nordic_set import set_totals
@@ -23,6 +24,9 @@ from eccentra.stages.nordic_usual import Usual
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Judge", "Open"]
+
+# Once the direction turns, so many repetitions that were refused for it are counted.
+_COUNTED_LATE = 8
 
 
 class Open(msgspec.Struct, kw_only=True):
@@ -43,6 +47,11 @@ class _Waiting(msgspec.Struct, kw_only=True):
     evidence: float
     unsure: bool
 
+    @property
+    def proof(self) -> Proof:
+        """What of it speaks for its direction."""
+        return Proof(self.evidence, self.measured.rom, self.measured.eccentric_s)
+
 
 class Judge:
     """State: sets, direction, calibrated ROM, usual load, and what waits for a decision."""
@@ -56,10 +65,7 @@ class Judge:
         self._gyro = gyro
         totals = set_totals(stage.asymmetry_least_reps, sides, stage.metrics)
         self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), totals)
-        self.forward: Vector | None = None
-        self._for = 0.0
-        self._best = 0.0
-        self._proofs = 0
+        self._direction = Direction()
         self.usual = Usual(stage)
         self._waiting: list[_Waiting] = []
         self._opposite: list[_Waiting] = []
@@ -71,9 +77,14 @@ class Judge:
     # -- questions ----------------------------------------------------------------------------------
 
     @property
+    def forward(self) -> Vector | None:
+        """Axis of the forward lean in the thigh sensor's frame, once there is a repetition."""
+        return self._direction.forward
+
+    @property
     def established(self) -> bool:
         """Whether the direction is sure."""
-        return self.forward is not None and self._proofs >= 2
+        return self._direction.established
 
     def side_of(self, axis: Vector) -> int | None:
         """+1 forward, -1 backward, 0 not known yet, ``None`` about another axis."""
@@ -122,7 +133,11 @@ class Judge:
         """An excursion is over: complete what was counted, or decide now."""
         full = self.usual.full(m)
         item = _Waiting(
-            measured=m, returned=returned, full=full, evidence=self._evidence(m, full), unsure=unsure
+            measured=m,
+            returned=returned,
+            full=full,
+            evidence=evidence_of(m, full, self._stage),
+            unsure=unsure,
         )
         if opened is not None:
             events = self._complete(item, opened, t_ns)
@@ -141,7 +156,7 @@ class Judge:
             if self.book.open or not full or item.evidence < self._stage.direction.enough:
                 return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
             # between sets the sensor was put on again, differently: learn anew
-            self.forward, self._for, self._best, self._proofs = None, 0.0, 0.0, 0
+            self._direction.start(None)
             self._unproven, self._opposite, side = [], [], 0
         if side == -1 or self._not_kneeling(m):
             return self._opposed(item, t_ns)
@@ -183,17 +198,24 @@ class Judge:
         rule = self._stage.direction
         if item.evidence >= rule.alone:
             return True
-        alike, start = [item.evidence], item.measured.us(item.measured.start)
-        for other in reversed(self._waiting):
-            if start - self._end_us(other) > round(self._stage.set_gap_s * 1e6):
-                break
-            same = dot(other.measured.axis, item.measured.axis) > 0.0
-            if other.full and other.evidence >= rule.doubtful and same:
-                alike.append(other.evidence)
-                start = other.measured.us(other.measured.start)
+        before = self._same_way_before(item)
+        if repeated([item.proof, *(one.proof for one in before)], rule.enough):
+            return True
+        alike = [item.evidence, *(one.evidence for one in before if one.evidence >= rule.doubtful)]
         return min(alike) >= rule.doubtful and (
             len(alike) > 2 or (min(alike) >= rule.enough and len(alike) > 1)
         )
+
+    def _same_way_before(self, item: _Waiting) -> list[_Waiting]:
+        """Full excursions that wait and may be repetitions of the same set, the last first."""
+        found, start = [], item.measured.us(item.measured.start)
+        for other in reversed(self._waiting):
+            if start - self._end_us(other) > round(self._stage.set_gap_s * 1e6):
+                break
+            if other.full and dot(other.measured.axis, item.measured.axis) > 0.0:
+                found.append(other)
+                start = other.measured.us(other.measured.start)
+        return found
 
     def _not_kneeling(self, m: Measured) -> bool:
         """Whether the shank lies otherwise than in the repetitions counted so far.
@@ -206,33 +228,12 @@ class Judge:
             return False
         return angle_between(kneel, shank) > 3.0 * self._stage.count.shank_reject_deg
 
-    def _evidence(self, m: Measured, full: bool) -> float:
-        """How much this excursion speaks for being a lowering."""
-        rule = self._stage.direction
-        slow = _clip((m.eccentric_s - rule.slow_from_s) / rule.slow_span_s, -0.3, 1.0)
-        far = _clip((m.rom - rule.far_from_deg) / rule.far_span_deg, -0.4, 0.6)
-        value = slow + far
-        own = self._stage.back_by == "legs"  # then the way back takes as long
-        back = m.back_start is not None and m.back_end is not None and m.back_end > m.back_start
-        if not own and m.back_start is not None and m.back_end is not None and back:
-            value += _clip(math.log2(m.eccentric_s / (m.back_end - m.back_start)), -0.7, 0.7)
-        if m.break_s is not None:
-            value += 0.5  # nobody falls onto the own heels out of a slow movement
-        if m.loaded_n is not None:
-            loaded = m.loaded_n >= self._stage.force.loaded_n
-            value += rule.load_evidence if loaded else -rule.load_evidence
-        if m.shank_change is not None and back and m.rom >= rule.at_once_deg:
-            low, high = rule.held_deg
-            value += rule.held_evidence * _clip((high - m.shank_change) / (high - low), 0.0, 1.0)
-        # legs that let the body down bring it back
-        return value if full and (back or not own) else min(value, 0.5 * rule.enough)
-
     def _count(self, m: Measured, t_ns: int, *, provisional: bool) -> tuple[Open, list[Event]]:
         if self.forward is None:
-            self.forward = m.axis
+            self._direction.start(m.axis)
         events = self._flush_waiting(m, t_ns)
         index, more = self.book.count(m.us(m.start), m.us(m.down_end))
-        if provisional:
+        if not self._direction.settled:
             self._unproven.append((self.book.set_index, index))
         opened = Open(index=index, set_index=self.book.set_index, provisional=provisional, measured=m)
         return opened, events + more
@@ -284,45 +285,43 @@ class Judge:
 
     def _learn(self, item: _Waiting) -> None:
         """A full repetition was counted in the forward direction."""
-        rule, m = self._stage.direction, item.measured
-        if self.established:
+        m = item.measured
+        if self._direction.settled:
             self._opposite = []
-        if item.evidence < rule.doubtful:
+        if item.evidence < self._stage.direction.doubtful:
             return
-        self._for += item.evidence
-        self._best = max(self._best, item.evidence)
-        self._proofs += 1
-        if self.established:
+        self._direction.learn(item.proof, m.axis)
+        if self._direction.settled:
             self._unproven = []
         self.usual.times.append(m.eccentric_s)
-        if self.forward is not None and dot(self.forward, m.axis) > 0.0:
-            self.forward = m.axis
 
     def _opposed(self, item: _Waiting, t_ns: int) -> list[Event]:
         """An excursion the other way: refused, unless the evidence turns."""
-        m = item.measured
-        if item.full and item.evidence >= self._stage.direction.doubtful:
+        m, clear = item.measured, item.full and item.evidence >= self._stage.direction.doubtful
+        if clear or self._opposite:  # in between also those that count only beside others
             self._opposite.append(item)
-            if len(self._opposite) > 3:  # only the last three may still be counted: forget the rows of others
-                self._opposite[-4].measured.seen = None
-            if self._turned():
+            if len(self._opposite) > _COUNTED_LATE:  # others are not counted any more: forget their rows
+                self._opposite[-_COUNTED_LATE - 1].measured.seen = None
+            if clear and self._turned():
                 return self._turn_around(m, t_ns)
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
 
     def _turned(self) -> bool:
         """Whether the other direction is the better one by now.
 
-        Once repetitions have proved a direction, it takes several others like them in a row: then the
-        sensor was turned. Before that, a clearer one is enough, or two that are as clear.
+        Once repetitions have proved a direction, several others like them in a row are enough: then the
+        sensor was turned.
         """
+        rule = self._stage.direction
+        against = [one for one in self._opposite if one.full and one.evidence >= rule.doubtful]
+        if self._direction.turned([one.proof for one in against], rule.enough):
+            return True
         if not self.established:
-            strong = [i.evidence for i in self._opposite if i.evidence > 0.75 * self._best]
-            clearer = bool(strong) and max(strong) > self._best + 0.3
-            return clearer or (len(strong) > 1 and math.fsum(strong) > self._for + 0.9)
+            return False
         usual, rom = sorted(self.usual.times[-9:]), self.usual.rom or 0.0
         alike = [
             i.measured.eccentric_s > 0.7 * usual[len(usual) // 2] and i.measured.rom > 0.85 * rom
-            for i in self._opposite[-3:]
+            for i in against[-3:]
         ]
         return len(alike) == 3 and all(alike)
 
@@ -333,10 +332,9 @@ class Judge:
             events += self.book.amend(set_index, index, t_ns // 1000, Reason.WRONG_DIRECTION)
         self._unproven = []
         self.usual = Usual(self._stage)
-        self._for, self._best, self._proofs = 0.0, 0.0, 0
         self._kneel = None
-        self.forward = m.axis
-        late, self._opposite = self._opposite[-3:], []
+        self._direction.start(m.axis)
+        late, self._opposite = self._opposite[-_COUNTED_LATE:], []
         for one in late:
             if t_ns // 1000 - self._end_us(one) < 120_000_000:
                 events += self._accept(one, t_ns)
@@ -344,6 +342,7 @@ class Judge:
 
     def _flush_waiting(self, m: Measured, t_ns: int) -> list[Event]:
         """Before ``m`` counts: what waited and belongs to its direction and set is counted first."""
+        proof = Proof(0.0, m.rom, m.eccentric_s)
         waiting, self._waiting = self._waiting, []
         events: list[Event] = []
         gap = round(self._stage.set_gap_s * 1e6)
@@ -371,9 +370,11 @@ class Judge:
                 provisional=not self.established,
                 measured=item.measured,
             )
-            if opened.provisional:
+            if not self._direction.settled:
                 self._unproven.append((opened.set_index, index))
             events += self._complete(item, opened, t_ns)
+            if item.full and item.proof.like(proof):  # another one is proved by nothing yet
+                self._learn(item)
         return events
 
     def _drop(self, item: _Waiting, t_ns: int) -> list[Event]:
@@ -391,7 +392,3 @@ class Judge:
 
     def _end_us(self, item: _Waiting) -> int:
         return item.measured.us(item.measured.end)
-
-
-def _clip(value: float, low: float, high: float) -> float:
-    return max(low, min(high, value))

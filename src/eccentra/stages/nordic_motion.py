@@ -30,6 +30,8 @@ __all__ = ["MotionRun"]
 # Cosines: axes within 20 degrees are the same one; "up" within 12 degrees of a right angle turns about it.
 _SAME_AXIS = 0.94
 _ACROSS = 0.2
+# Speed is known of the last 150 ms: on average it was so 75 ms before.
+_SPEED_NS = 75_000_000
 
 
 class MotionRun:
@@ -235,6 +237,7 @@ class MotionRun:
     ) -> None:
         phi = e.go_on(t, u)
         self._angle = phi if self._judge.side_of(e.axis) != -1 else -phi
+        e.touch(self._stage, t, phi, speed)
         if quiet:
             e.dwell = self._poses.middle
             e.dwell_since = t if e.dwell_since is None else e.dwell_since
@@ -279,8 +282,29 @@ class MotionRun:
         if phi < -self._stage.pose.near_deg or phi > self._stage.pose.near_deg:
             axis = unit(cross(e.home, u))
             if axis is not None:
-                turned = e.eligible and phi > 0.0
-                self._exc = Excursion(since=t, eligible=turned, home=e.home, axis=axis, low_at=t)
+                # who comes up from the heels and goes down at once turns in the start pose
+                since = self._turned_at(e, t, phi)
+                if since is not None:
+                    self._free_from = min(self._free_from, since - _SPEED_NS)
+                self._exc = Excursion(
+                    since=t if since is None else since,
+                    eligible=since is not None,
+                    home=e.home,
+                    axis=axis,
+                    low_at=t,
+                )
+                if since is not None and self._judge.side_of(axis) == 1:
+                    self._say(self._exc, "eccentric", t, out)
+
+    def _turned_at(self, e: Excursion, t: int, phi: float) -> int | None:
+        """When the thigh was still for a moment in the start pose on its way through it, if it was."""
+        if e.eligible and phi > 0.0:
+            return t
+        memory = round(self._stage.pose.touch_memory_s * NS_PER_S)
+        resting = self._poses.is_rest(e.home, self._judge.forward)
+        if e.touched is None or t - e.touched > memory or resting:
+            return None
+        return e.touched
 
     def _follow(self, e: Excursion, t: int, phi: float, row: list[float], out: list[Event]) -> None:
         """A candidate goes on."""

@@ -1,0 +1,68 @@
+"""Which way is forward: what speaks for it adds up, and repetitions are alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from eccentra.events import RepAmended
+from eccentra.simulate import Hold, KneelDown, NordicRep, SitBack, Walk
+from eccentra.stages.nordic_direction import Direction, Proof, repeated
+from stages.nordic_kit import analysed, live_count, scenario
+
+ENOUGH = 0.9
+CURL = Proof(1.4, 75.0, 1.9)
+
+
+def of(*proofs: Proof) -> Direction:
+    direction = Direction()
+    direction.start((1.0, 0.0, 0.0))
+    for proof in proofs:
+        direction.learn(proof, (1.0, 0.0, 0.0))
+    return direction
+
+
+def test_few_strong_ones_are_outweighed_by_several() -> None:
+    wrong = of(Proof(3.3, 88.0, 2.0))
+    assert not wrong.turned([CURL] * 2, ENOUGH)
+    assert wrong.turned([CURL] * 4, ENOUGH)
+
+
+def test_two_that_are_not_alike_prove_a_direction_but_settle_nothing() -> None:
+    wrong = of(Proof(2.2, 88.0, 2.5), Proof(1.0, 66.0, 1.2))
+    assert wrong.established
+    assert not wrong.settled
+    assert wrong.turned([CURL] * 3, ENOUGH)
+
+
+def test_a_set_is_settled_and_not_outweighed_by_sitting_back() -> None:
+    right = of(*[CURL] * 4)
+    assert right.settled
+    assert not right.turned([Proof(1.0, 60.0, 1.6)] * 4, ENOUGH)
+    assert not right.turned([Proof(0.5, 60.0, 1.6)] * 20, ENOUGH)
+
+
+@pytest.mark.parametrize(("times", "expected"), [(3, False), (4, True)])
+def test_nobody_gets_into_position_four_times_alike(times: int, expected: bool) -> None:
+    quick = Proof(0.4, 72.0, 1.4)
+    assert repeated([quick] * times, ENOUGH) is expected
+    assert not repeated([quick] * 3 + [Proof(0.4, 40.0, 1.4)], ENOUGH)
+
+
+def test_quick_down_and_slow_back_counts_when_it_repeats() -> None:
+    quick = NordicRep(descent_s=1.5, end_lean_deg=74.0, return_s=2.0, turn_s=0.3, pause_s=1.0)
+    before = (Walk(seconds=4.0), KneelDown(), Hold(seconds=2.0))
+    _, events, reps = analysed(scenario(*[quick] * 5, before=before))
+    assert len(reps) == live_count(events) == 5
+
+
+def test_sitting_far_back_twice_does_not_cost_the_set() -> None:
+    """Two that look like curls, and are not alike, are taken back when the set follows, all of it counted."""
+    far = SitBack(lean_deg=-88.0, down_s=2.6, seconds=2.0, up_s=1.2)
+    less = SitBack(lean_deg=-70.0, down_s=1.6, seconds=2.0, up_s=1.0)
+    rest = Hold(seconds=2.0)
+    quick = NordicRep(descent_s=2.0, end_lean_deg=72.0, return_s=1.5, pause_s=1.0)
+    before = (Hold(seconds=3.0), KneelDown(), rest, far, rest, less, rest)
+    made, events, reps = analysed(scenario(*[quick] * 5, before=before))
+    assert any(isinstance(event, RepAmended) and not event.counted for event in events)
+    assert len(reps) == live_count(events) == 5
+    assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5

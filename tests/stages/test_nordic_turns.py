@@ -1,0 +1,44 @@
+"""Between two descents: the start pose may be passed in a moment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
+from stages.nordic_kit import Rows, events_of, reps_in
+
+RATE_HZ = 100.0
+
+
+def glide(start: float, end: float, seconds: float) -> Floats:
+    u = np.arange(1, round(seconds * RATE_HZ) + 1) / (seconds * RATE_HZ)
+    return start + (end - start) * 0.5 * (1.0 - np.cos(np.pi * u))
+
+
+def rows_of_lean(lean_deg: Floats) -> Rows:
+    """Aligned rows of a thigh sensor, its y axis being that of the lean; level ground, no noise."""
+    names = ("thigh.up_x", "thigh.up_y", "thigh.up_z", "thigh.rate_x", "thigh.rate_y", "thigh.rate_z")
+    info = StreamInfo(
+        stream="aligned", kind="imu", channels=(*names, "thigh.gap"), units=("1",) * 7, rate_hz=RATE_HZ
+    )
+    phi = np.radians(lean_deg)
+    nil = np.zeros(len(phi))
+    x = np.column_stack([-np.sin(phi), nil, np.cos(phi), nil, np.gradient(phi) * RATE_HZ, nil, nil])
+    t = (np.arange(len(phi)) * NS_PER_S / RATE_HZ).astype(np.int64)
+    return Rows(info, Block("aligned", t, x))
+
+
+@pytest.mark.parametrize("overshoot_deg", [-1.0, 0.0, 2.0])
+def test_from_the_heels_straight_into_the_next_descent(overshoot_deg: float) -> None:
+    """Back over the start pose towards the heels, up again and down at once: every descent counts."""
+    rest = np.zeros(300)
+    down_s, pieces, starts, at = 2.3, [rest], [], 0.0
+    for _ in range(4):
+        starts.append(sum(map(len, pieces)) / RATE_HZ)
+        pieces += [glide(at, 84.0, down_s), glide(84.0, -36.0, 1.8), np.full(80, -36.0)]
+        pieces.append(glide(-36.0, overshoot_deg, 0.8))
+        at = overshoot_deg
+    found = reps_in(events_of(rows_of_lean(np.concatenate([*pieces, np.full(300, at)]))))
+    assert [rep.start_us / 1e6 for rep in found] == pytest.approx(starts, abs=0.15)
+    assert [rep.value("eccentric_s") for rep in found] == pytest.approx([down_s] * 4, abs=0.15)
