@@ -61,6 +61,8 @@ def received(setup: SensorSetup, binding: Binding, recording: Recording, folder:
     got = decoded(msgspec.structs.replace(setup, sensor=binding.sensor), inputs)
     rows = [json.loads(line) for line in (folder / "sent.jsonl").read_text().splitlines()]
     own = [row for row in rows if row["sensor"] == setup.sensor]
+    if not own:
+        return "sent nothing"
     stream = longest([row["stream"] for row in own])
     tape = tape_of(setup)
     sent = np.concatenate([tape.read(row["first"], row["n"])[1] for row in own if row["stream"] == stream])
