@@ -22,6 +22,7 @@ from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, 
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.cycle_closed import pushed, pushes
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
+from eccentra.stages.cycle_lever import LeverRules
 from eccentra.stages.cycle_odd import OddRules
 from eccentra.stages.cycle_phases import PhaseRules
 from eccentra.stages.cycle_search import CycleSearch, Found
@@ -61,9 +62,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Longest missing time that a repetition survives.
     sway_share
         Movement in a pose, as a share of the smallest movement that the search looks at.
-    search, rules, pause, odd, gait, phases, turned
+    search, rules, pause, odd, gait, phases, turned, lever
         Parameters of the search, of the count, of pauses that part repetitions, of what is no repetition at
-        the ends of a set, of telling walking, of phase times, and of those of an angle seen by a gyroscope.
+        the ends of a set, of telling walking, of phase times, of those of an angle that pushes do not bend,
+        and of finding such an angle without a gyroscope.
     trend_least_reps
         Repetitions that a variation within a set needs; ``None`` leaves means and variations of a set out.
     """
@@ -84,6 +86,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     gait: GaitRules
     phases: PhaseRules
     turned: PhaseRules
+    lever: LeverRules
     trend_least_reps: int | None = None
 
     def start(self, info: StreamInfo, first_set: int = 1) -> Run:
@@ -211,17 +214,15 @@ class Run:
             Flag.NO_GYROSCOPE: bool(np.isnan(rows[0, 3])),
             Flag.POSITION_FROM_ACCELERATION: found.axis.kind in ("lift", "shift"),
         }
-        flags = tuple(flag for flag, holding in holds.items() if holding)
         return RepMaker(
             self._info,
             found,
             hold_s=stage.hold_s,
             full_share=stage.full_share,
             return_share=stage.rules.return_share,
-            phases=stage.turned
-            if found.axis.kind in ("tilt", "turn") and Flag.NO_GYROSCOPE not in flags
-            else stage.phases,
-            flags=flags,
+            phases=stage.phases,
+            turned=stage.turned,
+            flags=tuple(flag for flag, holding in holds.items() if holding),
         )
 
     def _follow(self, block: Block, begin: int, out: list[Event]) -> int:
@@ -389,15 +390,19 @@ class Run:
         t, x, _ = self._rows.between(tracking.sensor, cycle.start_s - _BEFORE_S, now)
         inside, _, marked = self._rows.between(tracking.sensor, cycle.start_s, cycle.end_s)
         lost = float(np.diff(inside).max()) if len(inside) > 1 else 0.0
+        # what was interpolated is no push
+        whole = not marked and lost <= 1.5 * self._step_s
+        swung = tracking.swung(t, x, self._stage.lever) if whole else None
         return self._maker.make(
             cycle,
             t,
-            tracking.along(t, x, cycle),
+            tracking.along(t, x, cycle, self._stage.lever) if swung is None else swung,
             x,
             usual=tracking.counter.size,
             marked=marked,
             lost_s=lost if lost > 1.5 * self._step_s else 0.0,
             known_us=round(now * 1e6),
+            swung=swung is not None,
         )
 
     def _count(self, tracking: Tracking, made: Repetition, out: list[Event]) -> None:

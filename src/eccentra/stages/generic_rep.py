@@ -97,7 +97,7 @@ class RepMaker:
         Aligned stream.
     found
         The movement.
-    hold_s, full_share, return_share, phases
+    hold_s, full_share, return_share, phases, turned
         See :class:`eccentra.stages.generic.Stage`.
     flags
         What holds for every repetition.
@@ -112,6 +112,7 @@ class RepMaker:
         full_share: float,
         return_share: float,
         phases: PhaseRules,
+        turned: PhaseRules,
         flags: tuple[Flag, ...],
     ) -> None:
         self._rate_hz = info.rate_hz
@@ -120,6 +121,8 @@ class RepMaker:
         self._full_share = full_share
         self._return_share = return_share
         self._phases = phases
+        self._turned = turned
+        self._seen = found.axis.kind in ("tilt", "turn") and Flag.NO_GYROSCOPE not in flags
         lossy = () if info.loss_observable else (Flag.LOSS_UNOBSERVABLE,)
         self._flags = (Flag.DIRECTION_ASSUMED, *lossy, *flags)
         self._doubt = next((doubt for doubt in _DOUBTS if doubt in flags), None)
@@ -136,6 +139,7 @@ class RepMaker:
         marked: bool,
         lost_s: float,
         known_us: int,
+        swung: bool = False,
     ) -> Repetition:
         """Repetition from its rows; its place in the set is filled in later.
 
@@ -149,9 +153,12 @@ class RepMaker:
             Whether rows in it were interpolated over a gap, and the longest time without rows.
         known_us
             Time of the last row known when it was decided; it ends before.
+        swung
+            Whether ``x`` is an angle that the pushes of the movement do not bend, though no gyroscope saw it.
         """
         turns = (cycle.start_s, cycle.top_s, cycle.end_s)
-        when = cycle_phases(t, x, turns, self._phases, self._rate_hz, usual=usual)
+        rules = self._turned if swung or self._seen else self._phases
+        when = cycle_phases(t, x, turns, rules, self._rate_hz, usual=usual)
         phases = self._tile(when, known_us)
         start, end = phases[0].start_us, phases[-1].end_us
         self._last_end_us = end

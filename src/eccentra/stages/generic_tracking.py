@@ -16,6 +16,7 @@ from eccentra.samples import Floats
 from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
 from eccentra.stages.cycle_height import STEP_NS, HeightFollower
+from eccentra.stages.cycle_lever import LeverRules, swung_deg, undelayed
 from eccentra.stages.cycle_odd import Looks, OddRules, looks, oddness
 from eccentra.stages.cycle_search import Found
 from eccentra.stages.stroke_shape import Likeness
@@ -119,17 +120,28 @@ class Tracking:
         """How long after a movement was decided its true end was seen."""
         return 2.0 * self.lead_s
 
-    def along(self, t: Floats, rows: Floats, cycle: Cycle) -> Floats:
+    def along(self, t: Floats, rows: Floats, cycle: Cycle, rules: LeverRules) -> Floats:
         """The number along the axis, shape (n,), over a movement and what is around it; ``rows`` (n, 9)."""
         found, lead_s = self.found, self.lead_s
         if found.axis.kind == "lift":
             first = max(bisect(self.times, float(t[0])) - 1, 0)
             height: Floats = np.interp(t, self.times[first:], self.values[first:])
             return height
+        if found.axis.kind == "tilt" and np.isnan(rows[0, 3]) and len(t) > 1:
+            # what counts live is late by the low-pass that it went through
+            rows = undelayed(rows, (len(t) - 1) / float(t[-1] - t[0]), rules.else_smooth_s)
         if not lead_s:
             return found.sign * found.axis.values(t, rows)
         ends_s = cycle.start_s + lead_s, cycle.end_s + lead_s
         return closed_position(found.axis, found.sign, t, rows, ends_s, lead_s)
+
+    def swung(self, t: Floats, rows: Floats, rules: LeverRules) -> Floats | None:
+        """The number along the axis where it is an angle and there is no gyroscope, if it was a swing."""
+        found = self.found
+        if found.axis.kind != "tilt" or not np.isnan(rows[0, 3]) or len(t) < 2:
+            return None
+        angle = swung_deg(found.axis, t, rows, rules)
+        return None if angle is None else found.sign * angle
 
     def wait(self, rep: Repetition) -> None:
         """``rep`` may be part of the set."""
