@@ -42,3 +42,33 @@ def test_from_the_heels_straight_into_the_next_descent(overshoot_deg: float) -> 
     found = reps_in(events_of(rows_of_lean(np.concatenate([*pieces, np.full(300, at)]))))
     assert [rep.start_us / 1e6 for rep in found] == pytest.approx(starts, abs=0.15)
     assert [rep.value("eccentric_s") for rep in found] == pytest.approx([down_s] * 4, abs=0.15)
+
+
+@pytest.mark.parametrize("stop_s", [0.3, 0.8])
+def test_coming_up_from_behind_is_no_part_of_the_descent(stop_s: float) -> None:
+    """A rest behind the start pose, up to it, a short stop, then down: the descent begins at the stop."""
+    up = [np.full(120, -20.0), glide(-20.0, -2.0, 0.8), np.full(round(stop_s * RATE_HZ), -2.0)]
+    first = [np.zeros(300), glide(0.0, 84.0, 3.0), glide(84.0, -20.0, 1.2)]
+    start = sum(map(len, [*first, *up])) / RATE_HZ
+    rows = rows_of_lean(
+        np.concatenate([*first, *up, glide(-2.0, 84.0, 3.0), glide(84.0, 0.0, 1.0), np.zeros(300)])
+    )
+    last = reps_in(events_of(rows))[-1]
+    assert last.start_us / 1e6 == pytest.approx(start, abs=0.15)
+    assert last.value("eccentric_s") == pytest.approx(3.0, abs=0.15)
+
+
+def test_without_a_stop_in_the_start_pose_the_begin_is_not_known() -> None:
+    """From behind the start pose through it in one go: the uncertainty holds the time until it."""
+    home = [np.zeros(300), glide(0.0, 84.0, 3.0), glide(84.0, 0.0, 1.2), np.zeros(200)]
+    back = [glide(0.0, -20.0, 1.0), np.full(500, -20.0)]
+    rows = rows_of_lean(
+        np.concatenate([*home, *back, glide(-20.0, 84.0, 5.0), glide(84.0, 0.0, 1.0), np.zeros(300)])
+    )
+    first, last = reps_in(events_of(rows))
+    assert last.value("eccentric_s") == pytest.approx(5.0, abs=0.2)
+    known, unsure = (rep.metrics["eccentric_s"].uncertainty for rep in (first, last))
+    assert known is not None
+    assert unsure is not None
+    assert known < 0.2
+    assert unsure > 1.0

@@ -266,7 +266,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     inclination_error_deg, boundary_error_s
         Standard errors of a segment's inclination in movement and of a phase's boundary.
     soft_share
-        Standard error of a soft begin, as a share of the phase: what hides there goes with its length.
+        Standard error of soft ends, as a share of the phase: what hides there goes with its length.
     torque_before_s
         The greatest torque of a break (``bta``) is at most so long before control was lost.
     abs_limit_deg_s
@@ -314,7 +314,7 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sampled_hz: float | None = None
 
     def seconds_error(self, seconds: float) -> float:
-        """Standard error of a phase's length, s: two ends, independent, and what a soft begin hides."""
+        """Standard error of a phase's length, s: two ends, independent, and what soft ones hide."""
         return math.hypot(math.sqrt(2.0) * self.boundary_error_s, self.soft_share * seconds)
 
     def strap(self, force: ForceRule) -> StrapRule:

@@ -14,7 +14,10 @@ from eccentra.samples import NS_PER_S, Floats
 from eccentra.stages.nordic_grid import Grid
 from eccentra.stages.strokes import Ends, Stroke, find_strokes, join_strokes, refine, smooth
 
-__all__ = ["Course", "MeasureRule", "Span"]
+__all__ = ["BEHIND_DEG", "Course", "MeasureRule", "Span"]
+
+# Descents start within 10 degrees of the start pose: what begins further back is coming up from the heels.
+BEHIND_DEG = 10.0
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +155,17 @@ class Course:
             return here
         return here + (place - k) * (self.lean.item(k + 1) - here)
 
+    def behind_s(self, start: float, end: float) -> float:
+        """How long after ``start`` the thigh reached the start pose, if it began far behind it, else 0.
+
+        Where in this time the descent began, no stop tells.
+        """
+        if self.at(start) > -BEHIND_DEG:
+            return 0.0
+        a, b = int(self.grid.t.searchsorted(start)), int(self.grid.t.searchsorted(end))
+        ahead = np.flatnonzero(self.lean[a:b] >= 0.0)
+        return float(self.grid.t[a + int(ahead[0])]) - start if len(ahead) else end - start
+
     def _down(self, strokes: list[Stroke]) -> list[Stroke]:
         """Forward strokes that make the descent."""
         peak = float(self.lean.max())
@@ -169,11 +183,11 @@ class Course:
                 if self.at(out[-1].end_s) > 0.6 * peak or not any(s.sign > 0 for s in strokes[k:]):
                     break
                 out = []  # rocking before the descent
-        # swaying forward a little, then a rest, is not yet the descent
-        while len(out) > 1 and (
-            out[1].start_s - out[0].end_s >= self.rule.stop_s
-            and self.at(out[1].start_s) < max(0.12 * peak, 6.0)
-        ):
+        # swaying forward a little, then a rest, is not yet the descent; coming up from behind never is
+        while len(out) > 1 and self.at(out[1].start_s) < max(0.12 * peak, 6.0):
+            rested = out[1].start_s - out[0].end_s >= self.rule.stop_s
+            if not rested and self.at(out[0].start_s) > -BEHIND_DEG:
+                break
             out.pop(0)
         return out
 

@@ -74,7 +74,9 @@ class Measured(msgspec.Struct, kw_only=True):
     ``reach`` is the range beyond the usual start pose: sitting further back is no part of a lowering.
     ``pace`` is the mean speed of what was controlled of the loaded way, beyond upright, in deg/s. ``thrown``
     is the greatest share of the energy of a free fall from upright that it had early on: more than all of it
-    takes a hip that bends. ``climbed`` is how much higher in m it ended, when it came back to rest.
+    takes a hip that bends. ``behind_s`` is how long it took to the start pose, when it began far behind it:
+    where in this time the descent began is not known. ``climbed`` is how much higher in m it ended, when it
+    came back to rest.
     ``seen`` may be dropped when nobody will ask for further numbers.
     """
 
@@ -92,6 +94,7 @@ class Measured(msgspec.Struct, kw_only=True):
     reach: float
     pace: float | None
     thrown: float
+    behind_s: float
     climbed: float | None
     knee_rom: float | None
     peak_speed: float
@@ -301,6 +304,7 @@ def _numbers(
         reach=deepest - max(base, 0.0),
         pace=_pace(work, start, down_end if broken is None else broken, base, kneel),
         thrown=_thrown(work, start, down_end, kneel, breaks.free_fall_rad_s2),
+        behind_s=work.behind_s(start, down_end),
         climbed=None
         if back is None
         else _climbed(work, columns, start - near, back[1] + near, deepest - base),

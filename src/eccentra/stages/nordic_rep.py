@@ -150,8 +150,8 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
     def seconds(kind: str) -> float:
         return math.fsum(s.end - s.start for s in m.spans if s.kind == kind)
 
-    def error_of(length_s: float | None) -> float | None:
-        return None if rule is None or not length_s else rule.seconds_error(length_s)
+    def error_of(length_s: float | None, behind: float = 0.0) -> float | None:
+        return None if rule is None or not length_s else math.hypot(rule.seconds_error(length_s), behind)
 
     eccentric = None if edge else m.eccentric_s
     isometric = seconds("isometric")
@@ -163,9 +163,11 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
     controlled = None if edge else m.controlled_s
     assumed = inside or (Flag.SHANK_ASSUMED_FIXED if known.shank and not shank else None)
     out = {
-        "tut_s": metric_of(tension, "s", "tut_kinematic", loaded, error_of(tension)),
-        "tut_controlled_s": metric_of(controlled, "s", "tut_ecc_controlled", inside, error_of(controlled)),
-        "eccentric_s": metric_of(eccentric, "s", kinematic, inside, error_of(eccentric)),
+        "tut_s": metric_of(tension, "s", "tut_kinematic", loaded, error_of(tension, m.behind_s)),
+        "tut_controlled_s": metric_of(
+            controlled, "s", "tut_ecc_controlled", inside, error_of(controlled, m.behind_s)
+        ),
+        "eccentric_s": metric_of(eccentric, "s", kinematic, inside, error_of(eccentric, m.behind_s)),
         "isometric_s": metric_of(isometric, "s", kinematic, loaded, error_of(isometric)),
         "concentric_s": metric_of(concentric, "s", kinematic, loaded, error_of(concentric)),
         "return_s": metric_of(
@@ -187,7 +189,9 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
             inside,
             None
             if not eccentric or eccentric < 0 or angle is None or rule is None or m.rom <= 0.0
-            else m.rom / eccentric * math.hypot(angle / m.rom, rule.seconds_error(eccentric) / eccentric),
+            else m.rom
+            / eccentric
+            * math.hypot(angle / m.rom, (error_of(eccentric, m.behind_s) or 0.0) / eccentric),
         ),
         "omega_peak_ecc_deg_s": metric_of(
             None if m.gap_inside else m.peak_speed, "deg/s", "percentile_95", inside
