@@ -6,10 +6,10 @@ import numpy as np
 
 from eccentra.exercises import load_exercise
 from eccentra.samples import Floats
-from eccentra.stages.cycle_odd import Looks, OddRules, looks, oddness
+from eccentra.stages.cycle_odd import Looks, OddRules, creeps, looks, oddness
 from eccentra.stages.cycle_start import StartRules, from_rest
 
-ODD = OddRules(time=0.2, size=0.3, pause_s=0.6, course=0.12, most_pause=2.5, most=9.0)
+ODD = OddRules(time=0.2, size=0.3, pause_s=0.6, course=0.12, most_pause=2.5, most=9.0, creep=3.5)
 START = StartRules(rest_s=0.5, rest_deg=1.0, rest_share=0.02, wait_s=0.5, wait_share=0.15)
 
 
@@ -35,6 +35,26 @@ def test_one_difference_is_not_odd_several_are() -> None:
 def test_a_pause_alone_is_not_odd() -> None:
     others = [rep(3.0, 60.0), rep(3.2, 57.0), rep(2.9, 63.0)]
     assert oddness(rep(3.0, 60.0), others, 8.0, ODD) < ODD.most
+
+
+def lift(up_s: float, down_s: float, size: float = 60.0) -> Looks:
+    end_s = up_s + down_s
+    t = np.linspace(0.0, end_s, 400)
+    x = np.where(
+        t < up_s, 0.5 - 0.5 * np.cos(np.pi * t / up_s), 0.5 + 0.5 * np.cos(np.pi * (t - up_s) / down_s)
+    )
+    return looks(t, size * x, 0.0, end_s, [(0.0, up_s), (up_s, end_s)])
+
+
+def test_the_last_lift_creeps_and_belongs_to_the_set() -> None:
+    others = [lift(1.4, 1.5), lift(1.5, 1.4, 62.0), lift(1.3, 1.5, 59.0)]
+    last = lift(3.9, 1.5)
+    assert oddness(last, others, 0.0, ODD) > ODD.most
+    assert creeps(last, others, 0.0, ODD)
+    assert not creeps(last, others, 1.0, ODD), "after a pause"
+    assert not creeps(lift(3.9, 1.5, 100.0), others, 0.0, ODD), "another way"
+    assert not creeps(lift(3.9, 3.5), others, 0.0, ODD), "both ways slow: putting a weight down"
+    assert not creeps(lift(6.0, 1.5), others, 0.0, ODD), "nobody lifts so long"
 
 
 def test_the_set_begins_where_the_person_waited() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from eccentra.samples import Floats
 
-__all__ = ["Looks", "OddRules", "looks", "oddness"]
+__all__ = ["Looks", "OddRules", "creeps", "looks", "oddness"]
 
 # A repetition has no more shape than that.
 _POINTS = 17
@@ -38,6 +38,8 @@ class OddRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         A pause says at most that many standard deviations: after any rest people go on.
     most
         Sum of squares from which a repetition is odd.
+    creep
+        The last lift before failure takes up to so many times as long as usual.
     """
 
     time: float
@@ -46,22 +48,66 @@ class OddRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     course: float
     most_pause: float
     most: float
+    creep: float
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
-    """What is compared of a repetition: time in s, size along the axis, and course, shape (17,)."""
+    """What is compared of a repetition: time in s, size along the axis, and course, shape (17,).
+
+    ``strokes`` are the same of the stroke away and of that back: time and course, from 0 to 1.
+    """
 
     lasts_s: float
     size: float
     course: Floats
+    strokes: tuple[tuple[float, Floats], ...] = ()
 
 
-def looks(t: Floats, x: Floats, start_s: float, end_s: float) -> Looks:
-    """What is to be compared, from time in s and number along the axis around the repetition, shape (n,)."""
+def looks(
+    t: Floats, x: Floats, start_s: float, end_s: float, strokes_s: Sequence[tuple[float, float]] = ()
+) -> Looks:
+    """What is to be compared, from time in s and number along the axis around the repetition, shape (n,).
+
+    ``strokes_s`` are begin and end of its strokes.
+    """
     course = np.interp(np.linspace(start_s, end_s, _POINTS), t, x)
     low, high = float(course.min()), float(course.max())
     size = max(high - low, 1e-9)
-    return Looks(lasts_s=end_s - start_s, size=size, course=(course - low) / size)
+    strokes: list[tuple[float, Floats]] = []
+    for begin_s, finish_s in strokes_s:
+        way = np.interp(np.linspace(begin_s, finish_s, _POINTS), t, x)
+        strokes.append((finish_s - begin_s, (way - low) / size))
+    return Looks(lasts_s=end_s - start_s, size=size, course=(course - low) / size, strokes=tuple(strokes))
+
+
+def creeps(one: Looks, others: Sequence[Looks], pause_s: float, rules: OddRules) -> bool:
+    """Whether ``one`` is like ``others`` but for one stroke that is slower, as the last lift before failure.
+
+    Who is tired lifts slower and slower, up to two or three times the usual time, while the way, the pause
+    before it and the lowering stay as they were. Putting a weight down differs in more than that.
+
+    Parameters
+    ----------
+    pause_s
+        As of :func:`oddness`.
+    """
+    usual_size = _middle([math.log(other.size) for other in others])
+    if pause_s > rules.pause_s or abs(math.log(one.size) - usual_size) > rules.size:
+        return False
+    slower = 0
+    for k, (lasts_s, course) in enumerate(one.strokes):
+        same = [other.strokes[k] for other in others if len(other.strokes) > k]
+        if not same or lasts_s <= 0.0:
+            return False
+        ratio = lasts_s / _middle([then_s for then_s, _ in same])
+        creeping = math.log(ratio) > 2.0 * rules.time
+        slower += creeping
+        if abs(math.log(ratio)) > (math.log(rules.creep) if creeping else 2.0 * rules.time):
+            return False
+        middle = np.median(np.stack([way for _, way in same]), axis=0)
+        if _rms(course - middle) > rules.course * (2.0 if creeping else 1.0):
+            return False
+    return slower == 1
 
 
 def oddness(one: Looks, others: Sequence[Looks], pause_s: float, rules: OddRules) -> float:

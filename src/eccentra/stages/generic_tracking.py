@@ -17,7 +17,7 @@ from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
 from eccentra.stages.cycle_height import STEP_NS, HeightFollower
 from eccentra.stages.cycle_lever import LeverRules, swung_deg, undelayed
-from eccentra.stages.cycle_odd import Looks, OddRules, looks, oddness
+from eccentra.stages.cycle_odd import Looks, OddRules, creeps, looks, oddness
 from eccentra.stages.cycle_search import Found
 from eccentra.stages.stroke_shape import Likeness
 
@@ -151,7 +151,12 @@ class Tracking:
             begin, end = rep.start_us * 1e-6, rep.end_us * 1e-6
             first = max(bisect(self.times, begin) - 1, 0)
             t, x = np.array(self.times[first:]), np.array(self.values[first:])
-            self._looks[rep.start_us] = looks(t, x, begin, end)
+            strokes = [
+                (p.start_us * 1e-6, p.end_us * 1e-6)
+                for p in rep.phases
+                if p.kind in ("concentric", "eccentric")
+            ]
+            self._looks[rep.start_us] = looks(t, x, begin, end, strokes)
 
     def counted(self, rep: Repetition) -> None:
         """``rep`` is part of the set: the pause before it is a usual one."""
@@ -194,7 +199,10 @@ class Tracking:
         for rep in self.waiting:
             seen = self._looks.get(rep.start_us)
             extra_s = (rep.start_us - end_us - usual_us) * 1e-6
-            if seen is None or any(oddness(seen, one, extra_s, rules) <= rules.most for one in styles):
+            if seen is None or any(
+                oddness(seen, one, extra_s, rules) <= rules.most or creeps(seen, one, extra_s, rules)
+                for one in styles
+            ):
                 return False
             end_us = rep.end_us
         return True
