@@ -20,7 +20,7 @@ import numpy as np
 
 from eccentra.samples import Floats
 from eccentra.stages.cycle_belief import Belief
-from eccentra.stages.cycle_closed import pushed, pushes
+from eccentra.stages.cycle_closed import pushed, pushes, travel
 from eccentra.stages.cycle_start import StartRules, from_rest, stroke_back_before
 from eccentra.stages.movement_axis import Axis, Kind, is_lift, lift_axis, shift_axis, tilt_axis, turn_axis
 from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
@@ -203,6 +203,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             self.start,
             creeps=found.axis.kind == "lift",
         )
+        if found.axis.kind == "lift":
+            turns = _from_travel(found.axis, turns, t, rows)
         return msgspec.structs.replace(found, turns=turns, sign=1 if x[turns[1]] > x[turns[0]] else -1)
 
     def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:
@@ -385,6 +387,10 @@ _MOST_LEAD_S = 1.0
 _WELL_PASSED = math.pi
 # What a height creeps before a set, as a share of its strokes.
 _STILL = 0.5
+# A stroke of a lift is at least this share of the usual one.
+_TRAVELLED = 0.5
+# Beside other strokes of the run, with the waits at their ends.
+_LONGER = 1.25
 # Fewer cycles are no repetition of anything.
 _FEWEST = 2
 
@@ -413,6 +419,18 @@ def _still_before(at: int, x: Sequence[float], t: Sequence[float], size: float, 
     begin = bisect(t, t[at] - 0.5 * period_s)
     before = x[begin : at + 1]
     return max(before) - min(before) <= _STILL * size
+
+
+def _from_travel(axis: Axis, turns: tuple[int, ...], t: Floats, rows: Floats) -> tuple[int, ...]:
+    """The run of a lift without strokes before it in which the load did not go so far."""
+    lasts = sorted(t[b] - t[a] for a, b in pairwise(turns))
+    longest = _LONGER * lasts[len(lasts) // 2]
+    # what went before a stroke after a wait is not part of it
+    spans = [(max(a, bisect(t, t[b] - longest)), b + 1) for a, b in pairwise(turns)]
+    ways = [abs(travel(axis, t[a:b], rows[a:b])) for a, b in spans]
+    least = _TRAVELLED * sorted(ways)[len(ways) // 2]
+    begin = next(k for k, way in enumerate(ways) if way >= least)
+    return turns[begin:] if len(ways) - begin >= 2 * _FEWEST - 1 else turns
 
 
 def _moved(found: Found, begin: int) -> Found:
