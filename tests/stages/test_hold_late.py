@@ -141,3 +141,11 @@ def test_a_stop_on_the_way_up_takes_no_effort() -> None:
     known.trembled(Lively(0.6, 0.9), calm)
     assert known.effortless(flat, stop, Lively(0.9, 0.33), calm)
     assert not known.effortless(flat, stop, Lively(0.9, 0.7), calm)
+
+
+def test_a_rest_much_shorter_than_the_hold_before_it_is_no_hold_for_trembling_more_than_the_next() -> None:
+    """Tremor of a few seconds is measured badly: that of the long hold before it tells."""
+    poses = [(0.0, 8.0, CALM), (12.0, 30.0, 2.0), (0.0, 6.0, 2.3), (12.0, 30.0, 1.5), (0.0, 8.0, CALM)]
+    found = events_of(rows(poses))
+    assert not [e for e in found if isinstance(e, RepAmended)]
+    assert [round(rep.start_us / 1e6) for rep in reps_in(found)] == [8, 47]

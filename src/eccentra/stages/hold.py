@@ -88,6 +88,9 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Falling back by this share of the way before the pose is reached is rocking, not rising.
     lying_deg
         The rest pose is so far from upright, if that is known.
+    fours_deg
+        A rest pose nearer to upright than this is on hands and knees: the way from there to the raised pose
+        may go either way. 0: nobody rests like that.
     sure_deg
         A smaller rise needs a second witness: the raised pose is unsteadier than the rest pose.
     tremor_ratio, lively_ratio
@@ -119,6 +122,7 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lifts: tuple[Placement, ...]
     proof_deg: float
     like_deg: float
+    fours_deg: float = 0.0
 
 
 class EndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

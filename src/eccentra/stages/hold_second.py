@@ -24,6 +24,8 @@ from eccentra.stages.inclination import Vector, angle_between
 
 __all__ = ["Court", "SecondLook", "Seen"]
 
+# A rest shorter than this share of the hold before it: in few seconds tremor and sway are measured badly.
+_SHORT_REST = 0.5
 # So much may wait.
 _WAITING = 6
 
@@ -143,6 +145,8 @@ class SecondLook:
         ):
             return None
         role = 2 if trembles else _role(a, b, c, rule)
+        if role > 0 and not both and self._was_short_rest(a, b):
+            return None
         if role < -1:
             return Seen(rest=b, raised=c) if self._known.was_rest(what, t, out) else None
         if role < 0 or not self._court.may_be(what, sure=trembles):
@@ -170,6 +174,10 @@ class SecondLook:
             return Seen(rest=c, raised=None)
         self._waiting.append((what, m))
         return None
+
+    def _was_short_rest(self, a: Dwell, b: Dwell) -> bool:
+        """Whether ``b`` was the rest pose of a hold in ``a``, too short for one side to say otherwise."""
+        return b.seconds < _SHORT_REST * a.seconds and self._known.raised_before(b.pose, a.pose)
 
     def _ends_later(self, c: Dwell, m: Measured, t: int) -> bool:
         """Whether the way down to ``c`` has a soft end that is still to come: it is looked at again then."""

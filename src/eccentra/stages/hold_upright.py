@@ -33,6 +33,8 @@ class Upright:
         if angle_between(upright, home) < lying:
             # only what may start from kneeling leads from upright to level
             return -1.0 if self._stage.far is None else 1.0
+        if angle_between(upright, home) < self._stage.rise.fours_deg:
+            return 1.0
         return sign * (angle_between(upright, u) - angle_between(upright, home)) / away
 
     def may_rise(self, home: Vector, u: Vector) -> bool:
