@@ -10,6 +10,11 @@ from eccentra.samples import Block, Floats, Times
 
 __all__ = ["History"]
 
+# Looking back takes as long as there are blocks, and a live sensor gives ten and more a second: when so many
+# were cut out together, they are kept as larger ones, which are small enough to be forgotten in time.
+_MANY = 16
+_ROWS_TOGETHER = 1024
+
 
 class History:
     """Rows as they came, to be cut out by time. What is cut out does not depend on how they came."""
@@ -40,4 +45,17 @@ class History:
         t = np.concatenate([b.t for b in parts])
         x = np.concatenate([b.x for b in parts])
         a, b = t.searchsorted(from_ns), t.searchsorted(to_ns, side="right")
-        return t[a:b], x[a:b]
+        if len(parts) < _MANY:
+            return t[a:b], x[a:b]
+        self._keep_together(len(parts), t, x)
+        # not what is kept here: the reader may change it
+        return t[a:b].copy(), x[a:b].copy()
+
+    def _keep_together(self, count: int, t: Times, x: Floats) -> None:
+        """Keep the rows of the last ``count`` blocks in larger ones."""
+        stream = self._blocks[-1].stream
+        for _ in range(count):
+            self._blocks.pop()
+        for k in range(0, len(t), _ROWS_TOGETHER):
+            part = slice(k, k + _ROWS_TOGETHER)
+            self._blocks.append(Block(stream, t[part], x[part]))
