@@ -22,7 +22,8 @@ __all__ = ["Decoder", "Encoder", "Parameters"]
 _VERSION = 1
 _HEAD = struct.Struct("<BBH")
 _I8, _F8 = np.dtype("<i8"), np.dtype("<f8")
-_NO_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+# Arrays of one number: NumPy takes longer to see what a scalar is.
+_NO_SIGN = np.array(0x7FFF_FFFF_FFFF_FFFF, dtype=np.int64)
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +55,7 @@ class Decoder:
     def __init__(self, parameters: Parameters, columns: int) -> None:
         self._rows = parameters.rows_per_packet
         self._limit = parameters.value_limit
-        self._limit_bits = np.float64(parameters.value_limit).view(np.int64)
+        self._limit_bits = np.array(parameters.value_limit, dtype=np.float64).view(np.int64)
         self._columns = columns
 
     def expect(self, written: bytes) -> None:

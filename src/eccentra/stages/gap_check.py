@@ -91,7 +91,8 @@ class GapCheck:
         self._last = last
         whole = last - first == (len(t) - 1) * self._step
         marks: Floats = rows.x.take(self._columns, 1)
-        if whole and (before is None or first - before <= self._step) and not marks.any():
+        # NaN is no zero either
+        if whole and (before is None or first - before <= self._step) and not np.count_nonzero(marks):
             self._seen[:] = True
             return
         missing: NDArray[np.bool_] = np.isnan(marks)

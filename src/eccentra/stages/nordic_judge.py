@@ -66,6 +66,7 @@ class Judge:
         totals = set_totals(stage.asymmetry_least_reps, sides, stage.metrics)
         self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), totals)
         self._direction = Direction()
+        self._same_axis = math.cos(math.radians(stage.direction.axis_deg))
         self.usual = Usual(stage)
         self._waiting: list[_Waiting] = []
         self._opposite: list[_Waiting] = []
@@ -91,7 +92,7 @@ class Judge:
         if self.forward is None:
             return 0
         along = dot(self.forward, axis)
-        if abs(along) < math.cos(math.radians(self._stage.direction.axis_deg)):
+        if abs(along) < self._same_axis:
             return None
         return 1 if along > 0.0 else -1
 

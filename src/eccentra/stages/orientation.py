@@ -143,7 +143,7 @@ class _FusedRun:
     def _piece(self, block: Block) -> Block:
         x = block.x
         out: Floats = np.empty((len(x), 10))
-        out[:, 6:10] = x[:, (0, 1, 2, 6)]
+        out[:, 6:9], out[:, 9] = x[:, 0:3], x[:, 6]
         done = 0
         while done < len(x):
             acc, gyr = x[done:, 0:3].copy(), x[done:, 3:6].copy()

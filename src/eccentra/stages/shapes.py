@@ -216,7 +216,9 @@ def _lines(table: _Table, passed: Floats) -> tuple[Floats, Floats, Floats]:
     mean = np.add.reduce(table.w * y, 1)[:, None]
     length = np.add.reduce(table.slope * y, 1)[:, None]
     start = mean - length * table.middle
-    off = (y - start - length * table.tau) * table.rate
+    off = y - start
+    off -= length * table.tau
+    off *= table.rate
     off /= length
     off *= off
     rms: Floats = np.sqrt(np.add.reduce(off, 1) / off.shape[1])
