@@ -42,6 +42,7 @@ from eccentra.simulate import (
     NordicSet,
     Scenario,
     Simulation,
+    Stop,
     scenario_from,
     simulate,
 )
@@ -231,6 +232,14 @@ def test_control_lost_is_said_while_falling(lean: float, descent_s: float) -> No
     assert abs(found[0].t_us / 1e6 - truth.break_point.t_s) < 0.4
     assert found[0].decided_us / 1e6 - truth.break_point.t_s < 0.7
     assert CueId.STOP_FREE_FALLS not in ids_of(events_of(made))
+
+
+@pytest.mark.parametrize("stop_s", [1.5, 2.5])
+def test_a_second_stage_after_a_stop_is_no_fall(stop_s: float) -> None:
+    """Time in which the thigh stands still does not slow the stroke that it is compared with."""
+    held = NordicRep(descent_s=2.5)
+    staged = NordicRep(descent_s=2.4, stops=(Stop(at=0.3, seconds=stop_s),))
+    assert CueId.CONTROL_LOST not in ids_of(events_of(nordic(held, held, staged, held)))
 
 
 def test_two_falls_in_a_row_stop_the_set_and_then_nothing_is_said() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eccentra.events import PhaseChanged
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from stages.nordic_kit import Rows, events_of, reps_in
 
@@ -72,3 +73,16 @@ def test_without_a_stop_in_the_start_pose_the_begin_is_not_known() -> None:
     assert unsure is not None
     assert known < 0.2
     assert unsure > 1.0
+
+
+def test_sitting_back_has_no_live_eccentric() -> None:
+    """Onto the heels, a stop, further back: nobody is to be told to go slower there."""
+    reps = [np.zeros(300), *[p for _ in range(3) for p in (glide(0, 84, 4), glide(84, 0, 1), np.zeros(150))]]
+    end = sum(map(len, reps)) / RATE_HZ
+    back = [glide(0.0, -50.0, 1.0), np.full(100, -50.0), glide(-50.0, -80.0, 0.8), np.full(100, -80.0)]
+    events = events_of(rows_of_lean(np.concatenate([*reps, *back])))
+    told = [
+        event.phase for event in events if isinstance(event, PhaseChanged) and event.t_us / 1e6 > end + 0.1
+    ]
+    assert "eccentric" not in told
+    assert len(reps_in(events)) == 3

@@ -19,6 +19,8 @@ _MEMORY_S = 15.0
 _HOLE_NS = 4 * _STEP_NS
 # A pose: within so many degrees of where the stroke began.
 _STILL_DEG = 2.0
+# Lowering is faster.
+_STOPPED_DEG_S = 2.5
 
 
 class Course:
@@ -88,6 +90,8 @@ class Stroke:
         self.fell_deg = 0.0
         self.fast_at: int | None = None
         self._beyond = 0
+        self._seen: int | None = None
+        self._stopped_ns = 0
 
     def too_fast(self, t: int, angle: float, rule: FastRule, limit: float, full_deg: float | None) -> bool:
         """Whether the stroke is too fast by now; told once.
@@ -113,7 +117,8 @@ class Stroke:
     def lost_control(self, t: int, course: Course, rule: ControlRule) -> int | None:
         """When control was lost, ns, at the moment when that is sure; told once."""
         speed, angle = course.speed(), course.points[-1][1]
-        way, seconds = abs(angle - self.start_deg), (t - self.start_ns) / NS_PER_S
+        self._note_stops(t, speed)
+        way, seconds = abs(angle - self.start_deg), (t - self.start_ns - self._stopped_ns) / NS_PER_S
         if self.fell_at is not None or speed is None or seconds < _STEP_NS / NS_PER_S:
             return None
         fast = speed > max(rule.ratio * way / seconds, rule.least_deg_s)
@@ -136,6 +141,14 @@ class Stroke:
             return None
         self.fell_at, self.fell_deg = since, at
         return since
+
+    def _note_stops(self, t: int, speed: float | None) -> None:
+        """Time in which the stroke stood still is none of its speed: a second stage is not quicker for it."""
+        if self._seen is not None:
+            since = t - self._seen
+            if since > _HOLE_NS or (speed is not None and abs(speed) < _STOPPED_DEG_S):
+                self._stopped_ns += since
+        self._seen = t
 
     def _fall_began(self, course: Course, rule: ControlRule) -> tuple[int, float]:
         """Looking back, the first moment from which on speed grew like in a fall."""

@@ -226,6 +226,14 @@ class CueRun:
             # a stop on the way, or the turn-around: the same stroke goes on
             self._stroke = self._stopped_in[1]
             return
+        if phase == "rest" and beat.since is not None and kept is not None:
+            self._stopped_in = (before, kept)
+        stopped, away = self._stopped_in, beat.since is not None and beat.since == self._left
+        if before == "rest" and away and stopped is not None and stopped[0] == phase:
+            # a stop, of which the stage tells a rest away from the start pose
+            self._stroke = stopped[1]
+            self._pacer.begin(phase, stopped[1].start_ns)
+            return
         left, self._left = self._left, beat.since
         fresh = before == "rest" if beat.since is None else phase != "rest" and beat.since != left
         if beat.since is not None and (fresh or before == "rest"):

@@ -315,7 +315,8 @@ class MotionRun:
             if e.opened is None and deep:
                 e.judged = e.peak
                 self._judge_down(e, t, out)
-        if phase is not None:
+        # sitting back goes on and stops, too, but it is no eccentric
+        if phase is not None and self._judge.side_of(e.axis) != -1:
             self._say(e, phase, t, out)
         if e.turned(self._stage, phi):
             self._turn(e, t, row, out)
