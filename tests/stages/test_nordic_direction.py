@@ -66,3 +66,19 @@ def test_sitting_far_back_twice_does_not_cost_the_set() -> None:
     assert any(isinstance(event, RepAmended) and not event.counted for event in events)
     assert len(reps) == live_count(events) == 5
     assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5
+
+
+def test_two_alike_in_position_are_taken_back_when_the_set_turns_the_direction() -> None:
+    """Settled is not certain: two movements into position may be alike too."""
+    back = SitBack(lean_deg=-80.0, down_s=2.4, seconds=2.0, up_s=1.2)
+    rest = Hold(seconds=2.0)
+    curl = NordicRep(descent_s=4.0, end_lean_deg=78.0, return_s=1.5, pause_s=1.0)
+    before = (Hold(seconds=3.0), KneelDown(), rest, back, rest, back, rest)
+    made, events, reps = analysed(scenario(*[curl] * 5, before=before))
+    assert len(reps) == live_count(events) == 5
+    assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5
+
+
+def test_three_repetitions_are_certain() -> None:
+    assert not of(*[CURL] * 2).certain
+    assert of(*[CURL] * 3).certain

@@ -23,6 +23,8 @@ _ALIKE_ROM = 0.15
 _ALIKE_TIME = 1.6
 # Down in 1.5 s and back in 2 s is not clear by itself; nobody gets into position four times alike.
 _REPEATED = 4
+# More than once in position there is nothing that looks like a lowering.
+_CERTAIN = 3
 # So much clearer is the other direction.
 _CLEARER = 0.9
 
@@ -66,6 +68,14 @@ class Direction:
     def settled(self) -> bool:
         """Whether what was counted for it stays counted."""
         return self.established and self._repeated
+
+    @property
+    def certain(self) -> bool:
+        """Whether it stays counted also when the sensor turns out to sit the other way round from then on.
+
+        Kneeling down and sitting back may be alike, before the first repetition.
+        """
+        return self.settled and len(self._proofs) >= _CERTAIN
 
     def start(self, axis: Vector | None) -> None:
         """Forward is about ``axis``, for what is known now; forget what spoke for another one."""

@@ -234,7 +234,7 @@ class Judge:
             self._direction.start(m.axis)
         events = self._flush_waiting(m, t_ns)
         index, more = self.book.count(m.us(m.start), m.us(m.down_end))
-        if not self._direction.settled:
+        if not self._direction.certain:
             self._unproven.append((self.book.set_index, index))
         opened = Open(index=index, set_index=self.book.set_index, provisional=provisional, measured=m)
         return opened, events + more
@@ -292,7 +292,7 @@ class Judge:
         if item.evidence < self._stage.direction.doubtful:
             return
         self._direction.learn(item.proof, m.axis)
-        if self._direction.settled:
+        if self._direction.certain:
             self._unproven = []
         self.usual.times.append(m.eccentric_s)
 
@@ -371,7 +371,7 @@ class Judge:
                 provisional=not self.established,
                 measured=item.measured,
             )
-            if not self._direction.settled:
+            if not self._direction.certain:
                 self._unproven.append((opened.set_index, index))
             events += self._complete(item, opened, t_ns)
             if item.full and item.proof.like(proof):  # another one is proved by nothing yet
