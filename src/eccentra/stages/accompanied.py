@@ -87,7 +87,7 @@ class Accompanied:
         self._t_us = block.t.item(-1) // 1000
         events, shifted = self._looked_at(self._run.push(block))
         beats = self._run.beats
-        self.beats = [beat._replace(events=shifted[beat.events]) for beat in beats] if events else beats
+        self.beats = [beat.after(shifted[beat.events]) for beat in beats] if events else beats
         self._history.drop_before(block.t.item(-1) - _KEEP_NS)
         return events
 

@@ -67,8 +67,9 @@ class GapCheck:
 
     def __init__(self, info: StreamInfo, *, learns: bool = False, settle_s: float = 0.0) -> None:
         self._learns = learns
-        self._columns = [k for k, name in enumerate(info.channels) if name.endswith(".gap")]
-        self.columns = tuple(info.channels[k] for k in self._columns)
+        found = [k for k, name in enumerate(info.channels) if name.endswith(".gap")]
+        self.columns = tuple(info.channels[k] for k in found)
+        self._columns = np.array(found, dtype=np.intp)
         bits = [1 << k for k in range(len(self.columns))]
         self._bits = np.array(bits, dtype=np.int64)
         self._all_bits = sum(bits)

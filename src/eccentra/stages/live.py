@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 __all__ = ["Beat", "LiveState"]
 
 
-class Beat(NamedTuple):
+class Beat(msgspec.Struct, frozen=True, gc=False):
     """One moment of a stage, every 50 ms of session time: for what follows a movement while it happens.
 
     Attributes
@@ -28,6 +26,10 @@ class Beat(NamedTuple):
     events: int
     angle_deg: float | None
     since: int | None
+
+    def after(self, events: int) -> Beat:
+        """The same moment, after so many events."""
+        return Beat(self.t, events, self.angle_deg, self.since)
 
 
 class LiveState(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,7 +135,7 @@ class PlacementRun:
         for event in events:
             self._pass((event,), out)
             shifted.append(len(out))
-        self.beats = self.beats + [beat._replace(events=shifted[beat.events]) for beat in beats]
+        self.beats = self.beats + [beat.after(shifted[beat.events]) for beat in beats]
 
     def finish(self) -> list[Event]:
         """Nothing more will come."""
