@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from eccentra.events import RepAmended
-from eccentra.simulate import Hold, KneelDown, NordicRep, SitBack, Walk
+from eccentra.events import RepAmended, RepCompleted
+from eccentra.simulate import Hold, KneelDown, NordicRep, SitBack, Walk, everyday_session, simulate
 from eccentra.stages.nordic_direction import Direction, Proof, repeated
+from stages.joint_kit import events_of as joint_events
 from stages.nordic_kit import analysed, live_count, scenario
 
 ENOUGH = 0.9
@@ -82,3 +83,11 @@ def test_two_alike_in_position_are_taken_back_when_the_set_turns_the_direction()
 def test_three_repetitions_are_certain() -> None:
     assert not of(*[CURL] * 2).certain
     assert of(*[CURL] * 3).certain
+
+
+@pytest.mark.parametrize("name", ["razor-curl", "nordic-curl-inclined"])
+def test_sitting_down_and_picking_up_all_day_is_no_set(name: str) -> None:
+    """What is not clear by itself does not bridge the time between two movements that are alike."""
+    made = simulate(everyday_session(4001, kit="thigh", minutes=3.0), 4001)
+    events = joint_events(name, made)
+    assert not any(isinstance(event, RepCompleted) for event in events)

@@ -199,21 +199,23 @@ class Judge:
         rule = self._stage.direction
         if item.evidence >= rule.alone:
             return True
-        before = self._same_way_before(item)
+        before = self._same_way_before(item, -math.inf)
         if repeated([item.proof, *(one.proof for one in before)], rule.enough):
             return True
-        alike = [item.evidence, *(one.evidence for one in before if one.evidence >= rule.doubtful)]
+        # what is not clear by itself does not bridge the time between two that are
+        alike = [item.evidence, *(one.evidence for one in self._same_way_before(item, rule.doubtful))]
         return min(alike) >= rule.doubtful and (
             len(alike) > 2 or (min(alike) >= rule.enough and len(alike) > 1)
         )
 
-    def _same_way_before(self, item: _Waiting) -> list[_Waiting]:
-        """Full excursions that wait and may be repetitions of the same set, the last first."""
+    def _same_way_before(self, item: _Waiting, least: float) -> list[_Waiting]:
+        """Full excursions of such evidence that wait and may be of the same set, the last first."""
         found, start = [], item.measured.us(item.measured.start)
         for other in reversed(self._waiting):
             if start - self._end_us(other) > round(self._stage.set_gap_s * 1e6):
                 break
-            if other.full and dot(other.measured.axis, item.measured.axis) > 0.0:
+            same = dot(other.measured.axis, item.measured.axis) > 0.0
+            if other.full and same and other.evidence >= least:
                 found.append(other)
                 start = other.measured.us(other.measured.start)
         return found
@@ -343,7 +345,6 @@ class Judge:
 
     def _flush_waiting(self, m: Measured, t_ns: int) -> list[Event]:
         """Before ``m`` counts: what waited and belongs to its direction and set is counted first."""
-        proof = Proof(0.0, m.rom, m.eccentric_s)
         waiting, self._waiting = self._waiting, []
         events: list[Event] = []
         gap = round(self._stage.set_gap_s * 1e6)
@@ -374,8 +375,6 @@ class Judge:
             if not self._direction.certain:
                 self._unproven.append((opened.set_index, index))
             events += self._complete(item, opened, t_ns)
-            if item.full and item.proof.like(proof):  # another one is proved by nothing yet
-                self._learn(item)
         return events
 
     def _drop(self, item: _Waiting, t_ns: int) -> list[Event]:
