@@ -1,8 +1,9 @@
 """Which way is forward: how much each excursion speaks for its direction, and what follows from all of them.
 
 Getting into position (sitting on a chair or on the heels, kneeling down) may look like a lowering once; it
-does not look the same a second time. So a direction is proved by two excursions that speak for it, but what
-was counted for it may be taken back until two of them are alike.
+seldom looks the same a second time, and hardly a third. So a direction is proved by two excursions that
+speak for it and settled when two of them are alike: then it takes more to turn it. What was counted for it
+may be taken back until there are three.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Direction:
 
     @property
     def settled(self) -> bool:
-        """Whether what was counted for it stays counted."""
+        """Whether two that speak for it are alike: only several clear ones the other way turn it."""
         return self.established and self._repeated
 
     @property
