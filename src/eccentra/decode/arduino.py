@@ -18,6 +18,7 @@ import numpy as np
 
 from eccentra.decode import CHANNEL, Frame, Limit, Notice
 from eccentra.decode._imu import ACC, GYR, RAD_PER_DEG, InTurn, refuse_beyond
+from eccentra.decode._parts import check_size
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
@@ -76,10 +77,7 @@ class Decoder:
         if channel not in self._wanted:
             detail = f"channel {channel!r}, expected {sorted(self._wanted)}"
             raise DecodeError("unknown_channel", data, 0, detail)
-        if len(data) != _THREE.size:
-            reason = "truncated" if len(data) < _THREE.size else "too_long"
-            detail = f"{len(data)} bytes, expected {_THREE.size}"
-            raise DecodeError(reason, data, min(len(data), _THREE.size), detail)
+        check_size(data, _THREE.size)
         rotation = channel == _GYR
         unit, limit = self._gyr if rotation else self._acc
         x, y, z = _THREE.unpack(data)

@@ -24,7 +24,7 @@ import numpy as np
 
 from eccentra.decode import CHANNEL, Frame, Notice
 from eccentra.decode._imu import ACC, G0, GYR, MAG, RAD_PER_DEG, clipped
-from eccentra.errors import DecodeError
+from eccentra.decode._parts import check_channel, check_size
 from eccentra.samples import Floats, Times
 
 __all__ = ["Decoder", "Encoder", "Parameters"]
@@ -68,12 +68,8 @@ class Decoder:
 
     def feed(self, channel: str, data: bytes) -> Sequence[Frame | Notice]:
         """One notification."""
-        if channel != self._from:
-            raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {self._from!r}")
-        if len(data) != self._layout.size:
-            reason = "truncated" if len(data) < self._layout.size else "too_long"
-            detail = f"{len(data)} bytes, expected {self._layout.size}"
-            raise DecodeError(reason, data, min(len(data), self._layout.size), detail)
+        check_channel(channel, data, self._from)
+        check_size(data, self._layout.size)
         stamp, *values = self._layout.unpack(data)
         row = [value * step for value, step in zip(values, self._steps, strict=True)]
         return (Frame(np.array((row,)), np.array((stamp,), dtype=np.int64)),)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from eccentra.decode import CHANNEL, Count, Frame, Limit, Notice
 from eccentra.decode._imu import RAD_PER_DEG, one_sample
+from eccentra.decode._parts import check_channel
 from eccentra.errors import DecodeError
 from eccentra.samples import NS_PER_S, Floats, Times
 
@@ -148,8 +149,7 @@ class Decoder:
 
     def feed(self, channel: str, data: bytes) -> Sequence[Frame | Notice]:
         """One notification; frames come when a packet is complete."""
-        if channel != CHANNEL:
-            raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {CHANNEL!r}")
+        check_channel(channel, data)
         if len(data) < 2:
             raise DecodeError("truncated", data, len(data), "expected code and reference")
         code = data[0]

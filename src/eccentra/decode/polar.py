@@ -25,6 +25,7 @@ import numpy as np
 from eccentra.decode import CHANNEL, Frame, Limit, Notice
 from eccentra.decode._imu import ACC, G0, GYR, RAD_PER_DEG
 from eccentra.decode._merge import Merge, Row
+from eccentra.decode._parts import check_channel
 from eccentra.decode._polar_frames import compress, expand, plain, raw_samples
 from eccentra.errors import DecodeError
 from eccentra.samples import NS_PER_S, Floats, Times
@@ -157,8 +158,7 @@ class Decoder:
         """One notification of samples, or one answer of the control point."""
         if channel == CONTROL:
             return self._control(data)
-        if channel != CHANNEL:
-            raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {CHANNEL!r}")
+        check_channel(channel, data)
         if len(data) <= _HEAD.size:
             raise DecodeError("truncated", data, len(data), "expected type, time, frame type and samples")
         kind, stamp, frame_type = _HEAD.unpack_from(data)

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from eccentra.decode import CHANNEL, Count, Frame, Limit, Notice
+from eccentra.decode._parts import check_channel, check_size
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
@@ -63,8 +64,7 @@ class Decoder:
 
     def feed(self, channel: str, data: bytes) -> Sequence[Frame | Notice]:
         """One packet to one frame; ticks are session time in ns."""
-        if channel != CHANNEL:
-            raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {CHANNEL!r}")
+        check_channel(channel, data)
         if len(data) < _HEAD.size:
             raise DecodeError("truncated", data, len(data), f"expected a head of {_HEAD.size} bytes")
         version, columns, rows = _HEAD.unpack_from(data)
@@ -75,9 +75,7 @@ class Decoder:
         if not 1 <= rows <= self._rows:
             raise DecodeError("bad_length", data, 2, f"{rows} rows, expected 1 to {self._rows}")
         size = _HEAD.size + rows * (1 + columns) * 8
-        if len(data) != size:
-            reason = "truncated" if len(data) < size else "too_long"
-            raise DecodeError(reason, data, min(len(data), size), f"{len(data)} bytes, expected {size}")
+        check_size(data, size)
         table: Times = np.ndarray((rows, 1 + columns), _I8, data, _HEAD.size)
         bits = table[:, 1:].copy()
         # Bit patterns of positive floats are ordered like the floats, NaN and infinity above all others.

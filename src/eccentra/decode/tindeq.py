@@ -25,6 +25,7 @@ import msgspec
 import numpy as np
 
 from eccentra.decode import CHANNEL, Count, Frame, Limit, Notice
+from eccentra.decode._parts import check_channel
 from eccentra.errors import DecodeError
 from eccentra.samples import Floats, Times
 
@@ -87,8 +88,7 @@ class Decoder:
         return self._any(channel, data)
 
     def _any(self, channel: str, data: bytes) -> Sequence[Frame | Notice]:
-        if channel != CHANNEL:
-            raise DecodeError("unknown_channel", data, 0, f"channel {channel!r}, expected {CHANNEL!r}")
+        check_channel(channel, data)
         if len(data) < 2:
             raise DecodeError("truncated", data, len(data), "expected type and length")
         kind, length = data[0], data[1]
