@@ -249,6 +249,7 @@ class SensorSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             placement=self.placement,
             side=self.side,
             loss_observable=self.clock.loss_observable,
+            force_step_n=max(mode.step, default=0.0) if mode.kind == "force" else 0.0,
         )
 
     def start_decoder(self) -> Decoder:

@@ -41,6 +41,8 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
     sampled_hz
         Of rows that were resampled: the rate at which the sensor sampled; of aligned rows, that of the
         slowest force sensor.
+    force_step_n
+        Resolution of a force sensor, of aligned rows that of the coarsest one; 0 when it is not known.
     loss_observable
         False when the sensor has neither time stamps nor a counter, so that lost samples leave no trace.
     """
@@ -54,6 +56,7 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
     side: Side | None = None
     loss_observable: bool = True
     sampled_hz: float | None = None
+    force_step_n: float = 0.0
 
     def column(self, name: str) -> int | None:
         """Index of the channel ``name``, or ``None`` when the stream does not have it."""

@@ -255,6 +255,32 @@ def test_zero_of_a_strap_is_its_lowest_quiet_level() -> None:
     assert zero.value == pytest.approx(-3.0)
 
 
+def test_tension_that_stays_is_no_zero() -> None:
+    """Legs that rest in their straps for minutes: 9 N more than nothing is no drift, 0.5 N in a minute is."""
+    zero = Zero(window=20, spread_n=6.0, memory_ns=180 * 10**9)
+    for k in range(20 * 600):
+        zero.push(k * 50_000_000, (2.0 if k < 200 else 11.0) + 0.3 * k / 1200.0)
+    assert zero.value == pytest.approx(2.0, abs=0.1)
+    assert zero.sure(150 * 10**9)
+    assert not zero.sure(600 * 10**9)
+    for k in range(20 * 600, 20 * 610):
+        zero.push(k * 50_000_000, 5.0)
+    assert zero.value == pytest.approx(5.0), "slack again, and drifted"
+    assert zero.sure(610 * 10**9)
+
+
+@pytest.mark.parametrize(("seen_s", "zero_n"), [(10.0, -8.0), (200.0, 0.1)])
+def test_a_sensor_that_reads_nothing_was_tared_when_its_zero_is_long_ago(
+    seen_s: float, zero_n: float
+) -> None:
+    zero = Zero(window=20, spread_n=6.0, memory_ns=180 * 10**9)
+    for k in range(40):
+        zero.push(k * 50_000_000, -8.0)
+    for k in range(40):
+        zero.push(round(seen_s * 1e9) + k * 50_000_000, 0.1)
+    assert zero.value == pytest.approx(zero_n)
+
+
 def test_force_of_a_phase() -> None:
     t = np.arange(300) / 100
     force = 20.0 + np.where((t >= 1) & (t < 2), 100.0, 0.0)

@@ -41,6 +41,8 @@ RULE = StrapRule(
     rfd_s=0.1,
     rfd_least_hz=200.0,
     lever_error_m=0.01,
+    scale_error=0.003,
+    zero_error_n=0.5,
 )
 
 
@@ -120,8 +122,11 @@ def numbers(
     right: Floats,
     zero: tuple[float, float] = (0.0, 0.0),
     person: Person | None = None,
+    rule: StrapRule = RULE,
+    end: float = 5.5,
+    edge_error_s: float | None = None,
 ) -> dict[str, Metric]:
-    spans = [(3.0, 5.5)]
+    spans = [(3.0, end)]
     forces: dict[str, Force | None] = {
         "left": summary(t, left, spans, zero[0]),
         "right": summary(t, right, spans, zero[1]),
@@ -132,16 +137,51 @@ def numbers(
         forces,  # type: ignore[arg-type]
         spans,
         6.0,
-        rule=RULE,
+        rule=rule,
         person=person or Person(),
         flag=None,
+        edge_error_s=edge_error_s,
     )
+
+
+def peak_error(metrics: dict[str, Metric]) -> float:
+    error = metrics["force_left_peak_n"].uncertainty
+    assert error is not None
+    return error
 
 
 def value(metrics: dict[str, Metric], name: str) -> float:
     found = metrics[name].value
     assert found is not None, (name, metrics[name])
     return found
+
+
+def test_the_error_of_a_peak_holds_what_the_sensor_cannot_know() -> None:
+    t, force = pull(noise=0.2)
+    usual = peak_error(numbers(t, force, force))
+    coarse = msgspec.structs.replace(RULE, step_n=4.448)
+    assert peak_error(numbers(t, force, force, rule=coarse)) == pytest.approx(
+        math.hypot(usual, 4.448 / math.sqrt(12.0)), rel=0.01
+    )
+    # a phase that ends while force rises by 300 N/s, known to 0.1 s
+    early = numbers(t, force, force, end=3.5, edge_error_s=0.1)
+    assert peak_error(early) == pytest.approx(30.0, rel=0.1)
+    assert peak_error(numbers(t, force, force, end=3.5)) < 2.0
+    assert peak_error(numbers(t, force, force, edge_error_s=0.1)) == pytest.approx(usual, rel=0.01)
+
+
+def test_the_error_of_a_peak_covers_long_noisy_holds_and_sharp_blows() -> None:
+    rng = np.random.default_rng(8)
+    t = np.arange(4400) / 100.0
+    held = np.interp(t, [0, 3, 4, 40, 41, 44], [0, 0, 300, 300, 0, 0])
+    blow = 300.0 * np.exp(-0.5 * ((t - 4.5) / 0.02) ** 2)
+    for truth, end in ((held, 41.0), (blow, 6.0)):
+        misses = []
+        for _ in range(20):
+            force = truth + rng.normal(0.0, 1.5, len(t))
+            got = numbers(t, force, force, end=end)
+            misses.append(abs(value(got, "force_left_peak_n") - 300.0) / peak_error(got))
+        assert max(misses) < 2.5
 
 
 def test_numbers_of_a_known_pull() -> None:
@@ -154,9 +194,9 @@ def test_numbers_of_a_known_pull() -> None:
     assert value(found, "torque_left_peak_nm") == pytest.approx(0.4 * value(found, "force_left_peak_n"))
     # 1 cm of 40 cm
     assert found["torque_left_peak_nm"].uncertainty == pytest.approx(300.0 * 0.01, rel=0.02)
-    noise = found["force_left_peak_n"].uncertainty
-    assert noise is not None
-    assert 0.05 < noise < 0.2
+    error = found["force_left_peak_n"].uncertainty
+    # 0.3 % of 300 N, half a newton of zero; a fifth of a newton of noise, of which a plateau has its best
+    assert error == pytest.approx(math.hypot(0.9, 0.5, 0.3), rel=0.1)
     rfd = found["force_left_rfd_n_s"]
     assert (rfd.value, rfd.quality, rfd.reason) == (None, "missing", Flag.RATE_TOO_LOW)
 

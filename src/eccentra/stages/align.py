@@ -46,6 +46,7 @@ class AlignRun:
             units=tuple(unit for info in infos for unit in info.units),
             rate_hz=infos[0].rate_hz,
             loss_observable=all(info.loss_observable for info in infos),
+            force_step_n=max(info.force_step_n for info in infos),
             sampled_hz=min((i.sampled_hz for i in infos if i.kind == "force" and i.sampled_hz), default=None),
         )
         self.dropped: list[Gap] = []

@@ -62,7 +62,7 @@ class ContractionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     home_share
         Force back below this share of the greatest ends a pull when another follows.
     zero_memory_s
-        A lowest quiet level older than this is forgotten.
+        A zero that was not seen for so long is not sure any more.
     """
 
     least_s: Positive
@@ -105,8 +105,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def start(self, info: StreamInfo, first_set: int = 1) -> Run | SwingRun:
         """Begin a run on aligned rows."""
-        strap = msgspec.structs.replace(self.strap, sampled_hz=info.sampled_hz)
-        stage = msgspec.structs.replace(self, strap=strap)
+        stage = msgspec.structs.replace(self, strap=self.strap.worn(info))
         if self.swing is not None:
             return SwingRun(stage, self.swing, info, first_set)
         return Run(stage, info, first_set)
@@ -347,7 +346,7 @@ class Run:
             zeros=self._levels(),
             peak=math.fsum(strap.peak for strap in straps.values()),
             impulse=math.fsum(strap.impulse for strap in straps.values()) * self._step_ns / NS_PER_S,
-            settled=all(strap.settled for strap in straps.values()),
+            settled=all(strap.settled and self._zeros[side].sure(t) for side, strap in straps.items()),
             gap=self._gap,
             open_start=any(strap.open_start for strap in straps.values()),
             open_end=open_end,

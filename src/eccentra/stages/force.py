@@ -20,6 +20,11 @@ __all__ = ["PEAK_SIGMA_S", "Zero", "noise_left", "summary"]
 
 # -3 dB at 20 Hz
 PEAK_SIGMA_S = 0.1325 / 20.0
+# The zero of a load cell moves by some hundredths of a percent of its range with a degree: 0.5 N in a minute
+# of warming up. Legs that rest in their straps weigh more.
+_DRIFT_N_S = 0.5 / 60.0
+# A sensor that reads nothing was tared, by its own button if not by us.
+_TARED_N = 0.5
 
 
 def noise_left(rate_hz: float) -> float:
@@ -31,6 +36,11 @@ def noise_left(rate_hz: float) -> float:
 class Zero:
     """Follows the zero of one force sensor; fed on a fixed grid of time.
 
+    The lowest quiet level is the zero, and stays it until a lower one comes or one that the sensor's own
+    drift explains: a strap that is never slack between repetitions does not become a zero by waiting. When
+    it was not seen for long, a level of nothing is one also when it is higher: then the sensor was tared by
+    its own button.
+
     Parameters
     ----------
     window
@@ -38,18 +48,17 @@ class Zero:
     spread_n
         Greatest difference inside a quiet stretch.
     memory_ns
-        Quiet levels older than this are forgotten once there is a newer one: sensors drift and are tared.
+        A zero that was not seen for so long is not sure any more: sensors drift.
     """
 
     def __init__(self, window: int, spread_n: float, memory_ns: int) -> None:
         self.value: float | None = None
         self.noise = 0.0
         self.last: float | None = None
+        self.at_ns = 0
         self._recent: deque[float] = deque(maxlen=window)
         self._spread = spread_n
         self._memory = memory_ns
-        # (time, level, noise), levels rising: the first is the lowest one lately
-        self._levels: deque[tuple[int, float, float]] = deque()
         self._count = 0
 
     def push(self, t_ns: int, force_n: float, *, loaded: bool = False) -> None:
@@ -73,21 +82,20 @@ class Zero:
         if high - low > self._spread:
             return
         level = math.fsum(recent) / len(recent)
-        levels = self._levels
-        if levels and levels[-1][1] < level and t_ns - levels[-1][0] < NS_PER_S:
-            return  # the same rest, at its end
-        noise = math.sqrt(math.fsum((f - level) ** 2 for f in recent) / len(recent))
-        while levels and levels[-1][1] >= level:
-            levels.pop()
-        levels.append((t_ns, level, noise))
-        while t_ns - levels[0][0] > self._memory:
-            levels.popleft()
-        _, self.value, self.noise = levels[0]
+        if self.value is not None:
+            drifted = self.value + _DRIFT_N_S * (t_ns - self.at_ns) / NS_PER_S
+            if level > drifted and (self.sure(t_ns) or abs(level) > _TARED_N):
+                return
+        self.value, self.at_ns = level, t_ns
+        self.noise = math.sqrt(math.fsum((f - level) ** 2 for f in recent) / len(recent))
+
+    def sure(self, t_ns: int) -> bool:
+        """Whether it is known, and was seen lately."""
+        return self.value is not None and t_ns - self.at_ns <= self._memory
 
     def shift(self, by_n: float) -> None:
         """The sensor was tared: from now on it reads ``by_n`` less, also without load."""
         self._recent.clear()
-        self._levels = deque((t, level - by_n, noise) for t, level, noise in self._levels)
         if self.value is not None:
             self.value -= by_n
 

@@ -51,13 +51,13 @@ class ForceBeside:
         columns = {side: info.column(f"{side}.force") for side in _SIDES}
         self._columns: dict[Side, int] = {s: c for s, c in columns.items() if c is not None}
         self._rule = rule
-        self._strap = msgspec.structs.replace(rule.strap, sampled_hz=info.sampled_hz)
+        self._strap = rule.strap.worn(info)
         self._phase = phase
         self._person = person
         self._step_ns = round(NS_PER_S / info.rate_hz)
         self._t = 0
         window = round(rule.level.quiet_s * NS_PER_S / _TICK_NS)
-        memory = round(rule.count.zero_memory_s * NS_PER_S)
+        self._memory = memory = round(rule.count.zero_memory_s * NS_PER_S)
         self._zeros = {s: Zero(window, rule.strap.quiet_spread_n, memory) for s in self._columns}
         # when each zero changed: a repetition is measured with the one known when it was decided
         self._known: dict[Side, tuple[list[int], list[float]]] = {s: ([], []) for s in self._columns}
@@ -70,8 +70,8 @@ class ForceBeside:
             for side, c in self._columns.items():
                 zero, (times, values) = self._zeros[side], self._known[side]
                 zero.push(t, rows.x.item(k, c))
-                if zero.value is not None and (not values or values[-1] != zero.value):
-                    times.append(t)
+                if zero.value is not None and (not times or times[-1] < zero.at_ns):
+                    times.append(zero.at_ns)
                     values.append(zero.value)
         first = rows.t.item(0) - _KEEP_NS
         for times, values in self._known.values():
@@ -113,8 +113,8 @@ class ForceBeside:
         for side, c in self._columns.items():
             sides[side] = np.full(n, np.nan)
             sides[side][at] = rows[:, c]
-            zero = self._zero(side, rep.decided_us * 1000)
-            settled = settled and zero is not None
+            zero, sure = self._zero(side, rep.decided_us * 1000)
+            settled = settled and sure
             forces[side] = summary(grid, sides[side], places, zero or 0.0)
         flag = next((flag for flag in _DOUBT if flag in rep.flags), None)
         flag = flag or (None if settled else Flag.BASELINE_UNSETTLED)
@@ -152,7 +152,8 @@ class ForceBeside:
         )
         return msgspec.structs.replace(done, metrics=done.metrics | added)
 
-    def _zero(self, side: Side, t_ns: int) -> float | None:
+    def _zero(self, side: Side, t_ns: int) -> tuple[float | None, bool]:
+        """The zero known at a time, and whether it had been seen lately."""
         times, values = self._known[side]
         k = bisect_right(times, t_ns)
-        return values[k - 1] if k else None
+        return (values[k - 1], t_ns - times[k - 1] <= self._memory) if k else (None, False)

@@ -211,7 +211,7 @@ class ForceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     quiet_spread_n, quiet_s
         A level is quiet when force stays within ``quiet_spread_n`` for ``quiet_s``.
     zero_memory_s
-        The lowest quiet level of so long is zero.
+        A zero that was not seen for so long is not sure any more.
     loaded_n
         Both straps together, above zero: more is a loaded movement.
     slack_share
@@ -282,10 +282,10 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         not flagged.
     rfd_s, rfd_least_hz
         Rate of force development over so long, for straps sampled at least so often.
-    sampled_hz
-        How often the straps of this run are sampled.
-    lever_error_m
-        Standard error of a measured lever arm.
+    sampled_hz, step_n
+        How often the straps of this run are sampled, and the resolution of the coarsest one.
+    lever_error_m, scale_error, zero_error_n
+        Standard errors of a measured lever arm, and of a strap's scale (relative) and zero.
     trend_least_reps, loss_least_reps
         Repetitions that a variation or slope within a set needs, and that a loss from first to last needs.
     quality_least
@@ -307,11 +307,14 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     rfd_s: float
     rfd_least_hz: float
     lever_error_m: float
+    scale_error: float
+    zero_error_n: float
     trend_least_reps: int
     loss_least_reps: int
     quality_least: float
     quality: tuple[QualityPart, ...] = ()
     sampled_hz: float | None = None
+    step_n: float = 0.0
 
     def seconds_error(self, seconds: float) -> float:
         """Standard error of a phase's length, s: two ends, independent, and what soft ones hide."""
@@ -330,7 +333,10 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             rfd_s=self.rfd_s,
             rfd_least_hz=self.rfd_least_hz,
             lever_error_m=self.lever_error_m,
+            scale_error=self.scale_error,
+            zero_error_n=self.zero_error_n,
             sampled_hz=self.sampled_hz,
+            step_n=self.step_n,
         )
 
 
@@ -390,7 +396,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
         stage = self
         if self.metrics is not None and info.sampled_hz is not None:
-            metrics = msgspec.structs.replace(self.metrics, sampled_hz=info.sampled_hz)
+            metrics = msgspec.structs.replace(
+                self.metrics, sampled_hz=info.sampled_hz, step_n=info.force_step_n
+            )
             stage = msgspec.structs.replace(self, metrics=metrics)
         if info.column("thigh.up_x") is not None:
             return MotionRun(stage, info, first_set)

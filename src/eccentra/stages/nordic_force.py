@@ -335,7 +335,7 @@ class ForceRun:
         flags = [Flag.PHASE_FROM_FORCE]
         flags += [Flag.GAP_INSIDE] if found.gap else []
         flags += [Flag.FORCE_MISSING] if missing else []
-        flags += [Flag.BASELINE_UNSETTLED] if any(z.value is None for z in self._zeros.values()) else []
+        flags += [Flag.BASELINE_UNSETTLED] if not all(z.sure(found.end) for z in self._zeros.values()) else []
         flags += [Flag.CALIBRATION_PROVISIONAL] if not self._judge.settled else []
         sure = found.burst.sure(self._whole)
         flags += [Flag.COUNT_UNSURE] if found.gap or sure < self._stage.whole.sure_share else []

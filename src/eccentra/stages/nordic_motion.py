@@ -425,7 +425,7 @@ class MotionRun:
         begin = max(e.since - 7 * NS_PER_S // 2, self._free_from)
         rows, x = self._history.rows(begin, t)
         zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
-        self._judge.zeros = len(zeros) == len(self._zeros)
+        self._judge.zeros = all(zero.sure(t) for zero in self._zeros.values())
         upright = self._poses.upright if self._poses.known else None
         shifted = upright is None or angle_between(upright, e.home) > self._stage.pose.shift_deg
         home = e.home if upright is None or shifted else upright

@@ -4,9 +4,11 @@ Onset follows isometric testing: above the quiet level of the start pose by the 
 standard deviations and so many newtons, for so long. Peak, mean and impulse are above the level without load
 (:mod:`eccentra.stages.force`), so that they do not depend on whether somebody rested under tension.
 
-Uncertainties: of the peak, the noise of the quiet level after the smoothing that the peak went through; of a
-crossing of the threshold, that noise by the slope there, and the grid; of a torque, both relative errors
-(``dM/M = dF/F + dL/L``, independent); of mean and impulse, where the phase begins. Placement of strap and
+Uncertainties: of the peak, the sensor's scale, zero and step, the noise of the quiet level after the
+smoothing that the peak went through and how often it could add to a long plateau, what that smoothing takes
+off a sharp peak, and, for a peak at the border of its phase, where the border is; of a crossing of the
+threshold, the noise by the slope there, and the grid; of a torque, both relative errors (``dM/M = dF/F +
+dL/L``, independent); of mean and impulse, scale, zero, and where the phase begins. Placement of strap and
 person are in none of them: they are larger.
 """
 
@@ -14,19 +16,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import msgspec
 import numpy as np
 
 from eccentra.catalogue import Person
 from eccentra.events import Flag, Force, Metric
-from eccentra.samples import Floats, Side
+from eccentra.samples import Floats, Side, StreamInfo
 from eccentra.stages.force import PEAK_SIGMA_S, noise_left
 from eccentra.stages.limits import NotNegative, Positive
 from eccentra.stages.metric import metric_of
 from eccentra.stages.strokes import smooth
 
 __all__ = ["Quiet", "StrapRule", "onset", "quiet_level", "rise_rate", "strap_metrics", "tension_s"]
+
+
+# Rows beside the peak that its shape is read from.
+_NEAR = 10
 
 
 class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +56,12 @@ class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         How often they were sampled, before they were put on rows; ``None`` is the rate of the rows.
     lever_error_m
         Standard error of a measured lever arm.
+    scale_error
+        Relative standard error of a sensor's own scale.
+    zero_error_n
+        Standard error of its zero.
+    step_n
+        Resolution of the coarsest strap; 0 when it is not known.
     """
 
     onset_n: Positive
@@ -61,7 +74,18 @@ class StrapRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rfd_s: Positive
     rfd_least_hz: Positive
     lever_error_m: NotNegative
+    scale_error: NotNegative
+    zero_error_n: NotNegative
     sampled_hz: float | None = None
+    step_n: float = 0.0
+
+    def worn(self, info: StreamInfo) -> Self:
+        """The same for the straps of these rows."""
+        return msgspec.structs.replace(self, sampled_hz=info.sampled_hz, step_n=info.force_step_n)
+
+    def load_error(self, load_n: float) -> float:
+        """Standard error of a force that lasts, N: the sensor's scale and zero."""
+        return math.hypot(self.scale_error * load_n, self.zero_error_n)
 
 
 class Quiet(msgspec.Struct, frozen=True):
@@ -155,13 +179,47 @@ class _Side:
             self.net = force - self.quiet.level
             threshold = max(rule.onset_n, rule.onset_sd * self.quiet.noise)
             self.onset = onset(self.net, self.quiet.until, hz, threshold, rule.onset_s)
-        smoothed = smooth(force, hz, PEAK_SIGMA_S)
-        tops = [a + int(smoothed[a:b].argmax()) for a, b in spans if b > a]
-        self.peak_row = max(tops, key=lambda row: float(smoothed[row])) if tops else None
+        self._smoothed, self._spans = smooth(force, hz, PEAK_SIGMA_S), spans
+        tops = [a + int(self._smoothed[a:b].argmax()) for a, b in spans if b > a]
+        self.peak_row = max(tops, key=lambda row: float(self._smoothed[row])) if tops else None
         inside = [value for a, b in spans for value in force[a:b].tolist()]
         self.seconds = len(inside) / hz
         # how far the force where they begin is below the mean, whatever the level without load is
         self.rise = math.fsum(inside) / len(inside) - inside[0] if inside else math.nan
+
+    def peak_error(
+        self, peak_n: float, hz: float, rule: StrapRule, edge_error_s: float | None
+    ) -> float | None:
+        """Standard error of the peak, N."""
+        if self.quiet is None or self.peak_row is None:
+            return None
+        # what smoothing once more takes off is what smoothing took off
+        near = self._smoothed[max(0, self.peak_row - _NEAR) : self.peak_row + _NEAR + 1]
+        taken = float(near.max() - smooth(near, hz, PEAK_SIGMA_S).max())
+        return math.hypot(
+            rule.load_error(peak_n),
+            rule.step_n / math.sqrt(12.0),
+            self._noise(self.quiet.noise * noise_left(hz), self.peak_row, hz),
+            taken,
+            0.5 * self._beyond(round((edge_error_s or 0.0) * hz)),
+        )
+
+    def _noise(self, left: float, peak_row: int, hz: float) -> float:
+        """Noise of the peak, N: the greatest of a long plateau is its luckiest moment."""
+        top = float(self._smoothed[peak_row]) - 2.0 * left
+        near = sum(int(np.count_nonzero(self._smoothed[a:b] > top)) for a, b in self._spans)
+        # white noise after that smoothing is independent after 2 sqrt(pi) of its width
+        chances = near / (hz * 2.0 * math.sqrt(math.pi) * PEAK_SIGMA_S)
+        return left * math.sqrt(max(1.0, 2.0 * math.log(max(chances, 1.0))))
+
+    def _beyond(self, rows: int) -> float:
+        """How much greater the peak is of a phase that is longer by ``rows`` at both ends than shorter."""
+        longer = [self._smoothed[max(0, a - rows) : b + rows].max() for a, b in self._spans if b > a]
+        shorter = [self._smoothed[a + rows : b - rows].max() for a, b in self._spans if b - a > 2 * rows]
+        if not shorter:
+            return 0.0
+        more = float(np.max(longer) - np.max(shorter))
+        return more if more > 0.0 else 0.0  # a hole beside it says nothing
 
     def onset_error(self, hz: float) -> float | None:
         """Standard error of the onset in s."""
@@ -250,16 +308,17 @@ def _loads(
     """Sizes: N, N·s, N/kg, N·m."""
     mass, lever = person.body_mass_kg, person.lever_arm_m
     flag = flag if force is not None else Flag.FORCE_MISSING
-    peak = mean = impulse = noise = mean_error = impulse_error = None
+    peak = mean = impulse = peak_error = mean_error = impulse_error = None
     if force is not None and one is not None:
         peak, mean, impulse = force.peak_n, force.mean_n, force.impulse_ns
-        noise = None if one.quiet is None else one.quiet.noise * noise_left(hz)
+        peak_error = one.peak_error(peak, hz, rule, edge_error_s)
         if edge_error_s is not None:
             # d mean / d begin = (mean - force there) / length; d impulse / d begin = -force there
-            mean_error = abs(one.rise) / one.seconds * edge_error_s
-            impulse_error = abs(mean - one.rise) * edge_error_s
+            lasting = rule.load_error(mean)
+            mean_error = math.hypot(abs(one.rise) / one.seconds * edge_error_s, lasting)
+            impulse_error = math.hypot(abs(mean - one.rise) * edge_error_s, lasting * one.seconds)
     out = {
-        f"force_{side}_peak_n": metric_of(peak, "N", "peak_20hz", flag, noise),
+        f"force_{side}_peak_n": metric_of(peak, "N", "peak_20hz", flag, peak_error),
         f"force_{side}_mean_n": metric_of(mean, "N", f"mean_{phase}", flag, mean_error),
         f"force_{side}_impulse_ns": metric_of(impulse, "N.s", f"impulse_{phase}", flag, impulse_error),
     }
@@ -269,13 +328,14 @@ def _loads(
             "N/kg",
             "peak_20hz_by_mass",
             flag,
-            None if noise is None else noise / mass,
+            None if peak_error is None else peak_error / mass,
         )
     if lever is not None:
         torque = error = None
         if peak is not None:
             torque = peak * lever
-            error = None if noise is None else math.hypot(noise * lever, peak * rule.lever_error_m)
+            if peak_error is not None:
+                error = math.hypot(peak_error * lever, peak * rule.lever_error_m)
         out[f"torque_{side}_peak_nm"] = metric_of(torque, "N.m", "peak_20hz_by_lever", flag, error)
     return out
 

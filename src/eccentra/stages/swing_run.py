@@ -162,7 +162,7 @@ class SwingRun:
                 self._broken(t, out)
             self._fill(t, total, out)
         self._say(t, out)
-        if not self._known_zero and all(zero.value is not None for zero in self._zeros.values()):
+        if not self._known_zero and all(zero.sure(t) for zero in self._zeros.values()):
             out.append(CalibrationDone(t_us=t // 1000, what="force baseline"))
             self._known_zero = True
         if not t % NS_PER_S:
@@ -323,7 +323,7 @@ class SwingRun:
             zeros={side: zero.value for side, zero in self._zeros.items()},
             peak=found.top,
             impulse=math.fsum(total[inside].tolist()) * self._step_ns / NS_PER_S,
-            settled=all(zero.value is not None for zero in self._zeros.values()),
+            settled=all(zero.sure(end) for zero in self._zeros.values()),
             gap=_incomplete(rows_t, rows[:, list(self._columns.values())], begin, end, self._step_ns),
             open_start=found.open_start,
             open_end=found.open_end,
