@@ -41,17 +41,52 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Errors(msgspec.Struct):
-    """Errors of one number: found less true, the limit of each, and which case it was."""
+    """Errors of one number: found less true, the limit of each, and which case it was.
+
+    ``stated`` are the standard uncertainties that came with it, NaN without one; ``biases`` are the limits of
+    the mean error, for numbers that have one.
+    """
 
     values: list[float] = []
     limits: list[float] = []
     cases: list[str] = []
+    stated: list[float] = []
+    biases: list[float] = []
 
-    def add(self, error: float, limit: float, case: str) -> None:
+    def add(
+        self,
+        error: float,
+        limit: float,
+        case: str,
+        stated: float | None = None,
+        bias_limit: float | None = None,
+    ) -> None:
         """Take one error."""
         self.values.append(error)
         self.limits.append(limit)
         self.cases.append(case)
+        self.stated.append(float("nan") if stated is None else stated)
+        if bias_limit is not None:
+            self.biases.append(bias_limit)
+
+    def take(self, other: Errors) -> None:
+        """Take all errors of another one."""
+        self.values += other.values
+        self.limits += other.limits
+        self.cases += other.cases
+        self.stated += other.stated
+        self.biases += other.biases
+
+    @property
+    def bias_share(self) -> float:
+        """Mean error as a share of its mean limit; 0 without one."""
+        return abs(self.bias) / float(np.mean(self.biases)) if self.biases else 0.0
+
+    @property
+    def held(self) -> tuple[int, float]:
+        """How many came with an uncertainty, and the share of those within twice of it: 95 % were right."""
+        told = [(abs(e), u) for e, u in zip(self.values, self.stated, strict=True) if u == u]
+        return len(told), sum(e <= 2.0 * u for e, u in told) / max(len(told), 1)
 
     @property
     def mae(self) -> float:
@@ -182,8 +217,9 @@ class Sheet(msgspec.Struct):
             if self._seen(kind, true) and want > 0.0:
                 limit = max(0.10, 0.05 * want)
                 metric = rep.metrics.get(f"{kind}_s")
-                self._add(name, metric, want, limit, case)
-                self._add(f"{name} {tempo_bin(want)}", metric, want, limit, case)
+                bias = max(0.03, 0.03 * want)
+                self._add(name, metric, want, limit, case, bias)
+                self._add(f"{name} {tempo_bin(want)}", metric, want, limit, case, bias)
         self._add("hold", rep.metrics.get("hold_s"), true.total_s("isometric"), 0.2, case)
         tension = self._tension(true)
         self._add("tut", rep.metrics.get("tut_s"), tension, max(0.12, 0.05 * tension), case)
@@ -198,13 +234,21 @@ class Sheet(msgspec.Struct):
         self.partial_right += ("partial_rom" in {reason.value for reason in rep.reasons}) == true.partial
         self.late_s.append((rep.decided_us - rep.end_us) / 1e6)
 
-    def _add(self, name: str, got: Metric | None, want: float | None, limit: float, case: str) -> None:
+    def _add(
+        self,
+        name: str,
+        got: Metric | None,
+        want: float | None,
+        limit: float,
+        case: str,
+        bias_limit: float | None = None,
+    ) -> None:
         if got is None or got.value is None or want is None:
             return
         if got.reason in _GAPS:
             self.withheld += 1
             return
-        self.errors[name].add(got.value - want, limit, case)
+        self.errors[name].add(got.value - want, limit, case, got.uncertainty, bias_limit)
 
     def _add_break(self, true: TrueRep, rep: Repetition, case: str) -> None:
         if not true.force or self.kit == "force":
@@ -214,7 +258,9 @@ class Sheet(msgspec.Struct):
         self.breaks[1] += hit and not real
         self.breaks[2] += real and not hit
         if rep.break_point is not None and true.break_point is not None:
-            self.errors["lean"].add(rep.break_point.lean_deg - true.break_point.lean_deg, 2.5, case)
+            lean = rep.break_point.lean_deg
+            stated = (m.uncertainty for name, m in rep.metrics.items() if _is_lean(name) and m.value == lean)
+            self.errors["lean"].add(lean - true.break_point.lean_deg, 2.5, case, next(stated, None))
 
     def _add_totals(self, true: TrueSet, done: SetCompleted, case: str) -> None:
         want = sum(self._tension(rep) for rep in true.reps)
@@ -222,7 +268,8 @@ class Sheet(msgspec.Struct):
         if metric is not None and metric.value is not None and metric.reason not in _GAPS and want > 0.0:
             longest = max(phase.duration_s for rep in true.reps for phase in rep.phases)
             limit = 4.0 if longest > 5.0 else 2.0
-            self.errors["set tut"].add(100.0 * (metric.value - want) / want, limit, case)
+            stated = None if metric.uncertainty is None else 100.0 * metric.uncertainty / want
+            self.errors["set tut"].add(100.0 * (metric.value - want) / want, limit, case, stated)
         if all("left" in rep.force and "right" in rep.force for rep in true.reps):
             means = (
                 float(np.mean([rep.force[side].peak_n for rep in true.reps])) for side in ("left", "right")
@@ -290,6 +337,10 @@ def _true_rom(true: TrueRep, rep: Repetition, kit: str, side_on: bool) -> float 
     if method == "rom_p2_p98":
         return None  # an unknown angle about an unknown axis: percentiles of it, not its range
     return true.roms.get(_ROM_OF_LEAN.get(method, method))
+
+
+def _is_lean(name: str) -> bool:
+    return name.startswith("break_lean_")
 
 
 def _overlap(span: tuple[float, float], rep: Repetition) -> float:

@@ -10,6 +10,7 @@ from matching import TEMPO_BINS, Errors, Sheet
 __all__ = ["simulated_section", "table"]
 
 _FEWEST_EXACT, _LEAST_F1, _LEAST_BREAKS = 0.98, 0.995, 0.97
+_LEAST_WITHIN, _FEWEST_STATED = 0.95, 10
 
 # name in the sheet, title, unit, decimals
 _NUMBERS = (
@@ -32,7 +33,7 @@ def simulated_section(sheets: list[Sheet]) -> str:
         held = [(sheet, sheet.errors[name]) for sheet in sheets if sheet.errors.get(name)]
         if held:
             parts.append(f"### {title}, {unit}\n\n{_errors(held, digits)}")
-    parts += [_tempo(sheets), _breaks(sheets), _peers(sheets)]
+    parts += [_tempo(sheets), _stated(sheets), _breaks(sheets), _peers(sheets)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -94,7 +95,7 @@ def _row(title: str, e: Errors, digits: int) -> list[str]:
         str(len(e.values)),
         _mark(f"{e.mae:.{digits}f}", e.share > 1.0),
         f"{e.share:.2f}",
-        f"{e.bias:+.{digits}f}",
+        _mark(f"{e.bias:+.{digits}f}", e.bias_share > 1.0),
         f"{low:+.{digits}f} to {high:+.{digits}f}",
         f"{worst:+.{digits}f}: {case}",
     ]
@@ -104,7 +105,9 @@ _ERROR_HEAD = ("exercise, kit", "n", "MAE", "of its limit", "bias", "95 % limits
 
 
 def _errors(held: list[tuple[Sheet, Errors]], digits: int) -> str:
-    worst: Callable[[tuple[Sheet, Errors]], float] = lambda pair: -pair[1].share  # noqa: E731
+    worst: Callable[[tuple[Sheet, Errors]], float] = lambda pair: (  # noqa: E731
+        -max(pair[1].share, pair[1].bias_share)
+    )
     rows = [_row(f"{sheet.exercise}, {sheet.kit}", e, digits) for sheet, e in sorted(held, key=worst)]
     return table(_ERROR_HEAD, rows)
 
@@ -116,13 +119,11 @@ def _tempo(sheets: list[Sheet]) -> str:
             held = [(s, s.errors[f"{name} {group}"]) for s in sheets if s.errors.get(f"{name} {group}")]
             if not held:
                 continue
-            every = Errors([], [], [])
+            every = Errors()
             for _, e in held:
-                every.values += e.values
-                every.limits += e.limits
-                every.cases += e.cases
+                every.take(e)
             sheet, worst = max(held, key=lambda pair: pair[1].share)
-            biased = max(held, key=lambda pair: abs(pair[1].bias))
+            biased = max(held, key=lambda pair: pair[1].bias_share)
             rows.append(
                 [
                     f"{title} {group}",
@@ -130,13 +131,49 @@ def _tempo(sheets: list[Sheet]) -> str:
                     f"{every.mae:.3f}",
                     f"{every.bias:+.3f}",
                     _mark(f"{worst.mae:.3f} ({sheet.exercise}, {sheet.kit})", worst.share > 1.0),
-                    f"{biased[1].bias:+.3f} ({biased[0].exercise}, {biased[0].kit})",
+                    _mark(
+                        f"{biased[1].bias:+.3f} ({biased[0].exercise}, {biased[0].kit})",
+                        biased[1].bias_share > 1.0,
+                    ),
                 ]
             )
     if not rows:
         return ""
     head = ("stroke", "n", "MAE s", "bias s", "worst exercise and kit: MAE s", "most biased: s")
     return f"### Durations by tempo\n\n{table(head, rows)}"
+
+
+def _stated(sheets: list[Sheet]) -> str:
+    """Whether numbers are as wrong as they say they may be."""
+    rows = []
+    for name, title, unit, _ in _NUMBERS:
+        held = [(s, s.errors[name].held) for s in sheets if s.errors.get(name)]
+        held = [pair for pair in held if pair[1][0]]
+        known = sum(n for _, (n, _) in held)
+        if not known:
+            continue
+        within = sum(n * share for _, (n, share) in held) / known
+        many = [pair for pair in held if pair[1][0] >= _FEWEST_STATED] or held
+        sheet, (n, least) = min(many, key=lambda pair: pair[1][1])
+        rows.append(
+            (
+                within,
+                [
+                    f"{title}, {unit}",
+                    str(known),
+                    _mark(f"{100 * within:.1f}", within < _LEAST_WITHIN),
+                    f"{100 * least:.0f} of {n} ({sheet.exercise}, {sheet.kit})",
+                ],
+            )
+        )
+    if not rows:
+        return ""
+    rows.sort(key=lambda row: row[0])
+    head = ("number", "with an uncertainty", "within twice of it %", "least: % by exercise and kit")
+    return (
+        "### Stated uncertainties\n\nOf a standard uncertainty that is right, twice its size holds 95 % of "
+        f"errors.\n\n{table(head, [row for _, row in rows])}"
+    )
 
 
 def _breaks(sheets: list[Sheet]) -> str:

@@ -72,12 +72,18 @@ def test_a_set_told_as_two_is_not_exact(squats: tuple[Simulation, Found]) -> Non
 
 
 def test_numbers_of_errors() -> None:
-    errors = Errors([0.1, -0.3], [0.1, 0.1], ["a", "b"])
+    errors = Errors()
+    errors.add(0.1, 0.1, "a", stated=0.06, bias_limit=0.05)
+    errors.add(-0.3, 0.1, "b", stated=0.06, bias_limit=0.05)
     assert errors.mae == pytest.approx(0.2)
     assert errors.bias == pytest.approx(-0.1)
     assert errors.share == pytest.approx(2.0)
     assert errors.worst == (-0.3, "b")
-    low, high = errors.limits_of_agreement
+    assert errors.bias_share == pytest.approx(2.0)
+    assert errors.held == (2, 0.5)
+    errors.add(-0.1, 0.1, "c")
+    assert errors.held == (2, 0.5), "it states none"
+    low, high = Errors([0.1, -0.3]).limits_of_agreement
     assert (low + high) / 2 == pytest.approx(-0.1)
     assert (high - low) / 2 == pytest.approx(1.96 * np.std([0.1, -0.3], ddof=1))
 
@@ -89,6 +95,7 @@ def test_the_command_prints_a_sheet(capsys: pytest.CaptureFixture[str]) -> None:
     assert "synthetic" in out
     assert "| leg-curl, shank | " in out
     assert "### Eccentric duration, s" in out
+    assert "### Stated uncertainties" in out
 
 
 def test_other_ways_of_counting_count_what_is_plain() -> None:

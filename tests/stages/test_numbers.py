@@ -28,6 +28,7 @@ from eccentra.stages.set_numbers import (
     span,
     variation_of,
 )
+from eccentra.stages.sets import total
 from eccentra.stages.strap_numbers import StrapRule, onset, quiet_level, rise_rate, strap_metrics, tension_s
 
 RULE = StrapRule(
@@ -430,6 +431,36 @@ def test_error_of_the_side_difference() -> None:
         errors.append(found[1] or 0.0)
     assert np.mean(values) == pytest.approx(-20.0, abs=0.5)
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_sensors_are_wrong_in_all_repetitions_alike() -> None:
+    """However many there are, a side difference and a mean are not known better than the sensors' scale."""
+    reps = [
+        msgspec.structs.replace(
+            rep(k, peaks=(300.0, 240.0)),
+            metrics={
+                f"force_{side}_peak_n": Metric(value=peak, unit="N", method="m", uncertainty=0.005 * peak)
+                for side, peak in (("left", 300.0), ("right", 240.0))
+            },
+        )
+        for k in range(8)
+    ]
+    found = signed_asymmetry(reps, 3)
+    assert found is not None
+    assert found[0] == pytest.approx(-20.0)
+    assert found[1] == pytest.approx(80.0 * 0.005 * math.sqrt(2.0))
+    assert mean_of(reps, "force_left_peak_n", "N").uncertainty == pytest.approx(1.5)
+
+
+def test_a_sum_is_as_wrong_as_its_parts() -> None:
+    reps = [rep(k, x=5.0) for k in range(4)]
+    assert total(reps, "x", "s", "sum").uncertainty is None
+    known = [
+        msgspec.structs.replace(one, metrics={"x": Metric(value=5.0, unit="s", method="m", uncertainty=0.1)})
+        for one in reps
+    ]
+    assert total(known, "x", "s", "sum").uncertainty == pytest.approx(0.2)
+    assert total(known, "x", "s", "sum", alike=True).uncertainty == pytest.approx(0.4)
 
 
 def test_times_of_a_set() -> None:

@@ -241,7 +241,9 @@ def force_totals(
             out[f"force_{side}_peak_mean_n"] = mean_of(valid, name, "N")
             out[f"force_{side}_peak_cv"] = variation_of(valid, name, trend_least_reps)
             out[f"force_{side}_loss"] = loss_of(values, method or name, loss_least_reps, doubt)
-            out[f"force_{side}_impulse_ns"] = total(reps, f"force_{side}_impulse_ns", "N.s", "impulse_sum")
+            out[f"force_{side}_impulse_ns"] = total(
+                reps, f"force_{side}_impulse_ns", "N.s", "impulse_sum", alike=True
+            )
     if "left" in sides and "right" in sides:
         # a contraction of one side says nothing about the other
         paired = [

@@ -123,7 +123,9 @@ class Totals:
         for side in self._sides:
             out[f"force_{side}_peak_mean_n"] = mean_of(valid, f"force_{side}_peak_n", "N")
             out[f"force_{side}_peak_cv"] = variation_of(valid, f"force_{side}_peak_n", rule.trend_least_reps)
-            out[f"force_{side}_impulse_ns"] = total(reps, f"force_{side}_impulse_ns", "N.s", "impulse_sum")
+            out[f"force_{side}_impulse_ns"] = total(
+                reps, f"force_{side}_impulse_ns", "N.s", "impulse_sum", alike=True
+            )
         if "left" in self._sides and "right" in self._sides:
             found = signed_asymmetry(reps, self._least)
             value, error = (None, None) if found is None else found

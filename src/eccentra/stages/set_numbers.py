@@ -22,6 +22,7 @@ __all__ = [
     "mean_of",
     "rest_mean",
     "series",
+    "shared_error",
     "signed_asymmetry",
     "slope_of",
     "span",
@@ -60,7 +61,11 @@ def _few(unit: str, method: str, values: Sequence[float], doubt: Flag | None) ->
 
 
 def mean_of(reps: Sequence[Repetition], name: str, unit: str, least: int = 1) -> Metric:
-    """Mean over repetitions, method ``mean(...)`` of theirs."""
+    """Mean over repetitions, method ``mean(...)`` of theirs.
+
+    Its error holds the spread of the repetitions and, whole, what one of them is stated to be wrong by:
+    scale, zero and orientation are wrong in all of them alike.
+    """
     values, _, method, doubt = series(reps, name)
     if method is None or len(values) < least:
         return _few(unit, f"mean({method or name})", values, doubt)
@@ -68,8 +73,15 @@ def mean_of(reps: Sequence[Repetition], name: str, unit: str, least: int = 1) ->
     mean = math.fsum(values) / n
     error = None
     if n > 2:
-        error = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+        spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+        error = math.hypot(spread, shared_error(reps, name) or 0.0)
     return metric_of(mean, unit, f"mean({method})", doubt, error)
+
+
+def shared_error(reps: Sequence[Repetition], name: str) -> float | None:
+    """Mean of the uncertainties that the repetitions state of a metric; ``None`` when none does."""
+    found = [m.uncertainty for rep in reps if (m := rep.metrics.get(name)) and m.uncertainty is not None]
+    return math.fsum(found) / len(found) if found else None
 
 
 def variation_of(reps: Sequence[Repetition], name: str, least: int) -> Metric:
@@ -157,12 +169,23 @@ def eccentric_share(reps: Sequence[Repetition]) -> Metric:
 def signed_asymmetry(reps: Sequence[Repetition], least: int) -> tuple[float, float | None] | None:
     """Difference of mean peak force, right minus left, in percent of the stronger side, and its error.
 
-    From valid repetitions with both sides; ``None`` for fewer than ``least``. The standard error follows from
-    the spread of the pairs: of ``1 - w/s`` with the means ``w`` of the weaker and ``s`` of the stronger side,
-    to first order (single repetitions are taken as independent).
+    From valid repetitions with both sides; ``None`` for fewer than ``least``. The standard error holds the
+    spread of the pairs: of ``1 - w/s`` with the means ``w`` of the weaker and ``s`` of the stronger side,
+    to first order (single repetitions are taken as independent); and what the two sensors are stated to be
+    wrong by, which is the same in all repetitions.
     """
-    pairs = [(r.force_left, r.force_right) for r in reps if r.valid]
-    return imbalance([(a.peak_n, b.peak_n) for a, b in pairs if a is not None and b is not None], least)
+    paired = [r for r in reps if r.valid and r.force_left is not None and r.force_right is not None]
+    peaks = [(r.force_left.peak_n, r.force_right.peak_n) for r in paired if r.force_left and r.force_right]
+    found = imbalance(peaks, least)
+    if found is None:
+        return None
+    value, spread = found
+    left, right = (math.fsum(side) / len(peaks) for side in zip(*peaks, strict=True))
+    own = [shared_error(paired, f"force_{side}_peak_n") for side in ("left", "right")]
+    if spread is None or own[0] is None or own[1] is None or min(left, right) <= 0.0:
+        return found
+    sensors = (100.0 - abs(value)) * math.hypot(own[0] / left, own[1] / right)
+    return value, math.hypot(spread, sensors)
 
 
 def imbalance(peaks: Sequence[tuple[float, float]], least: int) -> tuple[float, float | None] | None:

@@ -30,10 +30,11 @@ __all__ = ["SetBook", "asymmetry", "total"]
 Totals = Callable[[Sequence[Repetition]], dict[str, Metric]]
 
 
-def total(reps: Sequence[Repetition], name: str, unit: str, method: str) -> Metric:
+def total(reps: Sequence[Repetition], name: str, unit: str, method: str, *, alike: bool = False) -> Metric:
     """Sum of one metric over repetitions; flagged when one of them is flagged or missing.
 
-    The sum is over the repetitions that have the number; it is ``None`` when none has.
+    The sum is over the repetitions that have the number; it is ``None`` when none has. Its uncertainty, when
+    each of them has one, is that of independent errors, or with ``alike`` of one error in all of them.
     """
     found = [rep.metrics[name] for rep in reps if name in rep.metrics]
     values = [metric.value for metric in found if metric.value is not None]
@@ -48,7 +49,15 @@ def total(reps: Sequence[Repetition], name: str, unit: str, method: str) -> Metr
         method=method,
         quality="flagged" if touched else "ok",
         reason=(reason or Flag.GAP_INSIDE) if touched else None,
+        uncertainty=_of_sum([metric.uncertainty for metric in found if metric.value is not None], alike),
     )
+
+
+def _of_sum(errors: Sequence[float | None], alike: bool) -> float | None:
+    known = [error for error in errors if error is not None]
+    if len(known) < len(errors):
+        return None
+    return math.fsum(known) if alike else math.hypot(*known)
 
 
 def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
@@ -56,7 +65,7 @@ def asymmetry(reps: Sequence[Repetition], least: int) -> Metric:
 
     Never negative; which side is weaker is seen from the repetitions. It is computed from valid repetitions
     with both sides and needs ``least`` of them: single repetitions of a symmetric person read 9 % on average.
-    The uncertainty comes from the spread of the repetitions (:func:`signed_asymmetry`).
+    The uncertainty comes from the spread of the repetitions and from the sensors (:func:`signed_asymmetry`).
     """
     found = signed_asymmetry(reps, least)
     if found is None:
