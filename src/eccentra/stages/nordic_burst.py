@@ -88,6 +88,8 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     start_error_s, arrival_error_s, fall_error_s
         Standard errors of a start, beside what the families of strokes disagree by, and of the ends of an
         arrival and of a fall.
+    catch_error_deg
+        Hands stop a fall within a way that is known to this standard error.
     inertia
         Acceleration of a stroke as a multiple of its way over its time squared: what force at a corner is
         off by.
@@ -126,6 +128,7 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     start_error_s: float
     arrival_error_s: float
     fall_error_s: float
+    catch_error_deg: float
     inertia: float
     known_s: float
     likely: float
@@ -328,7 +331,8 @@ def read_burst(
         kind=kind,
         start=found.start,
         end=end,
-        start_error=2.0 * math.hypot(found.spread, rule.start_error_s),
+        # what the model misses, the start may be off by as well
+        start_error=2.0 * math.hypot(found.spread, rule.start_error_s * max(found.misfit, 1.0)),
         end_error=2.0 * error,
         earliest=min(ends[k][0] - ends[k][1] for k in doubtful),
         latest=max(ends[k][0] + ends[k][1] for k in doubtful),
@@ -344,21 +348,25 @@ def _ends(t: Floats, burst: Burst, whole: Whole, rule: BurstRule) -> dict[Kind, 
     first, bottom, last = (float(t[i]) for i in burst.bottom)
     return {
         "arrival": (float(t[burst.arrived]), 2.0 * rule.arrival_error_s),
-        "fall": (_fall_end(t, burst, whole), 2.0 * rule.fall_error_s),
+        "fall": _fall_end(t, burst, whole, rule),
         "turn": (bottom, last - first),
     }
 
 
-def _fall_end(t: Floats, burst: Burst, whole: Whole) -> float:
-    """Time at which somebody who lost control is caught and comes to rest."""
+def _fall_end(t: Floats, burst: Burst, whole: Whole, rule: BurstRule) -> tuple[float, float]:
+    """Time at which somebody who lost control is caught and comes to rest, and twice its standard error.
+
+    How hands brake from where they catch the body is not in the straps: the slower it came, the longer.
+    """
     log_full = whole.about(burst.weights["fall"])[0]
     left = _FLOOR_RAD - math.radians(whole.rule.catch_deg)
-    rest = left / max(at_full(burst.fall.speed, log_full), 0.5)
+    speed = max(at_full(burst.fall.speed, log_full), 0.5)
     fell = at_full(burst.fall.seconds, log_full)
     caught = float(t[burst.release] - t[burst.corner])
     # who lets go is caught when the straps are slack already
     down = caught if fell < 1.35 * caught else fell
-    return float(t[burst.corner]) + down + min(rest, 0.5)
+    error = math.hypot(rule.fall_error_s, math.radians(rule.catch_error_deg) / speed)
+    return float(t[burst.corner]) + down + min(left / speed, 0.5), 2.0 * error
 
 
 def _fall(

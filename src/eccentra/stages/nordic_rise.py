@@ -48,6 +48,9 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Errors of the model last so long: so many rows tell as much as one.
     fade_s, fade_share
         Pull from before the descent fades in ``fade_s``; it is at most this share of a full lowering.
+    stage_share, dip_share
+        Who stops on the way down is held by at least this share of a full lowering, and force goes back by
+        at least ``dip_share`` of it when he goes on.
     speeding_up_s
         Lengths of the speeding up to a constant speed that are tried.
     usual_s, usual_spread
@@ -66,6 +69,8 @@ class RiseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fade_s: float
     fade_error: float
     fade_share: float
+    stage_share: float
+    dip_share: float
     speeding_up_s: tuple[float, ...]
     usual_s: float
     usual_spread: float
@@ -145,7 +150,9 @@ def fit_rise(
     rise
         ``None`` when there are too few rows.
     """
-    window = _window(t[::_STEP], net[::_STEP], begin // _STEP, top // _STEP, scale, k2, rule)
+    window = _window(
+        t[::_STEP], net[::_STEP], begin // _STEP, top // _STEP, scale, math.exp(full[0]), k2, rule
+    )
     if window is None:
         return None
     zero = float(window.t[window.a])
@@ -189,23 +196,36 @@ def _starts(zero: float, ramp: float, log_full: float, w: _Window) -> list[list[
 
 
 def _window(
-    t: Floats, y: Floats, begin: int, top: int, scale: float, k2: float, rule: RiseRule
+    t: Floats, y: Floats, begin: int, top: int, scale: float, full: float, k2: float, rule: RiseRule
 ) -> _Window | None:
     """The first rise to ``to_share``, down to its foot; of a descent in stages, that of the first."""
     enough = min(rule.to_share * scale, 0.95 * float(y[begin : top + 1].max(initial=0.0)))
     b = min(top, begin + int(np.argmax(y[begin : top + 1] >= enough))) if top > begin else top
     a, part = _foot(y, b, scale, rule), 1.0
-    if a > begin and float(y[a]) > rule.foot_share * scale:
+    for dip in (a if a > begin else None, _dip(y, begin, b, rule.dip_share * scale)):
+        if dip is None or float(y[dip]) <= rule.foot_share * scale:
+            continue
         # who stops on the way brakes before and lets go after; what held him there is free of both
-        held = float(smooth(y, 1.0 / float(t[1] - t[0]), math.sqrt(2.0 / k2))[a])
-        stop = begin + int(np.argmax(y[begin : a + 1] >= 0.85 * held))
-        if held > rule.fade_share * scale and stop < a:
+        held = float(smooth(y, 1.0 / float(t[1] - t[0]), math.sqrt(2.0 / k2))[dip])
+        stop = begin + int(np.argmax(y[begin : dip + 1] >= 0.85 * held))
+        # smoothing takes from what comes after: legs that pull before the descent are no first stage of it
+        least = rule.stage_share * max(full, scale)
+        if min(held, float(y[begin : dip + 1].max())) > least and stop < dip:
             a, b, part = _foot(y, stop, scale, rule), stop, min(held / scale, 1.0)
+            break
     a = min(a, b - 8)
     if a < 0:
         return None
     before = max(a - round(rule.before_s / float(t[1] - t[0])), 0)
     return _Window(t, y, before, a, b, rule, part)
+
+
+def _dip(y: Floats, begin: int, b: int, least: float) -> int | None:
+    """The lowest row after the force of a rise to ``b`` has gone back by more than ``least``."""
+    rise = y[begin : b + 1]
+    back = np.maximum.accumulate(rise) - rise
+    dip = int(np.argmax(back)) if len(rise) else 0
+    return begin + dip if len(rise) and float(back[dip]) > least else None
 
 
 def _foot(y: Floats, b: int, scale: float, rule: RiseRule) -> int:
