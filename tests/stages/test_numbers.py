@@ -125,7 +125,7 @@ def numbers(
     person: Person | None = None,
     rule: StrapRule = RULE,
     end: float = 5.5,
-    edge_error_s: float | None = None,
+    turn_error_s: float = 0.0,
 ) -> dict[str, Metric]:
     spans = [(3.0, end)]
     forces: dict[str, Force | None] = {
@@ -141,7 +141,7 @@ def numbers(
         rule=rule,
         person=person or Person(),
         flag=None,
-        edge_error_s=edge_error_s,
+        turn_error_s=turn_error_s,
     )
 
 
@@ -165,10 +165,10 @@ def test_the_error_of_a_peak_holds_what_the_sensor_cannot_know() -> None:
         math.hypot(usual, 4.448 / math.sqrt(12.0)), rel=0.01
     )
     # a phase that ends while force rises by 300 N/s, known to 0.1 s
-    early = numbers(t, force, force, end=3.5, edge_error_s=0.1)
+    early = numbers(t, force, force, end=3.5, turn_error_s=0.1)
     assert peak_error(early) == pytest.approx(30.0, rel=0.1)
     assert peak_error(numbers(t, force, force, end=3.5)) < 2.0
-    assert peak_error(numbers(t, force, force, edge_error_s=0.1)) == pytest.approx(usual, rel=0.01)
+    assert peak_error(numbers(t, force, force, turn_error_s=0.1)) == pytest.approx(usual, rel=0.01)
 
 
 def test_the_error_of_a_peak_covers_long_noisy_holds_and_sharp_blows() -> None:

@@ -327,6 +327,7 @@ def _straps(
         person=stage.person,
         flag=flag,
         edge_error_s=rule.seconds_error(m.eccentric_s),
+        turn_error_s=rule.boundary_error_s,
     )
     if m.back_unknown:
         tension = out["tut_force_s"]

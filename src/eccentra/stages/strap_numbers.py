@@ -187,9 +187,7 @@ class _Side:
         # how far the force where they begin is below the mean, whatever the level without load is
         self.rise = math.fsum(inside) / len(inside) - inside[0] if inside else math.nan
 
-    def peak_error(
-        self, peak_n: float, hz: float, rule: StrapRule, edge_error_s: float | None
-    ) -> float | None:
+    def peak_error(self, peak_n: float, hz: float, rule: StrapRule, turn_error_s: float) -> float | None:
         """Standard error of the peak, N."""
         if self.quiet is None or self.peak_row is None:
             return None
@@ -201,7 +199,7 @@ class _Side:
             rule.step_n / math.sqrt(12.0),
             self._noise(self.quiet.noise * noise_left(hz), self.peak_row, hz),
             taken,
-            0.5 * self._beyond(round((edge_error_s or 0.0) * hz)),
+            0.5 * self._beyond(round(turn_error_s * hz)),
         )
 
     def _noise(self, left: float, peak_row: int, hz: float) -> float:
@@ -245,6 +243,7 @@ def strap_metrics(
     flag: Flag | None,
     phase: str = "eccentric",
     edge_error_s: float | None = None,
+    turn_error_s: float = 0.0,
 ) -> dict[str, Metric]:
     """What the straps say of one repetition, side by side and together.
 
@@ -264,6 +263,8 @@ def strap_metrics(
         What the phases are, for the methods' names.
     edge_error_s
         Standard error of where they begin, s; with it mean and impulse have an uncertainty.
+    turn_error_s
+        Standard error of a sharp end, s: force may step up there, and peak.
 
     Returns
     -------
@@ -281,7 +282,8 @@ def strap_metrics(
         if forces.get(side) is not None:
             one = _Side(force, spans[0][0], spans, hz, rule)
             read.append(one)
-        out |= _loads(side, forces.get(side), one, hz, rule, person, flag, phase, edge_error_s)
+        edges = (edge_error_s, turn_error_s)
+        out |= _loads(side, forces.get(side), one, hz, rule, person, flag, phase, edges)
         out |= _times(side, one, t, start, hz, rule, flag)
     whole = len(read) == len(sides)
     out["tut_force_s"] = (
@@ -303,7 +305,7 @@ def _loads(
     person: Person,
     flag: Flag | None,
     phase: str,
-    edge_error_s: float | None,
+    edges: tuple[float | None, float],
 ) -> dict[str, Metric]:
     """Sizes: N, N·s, N/kg, N·m."""
     mass, lever = person.body_mass_kg, person.lever_arm_m
@@ -311,7 +313,8 @@ def _loads(
     peak = mean = impulse = peak_error = mean_error = impulse_error = None
     if force is not None and one is not None:
         peak, mean, impulse = force.peak_n, force.mean_n, force.impulse_ns
-        peak_error = one.peak_error(peak, hz, rule, edge_error_s)
+        edge_error_s, turn_error_s = edges
+        peak_error = one.peak_error(peak, hz, rule, turn_error_s)
         if edge_error_s is not None:
             # d mean / d begin = (mean - force there) / length; d impulse / d begin = -force there
             lasting = rule.load_error(mean)
