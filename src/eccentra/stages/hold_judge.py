@@ -267,11 +267,25 @@ class Judge:
         short = until - held.settled < self._stage.end.least_s * NS_PER_S
         # what sitting down looks like as well: it is calmer than standing, a hold is not
         sits = self._sits and not self._livelier(held)
+        if short and self.known.raised_before(held.home, held.pose):
+            self.refused.refuse(held.since, now, now, Reason.TOO_SHORT, out)
+            self._goes_on(held.home, held.pose, now)
+            return False
         if short or sits or not self._carried(held) or not self._lowers(held, left, now, near):
             self.refused.refuse(held.since, until, now, Reason.SETUP, out)
             return False
         held.drop = left
         return self.decide(held, now, out, ended=left is not None, far=True)
+
+    def let_go(self, way: Rise, now: int, out: list[Event]) -> None:
+        """Away from the rest pose and back at once."""
+        self.refused.noise(way, now, out)
+        self._goes_on(way.home, way.top, now)
+
+    def _goes_on(self, home: Vector, pose: Vector, now: int) -> None:
+        """Let the open set go on when the poses are those of its holds: one was tried and let go."""
+        if self.book.open and self.known.raised_before(home, pose):
+            self.book.extend(now // 1000)
 
     def down_by(self, held: Held, now: int) -> int:
         """When the way down seems to end, in ns."""

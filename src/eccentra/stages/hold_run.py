@@ -262,7 +262,7 @@ class HoldRun:
         rule = self._stage.rise
         if d < self._stage.pose.near_deg:
             if way.peak >= rule.least_deg:
-                self._judge.refused.noise(way, t, out)
+                self._judge.let_go(way, t, out)
             self._leave(t, way.home, out)
             return
         if way.clean and d >= rule.least_deg:

@@ -35,6 +35,8 @@ class Rise:
         Last moment in the rest pose, session time in ns, and that pose.
     axis, peak
         Axis about which it goes, and the furthest lean.
+    top
+        Up in the sensor's frame where it was furthest.
     clean
         Whether it may lead to a hold; ``gap``: rows were missing.
     turns
@@ -48,6 +50,7 @@ class Rise:
         self.since, self.home, self.rest_lively, self.clean = since, home, rest_lively, clean
         self.axis = unit(cross(home, u)) or (0.0, 0.0, 1.0)
         self.peak = 0.0
+        self.top = u
         self.turns = 0
         self.gap = False
         self._rising = True
@@ -60,7 +63,7 @@ class Rise:
         if d > self.peak:
             if self.peak < 30.0:
                 self.axis = unit(cross(self.home, u)) or self.axis
-            self.peak = d
+            self.peak, self.top = d, u
         rule = self._stage.rise
         least = max(self._stage.pose.near_deg, rule.back_share * self.peak)
         if self._rising:
