@@ -143,7 +143,14 @@ def one_set(
 
 def shank_rows(begin_deg: float, *moves: tuple[float, float, float]) -> Rows:
     """A shank that goes to an angle, in so many seconds, rests there for so long; 90 degrees is hanging."""
-    info = rows_of("leg-curl", one_set("leg-curl", JointRep(), kit="shank")).info
+    return limb_rows("leg-curl", "shank", -0.25, begin_deg, *moves)
+
+
+def limb_rows(
+    name: str, segment: str, lever_m: float, begin_deg: float, *moves: tuple[float, float, float]
+) -> Rows:
+    """One segment that goes to an angle, in so many seconds, rests there; it rises by the lever."""
+    info = rows_of(name, one_set(name, JointRep(), kit=segment)).info
     pieces: list[Floats] = [np.full(300, begin_deg)]
     for goal, go_s, rest_s in moves:
         u = np.arange(1, round(100 * go_s) + 1) / round(100 * go_s)
@@ -153,13 +160,13 @@ def shank_rows(begin_deg: float, *moves: tuple[float, float, float]) -> Rows:
     angle = np.radians(np.concatenate(pieces))
     n = len(angle)
     x = np.zeros((n, len(info.channels)))
-    first, rate, acc = (info.column(f"shank.{name}_x") for name in ("up", "rate", "acc"))
+    first, rate, acc = (info.column(f"{segment}.{what}_x") for what in ("up", "rate", "acc"))
     assert first is not None
     assert rate is not None
     assert acc is not None
     x[:, first], x[:, first + 2] = np.sin(angle), np.cos(angle)
     x[:, rate + 1] = -np.gradient(angle, 0.01)
-    # a quarter of a metre below the knee when it hangs
-    height = np.gradient(np.gradient(-0.25 * np.sin(angle), 0.01), 0.01)
+    # a shank's sensor is a quarter of a metre below the knee when it hangs
+    height = np.gradient(np.gradient(lever_m * np.sin(angle), 0.01), 0.01)
     x[:, acc : acc + 3] = x[:, first : first + 3] * (9.81 + height)[:, None]
     return Rows(info, Block("aligned", np.arange(n, dtype=np.int64) * 10_000_000, x))

@@ -55,12 +55,16 @@ class AngleRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rises
         Whether the first segment's sensor goes up on the way away from the start pose, or down; left out
         where that depends on how it is worn.
+    partial_least_deg
+        Smallest partial repetition of this angle, where it is but a part of the joint's; left out, it is that
+        of the rules of counting.
     """
 
     segments: tuple[Placement, ...]
     method: Method
     rom: AngleRange
     rises: bool | None = None
+    partial_least_deg: float | None = None
 
     def __post_init__(self) -> None:
         if not self.segments or len(set(self.segments)) != len(self.segments):
@@ -352,6 +356,20 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"first and second are both {self.first!r}")
         check_rules(self.validity, Reason, METRICS)
         check_rules(self.faults, FaultId, METRICS)
+
+    def by(self, rule_at: int) -> Stage:
+        """The same for one of the ways to track the angle: limits that are its own take their places."""
+        least = self.angles[rule_at].partial_least_deg
+        if least is None:
+            return self
+        count = msgspec.structs.replace(self.count, partial_least_deg=least)
+        return msgspec.structs.replace(self, count=count)
+
+    def followed(self, rule_at: int) -> CountRule:
+        """Limits for the first segment of one of the ways: alone it sees but a part of the joint's angle."""
+        first = self.angles[rule_at].segments[:1]
+        alone = (k for k, angle in enumerate(self.angles) if angle.segments == first)
+        return self.by(next(alone, rule_at)).count
 
     def start(self, info: StreamInfo, first_set: int = 1) -> EventRun:
         """Begin a run on aligned rows.

@@ -34,11 +34,11 @@ def set_odds(
     them has nothing to be compared with. A set may be another one than that before, with a load of its own.
     Who rests for long after each of them does other things as likely: every long pause counts against it.
     One that is like none of the others does not make these less alike; but one can be left out in as many
-    ways as there are movements.
+    ways as there are movements. The last one is no choice: what was a set before it came remains one.
     """
-    less = (_set_odds([*fulls[:k], *fulls[k + 1 :]], partials, known, rule) for k in range(len(fulls)))
+    less = [_set_odds([*fulls[:k], *fulls[k + 1 :]], partials, known, rule) for k in range(len(fulls))]
     whole = _set_odds(fulls, partials, known, rule)
-    return whole if len(fulls) < _LEAVE_OUT else max(whole, max(less) - math.log(len(fulls)))
+    return whole if len(fulls) < _LEAVE_OUT else max(whole, max(less) - math.log(len(fulls)), less[-1])
 
 
 def _set_odds(

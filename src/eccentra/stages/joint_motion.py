@@ -63,9 +63,10 @@ class MotionRun:
 
     def __init__(self, stage: Stage, info: StreamInfo, first_set: int) -> None:
         self.beats: list[Beat] = []
-        self._stage = stage
         self._columns = columns_of(info)
         self._rule_at = _best_angle(stage, set(self._columns.up))
+        self._followed = stage.followed(self._rule_at)
+        self._stage = stage = stage.by(self._rule_at)
         self._first = stage.angles[self._rule_at].segments[0]
         self._at = self._columns.up[self._first]
         self._others = tuple(s for s in self._columns.up if s != self._first)
@@ -194,7 +195,7 @@ class MotionRun:
                     continue
                 # who rests near a pose is in it, unless a movement from there is just coming back; who rests
                 # for long, and was not far from it, is in it all the same
-                small = trial.peak < self._stage.count.partial_least_deg
+                small = trial.peak < self._followed.partial_least_deg
                 here = not (trial.away and trial.eligible) or (lasting and small)
                 known = known or here
                 if here:
@@ -220,7 +221,7 @@ class MotionRun:
 
     def _take(self, trial: Trial, seen: Seen, t: int, out: list[Event]) -> bool:
         """Measure what it was and have it judged, at its end; whether it may be a repetition."""
-        small = seen.peak < self._stage.count.partial_least_deg - 5.0
+        small = seen.peak < self._followed.partial_least_deg - 5.0
         if seen.what == "lost" or small:
             if not small and seen.eligible and trial.proven:
                 self._add_noise(seen.since, seen.until)
@@ -330,8 +331,8 @@ class MotionRun:
         self._add_trial(home, others, int(rows[len(rows) // 2]))
 
     def _add_trial(self, home: Vector, others: tuple[Vector | None, ...], t: int) -> None:
-        pose, count = self._stage.pose, self._stage.count
-        self._trials.append(Trial(home, others, t, pose, count, self._most_deg))
+        pose = self._stage.pose
+        self._trials.append(Trial(home, others, t, pose, self._followed, self._most_deg))
         if len(self._trials) > pose.most_poses:
             # one that nothing can come back to any more, or that was left longest ago
             gone = min((one for one in self._trials if not one.proven), key=lambda one: one.left_at(t))
