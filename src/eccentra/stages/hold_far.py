@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eccentra.events import Event, Reason
-from eccentra.samples import Placement
+from eccentra.samples import NS_PER_S, Placement
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_judge import Judge
 from eccentra.stages.hold_track import Held, Rise
@@ -35,6 +35,12 @@ class FarPose:
         may = rule.least_deg.get(self._place, 0.0) <= away <= rule.most_deg
         if way.clean and not back and may and self._upright.may_be(way.home, u, far=True):
             self.held = Held(self._stage, way, t, u)
+
+    def leads(self, held: Held, t: int, u: Vector) -> bool:
+        """Whether what was no hold, and so a rest pose, was left just now for a pose far from it."""
+        rise = self._stage.rise
+        soon = held.drop is not None and t - held.drop <= rise.longest_s * NS_PER_S
+        return self._stage.far is not None and soon and angle_between(held.pose, u) > rise.most_deg
 
     def leave(self, left: int, t: int, u: Vector, out: list[Event], *, near: bool = False) -> None:
         """It was taken, and now it is left at ``left`` from what looked like a hold in it.

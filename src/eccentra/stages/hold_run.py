@@ -310,10 +310,13 @@ class HoldRun:
                 self._live.say("eccentric", t, out)
             case "down" | "away":
                 calmer = held.calmer and self._gait.upright is None
+                counted = False
                 if calmer:
                     judge.refused.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
                 else:
-                    self._count(held, t, out, back=angle_between(held.home, u) <= self._stage.rise.most_deg)
+                    counted = self._count(
+                        held, t, out, back=angle_between(held.home, u) <= self._stage.rise.most_deg
+                    )
                 if calmer or held.reversed:
                     # the rest pose was the one that was held
                     self._held = held.turned_round(t, u, leaving=False)
@@ -321,6 +324,8 @@ class HoldRun:
                 self._far.leave(held.since, t, u, out)
                 self._home_from = _EVER
                 self._leave(t, None, out, then=u)
+                if not counted and self._far.leads(held, t, u):
+                    self._rise = held.rested(t, u)
             case "again":
                 self._again(held, t, u, out)
             case "further" if held.came_down and not held.unsure:
@@ -372,10 +377,12 @@ class HoldRun:
             self._judge.refused.refuse(held.since, held.drop or t, t, Reason.SETUP, out)
             self._held = held.turned_round(t, u, leaving=False)
 
-    def _count(self, held: Held, t: int, out: list[Event], *, back: bool = True) -> None:
-        if self._judge.decide(held, t, out, ended=True, back=back):
-            # from a rest pose to a hold and back: the pose far away was lying down
-            self._far.held = None
+    def _count(self, held: Held, t: int, out: list[Event], *, back: bool = True) -> bool:
+        if not self._judge.decide(held, t, out, ended=True, back=back):
+            return False
+        # from a rest pose to a hold and back: the pose far away was lying down
+        self._far.held = None
+        return True
 
     def _again(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
         """After the hold was over it goes up again, without having been in the rest pose.

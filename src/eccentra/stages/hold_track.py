@@ -349,6 +349,12 @@ class Held:
         """Whether it was stiller in the raised pose than in the rest pose: then it is the other way round."""
         return livelier(self.lively, self.rest_lively, self._stage.rise) < 0
 
+    def rested(self, t: int, u: Vector) -> Rise:
+        """The pose so far was a rest pose; now one is on the way to another."""
+        way = Rise(self._stage, self.drop or t, self.pose, u, self.lively, clean=True)
+        way.gap = self.unsure
+        return way
+
     def from_here(self, t: int, u: Vector) -> Held:
         """The pose so far was the rest pose; now it has gone up from there."""
         way = Rise(self._stage, self.calm_at, self.pose, u, self.lively, clean=True)
