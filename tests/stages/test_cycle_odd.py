@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from eccentra.exercises import load_exercise
 from eccentra.samples import Floats
 from eccentra.stages.cycle_odd import Looks, OddRules, creeps, looks, oddness
+from eccentra.stages.cycle_rise import RiseRules
 from eccentra.stages.cycle_start import StartRules, from_rest
 
-ODD = OddRules(time=0.2, size=0.3, pause_s=0.6, course=0.12, most_pause=2.5, most=9.0, creep=3.5)
+RISE = RiseRules(sway_m=0.05, share=0.12, error=0.03, scales=(0.3, 1.7), most=2.0)
+ODD = OddRules(time=0.2, size=0.3, pause_s=0.6, course=0.12, most_pause=2.5, most=9.0, creep=3.5, rise=RISE)
 START = StartRules(rest_s=0.5, rest_deg=1.0, rest_share=0.02, wait_s=0.5, wait_share=0.15)
 
 
@@ -78,4 +81,4 @@ def _course(parts: list[tuple[float, float]]) -> tuple[Floats, Floats]:
 
 def test_the_rules_of_the_file_are_these() -> None:
     stage = load_exercise("generic").stage
-    assert OddRules(**stage["odd"]) == ODD
+    assert msgspec.convert(stage["odd"], OddRules) == ODD

@@ -16,11 +16,14 @@ import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
+from eccentra.stages.cycle_rise import RiseRules, otherwise
 
-__all__ = ["Looks", "OddRules", "creeps", "looks", "oddness"]
+__all__ = ["Looks", "OddRules", "creeps", "elsewhere", "looks", "oddness"]
 
 # A repetition has no more shape than that.
 _POINTS = 17
+# Of fewer others it is not known how high they go.
+_FEWEST = 2
 
 
 class OddRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +43,8 @@ class OddRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Sum of squares from which a repetition is odd.
     creep
         The last lift before failure takes up to so many times as long as usual.
+    rise
+        How much the heights of the sensor differ.
     """
 
     time: float
@@ -49,18 +54,21 @@ class OddRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     most_pause: float
     most: float
     creep: float
+    rise: RiseRules
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """What is compared of a repetition: time in s, size along the axis, and course, shape (17,).
 
-    ``strokes`` are the same of the stroke away and of that back: time and course, from 0 to 1.
+    ``strokes`` are the same of the stroke away and of that back: time and course, from 0 to 1. ``rise`` is
+    how high the sensor was, see :func:`eccentra.stages.cycle_rise.rise`; ``None`` when that is not known.
     """
 
     lasts_s: float
     size: float
     course: Floats
     strokes: tuple[tuple[float, Floats], ...] = ()
+    rise: Floats | None = None
 
 
 def looks(
@@ -92,7 +100,11 @@ def creeps(one: Looks, others: Sequence[Looks], pause_s: float, rules: OddRules)
         As of :func:`oddness`.
     """
     usual_size = _middle([math.log(other.size) for other in others])
-    if pause_s > rules.pause_s or abs(math.log(one.size) - usual_size) > rules.size:
+    off = _rise_off(one, others, rules)
+    # who went as high as always at each place of the way may be given more room in the rest
+    room = 1.0 if off is None or off > 0.5 * rules.rise.most else 2.0
+    too_far = off is not None and off > rules.rise.most
+    if too_far or pause_s > room * rules.pause_s or abs(math.log(one.size) - usual_size) > room * rules.size:
         return False
     slower = 0
     for k, (lasts_s, course) in enumerate(one.strokes):
@@ -105,9 +117,23 @@ def creeps(one: Looks, others: Sequence[Looks], pause_s: float, rules: OddRules)
         if abs(math.log(ratio)) > (math.log(rules.creep) if creeping else 2.0 * rules.time):
             return False
         middle = np.median(np.stack([way for _, way in same]), axis=0)
-        if _rms(course - middle) > rules.course * (2.0 if creeping else 1.0):
+        if _rms(course - middle) > rules.course * (2.0 if creeping else room):
             return False
     return slower == 1
+
+
+def elsewhere(one: Looks, others: Sequence[Looks], rules: OddRules) -> bool:
+    """Whether the sensor went up and down otherwise in ``one``: the weight was picked up or put down."""
+    off = _rise_off(one, others, rules)
+    return off is not None and off > rules.rise.most
+
+
+def _rise_off(one: Looks, others: Sequence[Looks], rules: OddRules) -> float | None:
+    """By how many standard deviations the heights differ; ``None`` when they are not known."""
+    rises = [other.rise for other in others if other.rise is not None]
+    if one.rise is None or len(rises) < _FEWEST:
+        return None
+    return otherwise(one.rise, rises, one.lasts_s, rules.rise)
 
 
 def oddness(one: Looks, others: Sequence[Looks], pause_s: float, rules: OddRules) -> float:

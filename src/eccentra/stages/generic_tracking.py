@@ -17,7 +17,8 @@ from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
 from eccentra.stages.cycle_height import STEP_NS, HeightFollower
 from eccentra.stages.cycle_lever import LeverRules, swung_deg, undelayed
-from eccentra.stages.cycle_odd import Looks, OddRules, creeps, looks, oddness
+from eccentra.stages.cycle_odd import Looks, OddRules, creeps, elsewhere, looks, oddness
+from eccentra.stages.cycle_rise import rise
 from eccentra.stages.cycle_search import Found
 from eccentra.stages.stroke_shape import Likeness
 
@@ -156,7 +157,9 @@ class Tracking:
                 for p in rep.phases
                 if p.kind in ("concentric", "eccentric")
             ]
-            self._looks[rep.start_us] = looks(t, x, begin, end, strokes)
+            seen = looks(t, x, begin, end, strokes)
+            high = rise(t, x, np.array(self.rows[first:]), begin, end)
+            self._looks[rep.start_us] = msgspec.structs.replace(seen, rise=high)
 
     def counted(self, rep: Repetition) -> None:
         """``rep`` is part of the set: the pause before it is a usual one."""
@@ -175,7 +178,8 @@ class Tracking:
     def odd_first(self, rules: OddRules) -> bool:
         """Whether the first of those that wait, with which a set would begin, is not like those after it.
 
-        Who goes on from it without a pause, as from a slow or cut off first repetition, was in the set.
+        Who goes on from it without a pause, as from a slow or cut off first repetition, was in the set, but
+        not who came up from where the weight was.
         """
         rep, then = self.waiting[0], self.waiting[1 : 1 + self.counter.memory]
         others = [self._looks[one.start_us] for one in then if one.start_us in self._looks]
@@ -183,9 +187,9 @@ class Tracking:
             return False
         pauses = sorted(b.start_us - a.end_us for a, b in pairwise(then))
         extra_s = (then[0].start_us - rep.end_us - pauses[len(pauses) // 2]) * 1e-6
-        return (
-            extra_s > rules.pause_s
-            and oddness(self._looks[rep.start_us], others, extra_s, rules) > rules.most
+        first = self._looks[rep.start_us]
+        return elsewhere(first, others, rules) or (
+            extra_s > rules.pause_s and oddness(first, others, extra_s, rules) > rules.most
         )
 
     def odd(self, rules: OddRules) -> bool:
@@ -200,7 +204,8 @@ class Tracking:
             seen = self._looks.get(rep.start_us)
             extra_s = (rep.start_us - end_us - usual_us) * 1e-6
             if seen is None or any(
-                oddness(seen, one, extra_s, rules) <= rules.most or creeps(seen, one, extra_s, rules)
+                (oddness(seen, one, extra_s, rules) <= rules.most and not elsewhere(seen, one, rules))
+                or creeps(seen, one, extra_s, rules)
                 for one in styles
             ):
                 return False
