@@ -19,6 +19,7 @@ from eccentra.simulate import (
     NordicSet,
     Scenario,
     SitBack,
+    Walk,
     simulate,
 )
 from eccentra.simulate.kits import KITS
@@ -28,8 +29,10 @@ from eccentra.stages.nordic_grid import Columns, even_grid
 REP = NordicRep(descent_s=4.0, end_lean_deg=56.0, back="active", turn_s=0.2, return_s=2.0)
 
 
-def _found(*after: Move, start: float = 0.0, reps: tuple[NordicRep, ...] = (REP,) * 3) -> list[Event]:
-    """What an inclined set and what follows gives to one thigh sensor."""
+def _found(
+    *after: Move, start: float = 0.0, reps: tuple[NordicRep, ...] = (REP,) * 3, kit: str = "thigh"
+) -> list[Event]:
+    """What an inclined set and what follows gives to the kit's sensors."""
     made = simulate(
         Scenario(
             athlete=Athlete(incline_deg=30.0),
@@ -41,7 +44,7 @@ def _found(*after: Move, start: float = 0.0, reps: tuple[NordicRep, ...] = (REP,
                 *after,
                 Hold(seconds=3.0),
             ),
-            sensors=KITS["thigh"],
+            sensors=KITS[kit],
         ),
         1,
     )
@@ -52,7 +55,7 @@ def _found(*after: Move, start: float = 0.0, reps: tuple[NordicRep, ...] = (REP,
             channels=signal.sensor.channels,
             units=("SI",) * 6,
             rate_hz=signal.sensor.rate_hz,
-            placement="thigh",
+            placement=signal.sensor.placement,
         )
         for name, signal in made.signals.items()
     ]
@@ -73,6 +76,31 @@ def test_getting_up_over_the_hands_is_no_repetition(start: float) -> None:
     events = _found(Hold(seconds=2.0), GetUp(route="hands", seconds=2.4), start=start)
     assert _reps(events) == 3
     assert any(isinstance(e, RepRejected) for e in events)
+
+
+@pytest.mark.parametrize("kit", ["thigh", "thigh+shank"])
+@pytest.mark.parametrize("seconds", [3.2, 3.6, 4.0])
+@pytest.mark.parametrize("start", [-36.0, -42.0])
+def test_slowly_over_the_hands_from_leaning_back(start: float, seconds: float, kit: str) -> None:
+    """Upright, onto the hands, and back into a squat: as far back as the set began, but no rest there."""
+    events = _found(Hold(seconds=2.0), GetUp(route="hands", seconds=seconds), start=start, kit=kit)
+    assert _reps(events) == 3
+
+
+def test_coming_upright_and_walking_is_no_partial_repetition() -> None:
+    """The thigh comes upright, stays, and swings back as far as the set began: nobody rests there."""
+    walk = Walk(seconds=6.0, cadence_hz=0.9, swing_deg=24.0, speed_m_s=1.2)
+    events = _found(Hold(seconds=2.0), GetUp(route="back", seconds=2.4), Hold(seconds=1.4), walk, start=-27.0)
+    assert _reps(events) == 3
+
+
+QUICK = NordicRep(descent_s=2.4, end_lean_deg=56.0, back="active", turn_s=0.1, return_s=1.2, pause_s=0.0)
+RESTED = NordicRep(descent_s=2.4, end_lean_deg=56.0, back="active", turn_s=0.1, return_s=1.2, pause_s=1.5)
+
+
+@pytest.mark.parametrize("reps", [(REP, REP, QUICK, REP), (REP, REP, REP, RESTED), (REP, REP, QUICK, RESTED)])
+def test_a_hurried_one_counts_when_one_follows_or_somebody_rests(reps: tuple[NordicRep, ...]) -> None:
+    assert _reps(_found(Hold(seconds=2.0), start=-30.0, reps=reps)) == 4
 
 
 def test_getting_up_from_the_heels_is_no_repetition() -> None:

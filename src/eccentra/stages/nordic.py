@@ -106,8 +106,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     most_down_s
         Longer than this is not one descent.
     hurried_ratio
-        Quicker than the last ones by more than this, in what was controlled of it, it is none when it does
-        not come back to rest in the start pose.
+        Quicker than the last ones by more than this, in what was controlled of it, it is none unless it comes
+        back to rest in the start pose or a repetition follows.
     most_thrown, thrown_ratio
         With more than this share of the energy of a free fall from upright in its first part, and quicker
         than the last ones by more than this, it is thrown by a hip that bends.
@@ -119,6 +119,8 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Coming up by this share of the way and going down again begins a new repetition.
     shank_reject_deg
         The shank lies still while kneeling; turning by more than this is another movement.
+    shank_after_deg
+        Who kneels again lies on the same shank: when it lies otherwise by more than this, somebody got up.
     """
 
     nominal_rom_deg: float
@@ -137,6 +139,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     return_s: float
     return_turn_share: float
     shank_reject_deg: float
+    shank_after_deg: float
 
 
 class SlopeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

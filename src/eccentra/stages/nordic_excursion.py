@@ -31,7 +31,8 @@ class Excursion(msgspec.Struct, kw_only=True):
     ``since`` is the last moment in the start pose; ``eligible`` whether it can be a repetition; angles in
     degrees, ``low`` is the smallest lean since the ``peak``; ``dwell`` is the last pose held on the way,
     ``touched`` the moment at which it was slowest (``slowest``, deg/s) in the start pose since it came there,
-    ``fastest`` its largest speed since the peak; ``leans`` are the last ones.
+    ``fastest`` its largest speed since the peak; ``swung`` whether it came into the start pose and left it
+    again without a stop; ``leans`` are the last ones.
     """
 
     since: int
@@ -52,6 +53,7 @@ class Excursion(msgspec.Struct, kw_only=True):
     touched: int | None = None
     fastest: float = 0.0
     slowest: float = 0.0
+    swung: bool = False
     leans: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=_LEANS))
 
     def go_on(self, t: int, u: Vector) -> float:
@@ -77,6 +79,7 @@ class Excursion(msgspec.Struct, kw_only=True):
             self.arrived_at = None
             return False
         if phi < -rule.near_deg or phi - self.low > 3.0:
+            self.swung = True
             return True
         since_end = t - (self.ended_at if self.ended_at is not None else self.low_at)
         # who comes back in 10 s is this slow before the end, too

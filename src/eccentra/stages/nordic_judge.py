@@ -69,6 +69,7 @@ class Judge:
         self._same_axis = math.cos(math.radians(stage.direction.axis_deg))
         self.usual = Usual(stage)
         self._waiting: list[_Waiting] = []
+        self._unsettled: _Waiting | None = None
         self._opposite: list[_Waiting] = []
         self._unproven: list[tuple[int, int]] = []
         self._kneel: Vector | None = None
@@ -129,9 +130,15 @@ class Judge:
         *,
         returned: bool,
         rested: bool,
+        swung: bool = False,
         unsure: bool = False,
     ) -> list[Event]:
-        """An excursion is over: complete what was counted, or decide now."""
+        """An excursion is over: complete what was counted, or decide now.
+
+        ``rested``: it ended in the start pose, ``swung``: without a stop there. What was hurried, or small
+        and swung, counts once somebody rests in the start pose or a repetition follows: getting up over the
+        hands comes as near to it and goes on.
+        """
         full = self.usual.full(m)
         item = _Waiting(
             measured=m,
@@ -148,8 +155,11 @@ class Judge:
         reason = self.usual.refused(m)
         if reason is None and not full and not rested:
             reason = Reason.SETUP  # a partial repetition ends in the start pose
-        if reason is None and not rested and self.usual.doubtful(m):
+        doubtful = self.usual.doubtful(m)
+        if reason is None and not rested and doubtful:
             reason = Reason.TOO_FAST
+        if reason is None and (m.shank_after or 0.0) > self._stage.count.shank_after_deg:
+            reason = Reason.SHANK_MOVED
         if reason is not None:
             return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, reason)
         side = self.side_of(m.axis)
@@ -162,9 +172,21 @@ class Judge:
         if side == -1 or self._not_kneeling(m):
             return self._opposed(item, t_ns)
         if self._sure(item, side):
-            return self._accept(item, t_ns)
+            if not (doubtful or (swung and not full)):
+                return self._accept(item, t_ns)
+            self._unsettled = item
         self._waiting.append(item)
         return []
+
+    def departed(self) -> None:
+        """The start pose was left again."""
+        self._unsettled = None
+
+    def settled(self, t_ns: int) -> list[Event]:
+        """Somebody rests in the start pose: what ended there, and nothing since, counts."""
+        item, self._unsettled = self._unsettled, None
+        waits = item is not None and any(one is item for one in self._waiting)
+        return self._accept(item, t_ns) if item is not None and waits else []
 
     def tick(self, t_ns: int, busy: bool) -> list[Event]:
         """Time passes: close sets, drop what has waited too long."""
@@ -178,7 +200,7 @@ class Judge:
 
     def finish(self, t_ns: int) -> list[Event]:
         """Nothing more will come: the better direction of what waits is taken, if there is one."""
-        events: list[Event] = []
+        events = self.settled(t_ns)
         if self.forward is None:
             best = self._best_waiting()
             if best is not None:

@@ -77,6 +77,8 @@ class Measured(msgspec.Struct, kw_only=True):
     takes a hip that bends. ``behind_s`` is how long it took to the start pose, when it began far behind it:
     where in this time the descent began is not known. ``climbed`` is how much higher in m it ended, when it
     came back to rest.
+    ``shank_change`` is the largest turn of the shank on the way down, ``shank_after`` how much otherwise it
+    lies after the way back (deg), ``None`` where it was not measured.
     ``seen`` may be dropped when nobody will ask for further numbers.
     """
 
@@ -102,6 +104,7 @@ class Measured(msgspec.Struct, kw_only=True):
     eccentric_s: float
     break_s: float | None
     shank_change: float | None
+    shank_after: float | None
     shank_home: Vector | None
     forces: dict[Side, Force | None]
     peak_row: int | None
@@ -314,6 +317,7 @@ def _numbers(
         eccentric_s=eccentric,
         break_s=broken,
         shank_change=None if shank is None else shank.change,
+        shank_after=None if shank is None or back is None else shank.after,
         shank_home=None if shank is None else shank.home,
         # with the turn-around, which may carry most
         forces=_forces(grid, columns, spans, zeros),

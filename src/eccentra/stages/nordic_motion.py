@@ -212,6 +212,7 @@ class MotionRun:
         )
         since = touched if touched is not None and eligible else t
         self._exc = Excursion(since=since, eligible=eligible, home=home, axis=axis, low_at=t)
+        self._judge.departed()
         if eligible and self._judge.side_of(axis) in (0, 1):
             self._say(self._exc, "eccentric", t, out)
 
@@ -222,6 +223,7 @@ class MotionRun:
             self._resting = True
             self._poses.remember_shank(self._poses.middle, row, self._columns.shank)
             self._flush_noise(t, out)
+            out += self._judge.settled(t)
 
     # -- away from the start pose -------------------------------------------------------------------
 
@@ -282,6 +284,7 @@ class MotionRun:
         if phi < -self._stage.pose.near_deg or phi > self._stage.pose.near_deg:
             axis = unit(cross(e.home, u))
             if axis is not None:
+                self._judge.departed()
                 # who comes up from the heels and goes down at once turns in the start pose
                 since = self._turned_at(e, t, phi)
                 if since is not None:
@@ -411,7 +414,9 @@ class MotionRun:
         seen = returned and m.back_end is not None
         counted = self._judge.counted
         rested = seen and self._touching(e)
-        out += self._judge.done(m, e.opened, now, returned=seen, rested=rested, unsure=e.unsure)
+        out += self._judge.done(
+            m, e.opened, now, returned=seen, rested=rested, swung=e.swung, unsure=e.unsure
+        )
         if e.opened is not None or self._judge.counted > counted:
             self._poses.learn_upright(e.home)
         self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)

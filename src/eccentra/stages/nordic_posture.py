@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from eccentra.samples import Floats
-from eccentra.stages.inclination import Vector, axis_of, dot, lean_of
+from eccentra.stages.inclination import Vector, angle_between, axis_of, dot, lean_of
 from eccentra.stages.nordic_grid import Columns, Grid, lost
 from eccentra.stages.strokes import smooth
 
@@ -51,6 +51,8 @@ class Shank(msgspec.Struct):
     ----------
     change
         Largest turn from start to end of the descent, deg (19 of 20 samples are below).
+    after
+        Turn from the start to the end of the way back, deg.
     home
         "Up" in its sensor's frame at the start.
     knee
@@ -60,6 +62,7 @@ class Shank(msgspec.Struct):
     """
 
     change: float
+    after: float
     home: Vector
     knee: Floats | None
     turn: Floats
@@ -97,7 +100,8 @@ def shank_of(
     change = float(np.degrees(np.arccos(np.clip(np.sort(along)[int(0.05 * (b - a))], -1.0, 1.0))))
     turn: Floats = np.degrees(np.arccos(np.clip(along, -1.0, 1.0)))
     knee = None if kneeling is None else lean_of(home, kneeling.axis, up)
-    return Shank(change, home, knee, _calm(turn, grid))
+    after = angle_between(home, _start(up, int(grid.t.searchsorted(whole_end)) - 5))
+    return Shank(change, after, home, knee, _calm(turn, grid))
 
 
 def posture_of(grid: Grid, columns: Columns, thigh: Floats, start: float, end: float) -> Posture:
