@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 import pytest
 
+from eccentra.events import Flag, Metric, Repetition
 from eccentra.exercises import load_exercise
 from eccentra.samples import Floats
+from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import Reading, read_burst, take_burst
+from eccentra.stages.nordic_lone import LoneTotals, stays
 from eccentra.stages.nordic_whole import Whole
 
 K2 = 10.0
@@ -112,3 +116,53 @@ def test_how_hands_brake_a_slow_fall_is_in_the_uncertainty_of_its_end() -> None:
     assert found.end_error > 1.2 * 2.0 * STAGE.burst.fall_error_s
     # braked evenly from there to the floor, or at once
     assert abs(found.end - caught) < found.end_error
+
+
+@pytest.mark.parametrize(("at", "stop", "told"), [(0.3, 0.9, True), (0.5, 1.5, True), (0.4, 0.1, False)])
+def test_a_stop_on_the_way_down_shows_in_flat_force(at: float, stop: float, *, told: bool) -> None:
+    speed = 1.5 / 5.0 * np.ones(len(T))
+    begin = START + 5.0 * at
+    speed[round(100 * begin) : round(100 * (begin + stop))] = 0.0
+    speed[: round(100 * START)] = 0.0
+    net = FULL * np.sin(np.minimum(np.cumsum(speed) * 0.01, 1.5))
+    rows = round(100 * START), round(100 * (START + 5.0 + stop))
+    assert stays(net, 100.0, *rows, FULL, 5.0 + stop, STAGE.burst) is told
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0, 8.0])
+def test_an_even_descent_has_no_stop(seconds: float) -> None:
+    net = force(even(seconds)) * (1.0 + 0.005 * np.sin(2.0 * math.pi * 8.0 * T))
+    rows = round(100 * START), round(100 * (START + 0.95 * seconds))
+    assert not stays(net, 100.0, *rows, FULL, seconds, STAGE.burst)
+
+
+def rep(seconds: float, *flags: Flag) -> Repetition:
+    metric = metric_of(seconds, "s", "tut_force", Flag.PHASE_FROM_FORCE, 0.4)
+    return Repetition(
+        set_index=1,
+        index=1,
+        start_us=0,
+        end_us=round(1e6 * seconds),
+        decided_us=round(1e6 * seconds),
+        valid=True,
+        reasons=(),
+        phases=(),
+        metrics={"tut_s": metric, "eccentric_s": metric},
+        force_left=None,
+        force_right=None,
+        confidence=0.8,
+        flags=flags,
+    )
+
+
+def test_a_sum_with_a_doubtful_repetition_says_so() -> None:
+    def sums(reps: Sequence[Repetition]) -> dict[str, Metric]:
+        total = math.fsum(rep.value("tut_s") or 0.0 for rep in reps)
+        return {name: metric_of(total, "s", "sum", None, 0.6) for name in ("tut_s", "eccentric_s")}
+
+    totals = LoneTotals(sums)
+    assert totals([rep(2.0), rep(3.0)])["tut_s"].quality == "ok"
+    doubtful = totals([rep(2.0), rep(1.5, Flag.COUNT_UNSURE)])["tut_s"]
+    assert (doubtful.value, doubtful.reason) == (3.5, Flag.COUNT_UNSURE)
+    assert doubtful.uncertainty is not None
+    assert doubtful.uncertainty > 1.5

@@ -93,6 +93,9 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     inertia
         Acceleration of a stroke as a multiple of its way over its time squared: what force at a corner is
         off by.
+    stop_s, stop_share, stop_slope
+        Force that for so long changes by less than this share of what an even descent would change it by, at
+        levels between these shares of a full lowering, may be a stop.
     known_s
         An end with a larger error is not told.
     likely, doubtful
@@ -129,6 +132,9 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     arrival_error_s: float
     fall_error_s: float
     catch_error_deg: float
+    stop_s: float
+    stop_share: tuple[float, float]
+    stop_slope: float
     inertia: float
     known_s: float
     likely: float

@@ -30,8 +30,8 @@ from eccentra.stages.history import History
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_burst import FLOOR_DEG, read_burst, take_burst
-from eccentra.stages.nordic_lone import LoneTotals, length_of, lone_metrics, open_peaks, without_peaks
+from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
+from eccentra.stages.nordic_lone import LoneTotals, length_of, lone_metrics, open_peaks, stays, without_peaks
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.nordic_strength import Lowering, StrapJudge
 from eccentra.stages.sets import SetBook
@@ -305,9 +305,17 @@ class ForceRun:
             even=min(peaks) / max(peaks) if len(peaks) > 1 and max(peaks) > 0.0 else 1.0,
             forces=forces,
             unsure=open_peaks(grid, sides, zeros, forces, start, span, self._stage.burst),
+            stopped=self._stopped(net, hz, load, burst),
             unseen=unseen,
             gap=gap,
         )
+
+    def _stopped(self, net: Floats, hz: float, load: Reading, burst: Burst) -> bool:
+        """Whether the body may have stopped on the way down."""
+        log_full, _ = self._whole.about(burst.weights[load.kind])
+        first, last = round(load.start * hz), round((load.start + load.held_s) * hz)
+        seconds = max(load.end - load.start, self._stage.count.least_down_s)
+        return stays(net, hz, max(first, 0), last, math.exp(log_full), seconds, self._stage.burst)
 
     def _write(self, found: Lowering, index: int, t: int) -> Repetition:
         start, end = found.start // 1000, found.end // 1000
@@ -319,7 +327,10 @@ class ForceRun:
         metrics = {
             "tut_s": metric_of(length, "s", "tut_force", why, error),
             "tut_controlled_s": metric_of(None, "s", "tut_ecc_controlled", flag),
-            "eccentric_s": metric_of(length, "s", "force_rise_to_release", why, error),
+            # a stop is no eccentric, and how much of a flat force is one cannot be told
+            "eccentric_s": metric_of(
+                None if found.stopped else length, "s", "force_rise_to_release", why, error
+            ),
             "isometric_s": metric_of(None, "s", "zero_velocity", flag),
             "return_s": metric_of(None, "s", "zero_velocity", flag),
             "rom_deg": metric_of(None, "deg", "thigh_lean", flag),

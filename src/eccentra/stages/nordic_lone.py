@@ -19,7 +19,7 @@ from eccentra.stages.nordic_set import Totals
 from eccentra.stages.quality_score import quality_metrics
 from eccentra.stages.strap_numbers import strap_metrics
 
-__all__ = ["LoneTotals", "length_of", "lone_metrics", "open_peaks", "without_peaks"]
+__all__ = ["LoneTotals", "length_of", "lone_metrics", "open_peaks", "stays", "without_peaks"]
 
 # The quiet start pose is looked for so long before a repetition.
 _BEFORE_NS = 4 * NS_PER_S
@@ -27,6 +27,8 @@ _BEFORE_NS = 4 * NS_PER_S
 
 class LoneTotals:
     """Metrics of a set from straps alone: a time is summed when all its repetitions have one.
+
+    Where it is not sure that one of them was a repetition, the sum is flagged, and off by as much.
 
     Parameters
     ----------
@@ -44,6 +46,12 @@ class LoneTotals:
             lost = [rep.metrics[name].reason for rep in reps if rep.value(name) is None]
             if lost:
                 out[name] = metric_of(None, out[name].unit, out[name].method, lost[0])
+                continue
+            unsure = [rep.value(name) or 0.0 for rep in reps if Flag.COUNT_UNSURE in rep.flags]
+            if unsure:
+                sum_of = out[name]
+                error = math.hypot(sum_of.uncertainty or 0.0, *unsure)
+                out[name] = metric_of(sum_of.value, sum_of.unit, sum_of.method, Flag.COUNT_UNSURE, error)
         return out
 
 
@@ -129,6 +137,38 @@ def length_of(
     if load.end_error > stage.burst.known_s:
         return None, flag, None
     return seconds, flag, math.hypot(load.start_error, load.end_error)
+
+
+def stays(
+    net: Floats, hz: float, first: int, last: int, full: float, seconds: float, rule: BurstRule
+) -> bool:
+    """Whether force stays the same on the way down, so that the body may have stopped there.
+
+    An even descent to the floor in ``seconds`` changes force by ``full cos(lean)`` times its speed. Who goes
+    on softly after a short stop leaves force as flat as who stops for longer: how long it was is not told.
+
+    Parameters
+    ----------
+    net
+        float64, shape (n,): N above the level before the burst, at ``hz``.
+    first, last
+        Rows of the start and of the end of control.
+    full
+        Force of a full lowering, N.
+    """
+    rows = round(0.5 * rule.stop_s * hz)
+    if last - first < 2 * rows:
+        return False
+    windows = np.lib.stride_tricks.sliding_window_view(net[first : last + 1], rows)
+    share = windows.mean(axis=1) / full
+    low, high = rule.stop_share
+    even = np.sqrt(np.maximum(1.0 - share * share, 0.0)) * (0.5 * math.pi / seconds) * full * rows / hz
+    flat = (
+        (windows.max(axis=1) - windows.min(axis=1) < rule.stop_slope * even) & (share > low) & (share < high)
+    )
+    # windows that begin within so many rows, all of them flat, cover the stop
+    held = np.convolve(flat, np.ones(rows), mode="valid")
+    return bool(held.max(initial=0.0) > rows - 0.5)
 
 
 def open_peaks(

@@ -27,6 +27,7 @@ class Lowering(msgspec.Struct, frozen=True, kw_only=True):
     """A burst taken apart; session times in ns.
 
     ``even``: the weaker side's share of the stronger one's. ``unsure``: sides with another peak if read anew.
+    ``stopped``: the body may have stopped on the way.
     ``unseen``: the straps were slack when it began; its start is the latest possible one.
     """
 
@@ -37,6 +38,7 @@ class Lowering(msgspec.Struct, frozen=True, kw_only=True):
     even: float
     forces: dict[Side, Force | None]
     unsure: frozenset[Side]
+    stopped: bool
     unseen: bool
     gap: bool
 
