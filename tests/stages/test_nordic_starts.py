@@ -9,12 +9,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from eccentra.events import Flag, Metric, Repetition
+from eccentra import __version__
+from eccentra.events import Flag, Metric, RepCompleted, Repetition
 from eccentra.exercises import load_exercise
 from eccentra.samples import Floats
+from eccentra.session import Header, Session
+from eccentra.simulate import nordic_session, simulate
+from eccentra.simulate.sessions import Variant
 from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import Reading, read_burst, take_burst
+from eccentra.stages.nordic_corners import lifted
 from eccentra.stages.nordic_lone import LoneTotals, stays
 from eccentra.stages.nordic_whole import Whole
 
@@ -166,3 +171,29 @@ def test_a_sum_with_a_doubtful_repetition_says_so() -> None:
     assert (doubtful.value, doubtful.reason) == (3.5, Flag.COUNT_UNSURE)
     assert doubtful.uncertainty is not None
     assert doubtful.uncertainty > 1.5
+
+
+def test_a_last_hump_that_throws_the_body_up_is_no_arrival() -> None:
+    down = 1.5 * soft(START, 3.5)
+    thrown = force(down - 1.5 * soft(START + 3.6, 1.4))
+    braked = force(np.minimum(even(3.5), 1.5))
+    braked[START + 3.7 < T] = 0.0
+    ends = [int(np.flatnonzero(net > 0.8 * FULL)[-1]) for net in (thrown, braked)]
+    begin = round(100 * START)
+    assert lifted(thrown, begin, ends[0], 100.0, K2) > STAGE.burst.most_lift
+    assert lifted(braked, begin, ends[1], 100.0, K2) < STAGE.burst.most_lift
+    assert reading(thrown).kind != "arrival"
+
+
+@pytest.mark.parametrize("exercise", ["nordic-curl", "nordic-curl-inclined"])
+def test_a_start_that_straps_cannot_see_is_flagged(exercise: str) -> None:
+    name: Variant = "inclined" if exercise.endswith("inclined") else "flat"
+    simulation = simulate(nordic_session(3, kit="force", sets=1, reps=3, variant=name))
+    header = Header(
+        session="flags", exercise=load_exercise(exercise), sensors=simulation.setups, software=__version__
+    )
+    session = Session(header)
+    events = session.feed_many(simulation.inputs()) + session.finish()
+    flags = [one.event.rep.flags for one in events if isinstance(one.event, RepCompleted)]
+    assert flags
+    assert all((Flag.START_NOT_SEEN in found) == (name == "inclined") for found in flags)

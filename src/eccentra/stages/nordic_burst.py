@@ -29,6 +29,7 @@ from eccentra.samples import Floats
 from eccentra.stages.nordic_corners import (
     corners,
     last_drop,
+    lifted,
     lowest,
     pushes_off,
     rate,
@@ -59,6 +60,9 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Force that still rises by this share per s when it falls was not yet at the floor.
     rising_arrival, flat_fall
         Likelihoods of force that rises up to an arrival, and that does not rise up to a fall.
+    most_lift, lifted_arrival
+        A last hump of force that takes more than so many times the mean speed off brakes no arrival;
+        likelihood of one nevertheless.
     stay_share, stay_s
         Force that stays near its peak for longer than this share of its rise is not rising, but turns; who
         stays longer than ``stay_s`` has stopped.
@@ -108,6 +112,8 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rising_per_s: float
     rising_arrival: float
     flat_fall: float
+    most_lift: float
+    lifted_arrival: float
     stay_share: float
     stay_s: float
     unlike_turn: float
@@ -279,6 +285,7 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
     weights: dict[Kind, Floats] = {
         "arrival": whole.arrival(arrives)
         * float(at_floor)
+        * (rule.lifted_arrival if lifted(net, begin, arrived, hz, k2) > rule.most_lift else 1.0)
         * (rule.rising_arrival if rises_to_the_end(net, corner, begin, hz, rule.rising_per_s) else 1.0),
         "fall": falls,
         "turn": turn,

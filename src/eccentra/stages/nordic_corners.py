@@ -17,6 +17,7 @@ from eccentra.stages.strokes import smooth
 __all__ = [
     "corners",
     "last_drop",
+    "lifted",
     "lowest",
     "pushes_off",
     "rate",
@@ -27,6 +28,9 @@ __all__ = [
     "steepest",
     "suddenness",
 ]
+
+# A hump that throws the body up comes so late, and so soon after the lowest force before it.
+_HUMP_S, _BEFORE_HUMP_S = 0.8, 1.0
 
 
 def rise_s(t: Floats, net: Floats, peak: float, level: float) -> float:
@@ -182,6 +186,24 @@ def suddenness(net: Floats, begin: int, last: int, peak: float) -> float:
     while low > 0 and float(net[low]) > 0.25 * peak:
         low -= 1
     return (int(high[0]) - low) / max(last - int(high[-1]), 1)
+
+
+def lifted(net: Floats, begin: int, arrived: int, hz: float, k2: float) -> float:
+    """Speed that a last hump of force gives the body, as a multiple of the mean speed of a way to the floor.
+
+    Force above what holds the body, before the hump, slows it down: braking a stroke takes up to twice its
+    mean speed. More than that can only throw the body up again. 0 without a dip before the hump.
+    """
+    late = max(arrived - round(_HUMP_S * hz), begin)
+    top = late + int(np.argmax(net[late : arrived + 1]))
+    first = max(top - round(_BEFORE_HUMP_S * hz), begin)
+    dip = first + int(np.argmin(net[first : top + 1]))
+    if dip <= first + 2:
+        return 0.0
+    level = max(float(net[dip]), 1e-9)
+    over = np.maximum(net[dip : arrived + 1] - level, 0.0)
+    mean = 0.5 * math.pi * hz / max(arrived - begin, 1)
+    return float(np.add.reduce(over)) / level / hz * k2 / mean
 
 
 def pushes_off(

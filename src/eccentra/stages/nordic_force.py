@@ -345,6 +345,7 @@ class ForceRun:
         missing = any(force is None for force in found.forces.values())
         flags = [Flag.PHASE_FROM_FORCE]
         flags += [Flag.GAP_INSIDE] if found.gap else []
+        flags += [Flag.START_NOT_SEEN] if why is Flag.START_NOT_SEEN else []
         flags += [Flag.FORCE_MISSING] if missing else []
         flags += [Flag.BASELINE_UNSETTLED] if not all(z.sure(found.end) for z in self._zeros.values()) else []
         flags += [Flag.CALIBRATION_PROVISIONAL] if not self._judge.settled else []
