@@ -25,7 +25,8 @@ def metric_of(
         method=method,
         quality="ok" if flag is None else "flagged",
         reason=flag,
-        uncertainty=uncertainty,
+        # beside a hole the value may be known and its error not
+        uncertainty=None if uncertainty is None or math.isnan(uncertainty) else uncertainty,
     )
 
 
