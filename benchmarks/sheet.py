@@ -10,7 +10,7 @@ from matching import TEMPO_BINS, Errors, Sheet
 __all__ = ["simulated_section", "table"]
 
 _FEWEST_EXACT, _LEAST_F1, _LEAST_BREAKS = 0.98, 0.995, 0.97
-_LEAST_WITHIN, _FEWEST_STATED = 0.95, 10
+_LEAST_WITHIN, _FEWEST_STATED = 0.95, 5
 
 # name in the sheet, title, unit, decimals
 _NUMBERS = (

@@ -130,6 +130,16 @@ def test_tugs_before_are_taken_back_and_after_refused() -> None:
     assert refused == [Reason.NO_LOAD] * 3
 
 
+@pytest.mark.parametrize(("pause_s", "taken_back"), [(10.0, True), (2.5, False)])
+def test_a_weak_first_one_long_before_the_others_is_taken_back(pause_s: float, taken_back: bool) -> None:
+    """Tightening a strap pulls it like a third of a repetition; a weak first repetition keeps the rhythm."""
+    strong = [piece for _ in range(4) for piece in (pull(150.0), rest(2.0))]
+    force = np.concatenate([rest(3.0), pull(60.0, hold=3.0), rest(pause_s), *strong, rest(4.0)])
+    events = run(block(force, force), "left", "right")
+    gone = {(e.set_index, e.index): e.reason for e in events if isinstance(e, RepAmended)}
+    assert gone == ({(1, 1): Reason.NO_LOAD} if taken_back else {})
+
+
 @pytest.mark.parametrize("name", ["bridge-hold", "long-lever-bridge-hold", "plank"])
 def test_hands_on_the_strap_before_a_single_hold_are_none(name: str) -> None:
     stage = load_exercise(name).event_stage(force_only=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -59,6 +60,9 @@ class ContractionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Longest missing time that it survives.
     prove_reps
         So many strong ones say what is usual; those of the set that were far weaker are taken back.
+    apart_share, apart_gap
+        The first of a set is none when it has less than this share of the force of those that follow, and the
+        pause after it is longer than any of theirs by this factor: the strap was put on.
     home_share
         Force back below this share of the greatest ends a pull when another follows.
     zero_memory_s
@@ -70,6 +74,8 @@ class ContractionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     small_share: NotNegative
     rest_share: NotNegative
     tension_share: NotNegative
+    apart_share: NotNegative
+    apart_gap: Positive
     home_share: Positive
     gap_s: NotNegative
     prove_reps: Count
@@ -412,10 +418,21 @@ class Run:
         self._seen = [*self._seen, one][-_MEMORY:]
         self._counted = [known for known in self._counted if known[0] == book.set_index]
         self._counted.append((book.set_index, number, one))
-        for known in [known for known in self._counted if self._weak(known[2])]:
+        weak = [known for known in self._counted if self._weak(known[2])]
+        for known in weak or self._counted[: self._is_apart()]:
             out += book.amend(known[0], known[1], t // 1000, Reason.NO_LOAD)
             self._counted.remove(known)
             self._session_reps -= 1
+
+    def _is_apart(self) -> bool:
+        """Whether the first of the set is another movement: weaker than the others, and long before them."""
+        count, contractions = self._stage.count, [one for *_, one in self._counted]
+        if len(contractions) < 3:
+            return False
+        first, *others = contractions
+        usual = sorted(one.peak for one in others)[len(others) // 2]
+        pauses = [after.start - before.end for before, after in pairwise(contractions)]
+        return first.peak < count.apart_share * usual and pauses[0] > count.apart_gap * max(pauses[1:])
 
 
 def _columns(known: Sequence[Contraction]) -> tuple[list[float], list[float]]:

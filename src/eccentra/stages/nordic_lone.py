@@ -126,7 +126,7 @@ def without_peaks(metrics: Mapping[str, Metric], unsure: Collection[Side]) -> di
 def length_of(
     seconds: float, load: Reading, stage: Stage, flag: Flag, *, unseen: bool = False
 ) -> tuple[float | None, Flag, float | None]:
-    """Time of a lowering in s, what touches it, and twice its standard error.
+    """Time of a lowering in s, what touches it, and its standard error.
 
     Leaning back leaves the straps slack: where people may start like that, the start is not seen, as little
     as that of a quick way down whose slack straps were loaded by its braking (``unseen``). Whoever may
@@ -136,7 +136,8 @@ def length_of(
         return None, Flag.START_NOT_SEEN, None
     if load.end_error > stage.burst.known_s:
         return None, flag, None
-    return seconds, flag, math.hypot(load.start_error, load.end_error)
+    # a reading carries twice the standard errors of its ends
+    return seconds, flag, 0.5 * math.hypot(load.start_error, load.end_error)
 
 
 def stays(
