@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from tests.stages.test_cycle_odd import ODD, RISE
+from test_cycle_odd import ODD, RISE
 
 from eccentra.samples import Floats
 from eccentra.stages.cycle_odd import Looks, creeps, elsewhere, looks

@@ -9,6 +9,7 @@ from eccentra.events import Event, RepCompleted, RepRejected
 from eccentra.exercises import load_exercise
 from eccentra.pipeline import Pipeline
 from eccentra.samples import Block, StreamInfo
+from eccentra.session import Header, Session
 from eccentra.simulate import (
     Athlete,
     GetUp,
@@ -20,6 +21,7 @@ from eccentra.simulate import (
     Scenario,
     SitBack,
     Walk,
+    nordic_session,
     simulate,
 )
 from eccentra.simulate.kits import KITS
@@ -101,6 +103,17 @@ RESTED = NordicRep(descent_s=2.4, end_lean_deg=56.0, back="active", turn_s=0.1, 
 @pytest.mark.parametrize("reps", [(REP, REP, QUICK, REP), (REP, REP, REP, RESTED), (REP, REP, QUICK, RESTED)])
 def test_a_hurried_one_counts_when_one_follows_or_somebody_rests(reps: tuple[NordicRep, ...]) -> None:
     assert _reps(_found(Hold(seconds=2.0), start=-30.0, reps=reps)) == 4
+
+
+def test_one_quicker_by_half_from_which_somebody_sits_back_counts_with_the_next() -> None:
+    """Paces of 4.1, 2.8, 4.2 and 2.4 s in one set, and sitting back after the second."""
+    made = simulate(nordic_session(11112, kit="thigh"), 11112)
+    header = Header(session="s", exercise=load_exercise("nordic-curl"), sensors=made.setups, software="test")
+    session = Session(header)
+    events = [one.event for one in session.feed_many(made.inputs()) + session.finish()]
+    done = [e.rep for e in events if isinstance(e, RepCompleted)]
+    second = made.truth.sets[1]
+    assert sum(second.start_s - 1.0 < rep.start_us / 1e6 < second.end_s for rep in done) == len(second.reps)
 
 
 def test_getting_up_from_the_heels_is_no_repetition() -> None:

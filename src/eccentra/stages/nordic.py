@@ -105,9 +105,10 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         A partial movement faster than this on average is not a lowering.
     most_down_s
         Longer than this is not one descent.
-    hurried_ratio
+    hurried_ratio, most_hurried
         Quicker than the last ones by more than this, in what was controlled of it, it is none unless it comes
-        back to rest in the start pose or a repetition follows.
+        back to rest in the start pose or a repetition follows; by more than ``most_hurried``, unless it comes
+        back to rest.
     most_thrown, thrown_ratio
         With more than this share of the energy of a free fall from upright in its first part, and quicker
         than the last ones by more than this, it is thrown by a hip that bends.
@@ -133,6 +134,7 @@ class CountRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     most_mean_deg_s: float
     most_down_s: float
     hurried_ratio: float
+    most_hurried: float
     most_thrown: float
     thrown_ratio: float
     most_climb_m: float

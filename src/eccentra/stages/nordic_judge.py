@@ -155,8 +155,7 @@ class Judge:
         reason = self.usual.refused(m)
         if reason is None and not full and not rested:
             reason = Reason.SETUP  # a partial repetition ends in the start pose
-        doubtful = self.usual.doubtful(m)
-        if reason is None and not rested and doubtful:
+        if reason is None and not rested and self.usual.flown(m):
             reason = Reason.TOO_FAST
         if reason is None and (m.shank_after or 0.0) > self._stage.count.shank_after_deg:
             reason = Reason.SHANK_MOVED
@@ -172,9 +171,9 @@ class Judge:
         if side == -1 or self._not_kneeling(m):
             return self._opposed(item, t_ns)
         if self._sure(item, side):
-            if not (doubtful or (swung and not full)):
+            if not (self.usual.doubtful(m) or (swung and not full)):
                 return self._accept(item, t_ns)
-            self._unsettled = item
+            self._unsettled = item if rested else None
         self._waiting.append(item)
         return []
 

@@ -64,8 +64,12 @@ class Usual:
         return m.pace > ratio * last[len(last) // 2]
 
     def doubtful(self, m: Measured) -> bool:
-        """Whether it counts only when it comes back to rest in the start pose."""
+        """Whether it counts only once somebody rests in the start pose or a repetition follows."""
         return self.hurried(m, self._stage.count.hurried_ratio)
+
+    def flown(self, m: Measured) -> bool:
+        """Whether it is none unless it came back to rest in the start pose."""
+        return self.hurried(m, self._stage.count.most_hurried)
 
     def refused(self, m: Measured) -> Reason | None:
         """Why this is no lowering at all, whatever its direction."""
