@@ -40,7 +40,9 @@ def demo(
         str | None,
         typer.Option(metavar="X|max", help="Times real time. Default: 1; 10 when there is no terminal."),
     ] = None,
-    exercise: Annotated[str, typer.Option(metavar="ID", help="nordic-curl or generic.")] = "nordic-curl",
+    exercise: Annotated[
+        str, typer.Option(metavar="ID", help="Any of them, such as squat or plank.")
+    ] = "nordic-curl",
     kit: Annotated[
         str | None, typer.Option(help="Simulated sensors, such as thigh or thigh+shank+force.")
     ] = None,

@@ -37,7 +37,9 @@ def emulate(
             "tcp-client:HOST:PORT serves all.",
         ),
     ] = None,
-    exercise: Annotated[str, typer.Option(metavar="ID", help="nordic-curl or generic.")] = "nordic-curl",
+    exercise: Annotated[
+        str, typer.Option(metavar="ID", help="Any of them, such as squat or plank.")
+    ] = "nordic-curl",
     seed: Annotated[int, typer.Option(min=0, help="Another number, another athlete.")] = 1,
     faults: Annotated[
         list[str] | None,
