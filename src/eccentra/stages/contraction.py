@@ -413,13 +413,15 @@ class Run:
         return one.peak < count.small_share * peak or one.impulse < work * impulse
 
     def _prove(self, number: int, one: Contraction, t: int, out: list[Event]) -> None:
-        """Remember how strong it was; take back far weaker ones of this set: straps were pulled."""
+        """Remember how strong it was; take back what is far weaker in this set: straps were pulled."""
         book = self._book
         self._seen = [*self._seen, one][-_MEMORY:]
         self._counted = [known for known in self._counted if known[0] == book.set_index]
         self._counted.append((book.set_index, number, one))
         weak = [known for known in self._counted if self._weak(known[2])]
-        for known in weak or self._counted[: self._is_apart()]:
+        if not weak and self._is_apart():
+            weak = self._counted[:1]
+        for known in weak:
             out += book.amend(known[0], known[1], t // 1000, Reason.NO_LOAD)
             self._counted.remove(known)
             self._session_reps -= 1

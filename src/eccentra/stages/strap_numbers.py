@@ -31,7 +31,6 @@ from eccentra.stages.strokes import smooth
 
 __all__ = ["Quiet", "StrapRule", "onset", "quiet_level", "rise_rate", "strap_metrics", "tension_s"]
 
-
 # Rows beside the peak that its shape is read from.
 _NEAR = 10
 
