@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from eccentra.events import RepAmended, RepCompleted
-from eccentra.simulate import Hold, KneelDown, NordicRep, SitBack, Walk, everyday_session, simulate
+from eccentra.simulate import (
+    Athlete,
+    Hold,
+    KneelDown,
+    NordicRep,
+    SitBack,
+    Walk,
+    everyday_session,
+    simulate,
+)
 from eccentra.stages.nordic_direction import Direction, Proof, repeated
 from stages.joint_kit import events_of as joint_events
-from stages.nordic_kit import analysed, live_count, scenario
+from stages.nordic_kit import analysed, live_count, reps_in, scenario
 
 ENOUGH = 0.9
 CURL = Proof(1.4, 75.0, 1.9)
@@ -77,6 +86,28 @@ def test_two_alike_in_position_are_taken_back_when_the_set_turns_the_direction()
     before = (Hold(seconds=3.0), KneelDown(), rest, back, rest, back, rest)
     made, events, reps = analysed(scenario(*[curl] * 5, before=before))
     assert len(reps) == live_count(events) == 5
+    assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5
+
+
+@pytest.mark.parametrize(
+    ("incline", "end", "descent"), [(30.0, 58.0, 4.0), (30.0, 58.0, 1.9), (0.0, 74.0, 5.0)]
+)
+def test_a_chair_before_does_not_cost_the_set(incline: float, end: float, descent: float) -> None:
+    """Sitting down with the shank still is clearer than any lowering, and goes further than one on a slope.
+
+    What the set is measured by is not that; and sitting back on the heels, refused because the shank lay
+    otherwise, is no repetition once the direction has turned.
+    """
+    chair = SitBack(lean_deg=-86.0, down_s=2.1, seconds=2.5, up_s=1.1)
+    heels = SitBack(lean_deg=-66.0, down_s=2.0, seconds=1.0, up_s=1.5)
+    rest = Hold(seconds=2.0)
+    curl = NordicRep(descent_s=descent, end_lean_deg=end, return_s=1.4, pause_s=1.0)
+    before = (Hold(seconds=3.0), chair, rest, KneelDown(), rest, heels, rest)
+    athlete = Athlete(incline_deg=incline)
+    made = simulate(scenario(*[curl] * 4, before=before, kit="thigh+shank", athlete=athlete), 1)
+    events = joint_events("nordic-curl-inclined" if incline else "nordic-curl", made)
+    reps = reps_in(events)
+    assert len(reps) == live_count(events) == 4
     assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5
 
 

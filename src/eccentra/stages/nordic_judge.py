@@ -14,13 +14,14 @@ import msgspec
 
 from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.samples import Side
-from eccentra.stages.inclination import Vector, angle_between, dot
+from eccentra.stages.inclination import Vector, dot
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_direction import Direction, Proof, evidence_of, repeated
+from eccentra.stages.nordic_direction import Direction, evidence_of, repeated
 from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_rep import Circumstances, write_repetition
 from eccentra.stages.nordic_set import set_totals
 from eccentra.stages.nordic_usual import Usual
+from eccentra.stages.nordic_waiting import Waiting, alongside, same_pose
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Judge", "Open"]
@@ -38,21 +39,6 @@ class Open(msgspec.Struct, kw_only=True):
     measured: Measured
 
 
-class _Waiting(msgspec.Struct, kw_only=True):
-    """A finished excursion about which nothing is decided yet."""
-
-    measured: Measured
-    returned: bool
-    full: bool
-    evidence: float
-    unsure: bool
-
-    @property
-    def proof(self) -> Proof:
-        """What of it speaks for its direction."""
-        return Proof(self.evidence, self.measured.rom, self.measured.eccentric_s)
-
-
 class Judge:
     """State: sets, direction, calibrated ROM, usual load, and what waits for a decision."""
 
@@ -68,9 +54,10 @@ class Judge:
         self._direction = Direction()
         self._same_axis = math.cos(math.radians(stage.direction.axis_deg))
         self.usual = Usual(stage)
-        self._waiting: list[_Waiting] = []
-        self._unsettled: _Waiting | None = None
-        self._opposite: list[_Waiting] = []
+        self._anybody = Usual(stage)
+        self._waiting: list[Waiting] = []
+        self._unsettled: Waiting | None = None
+        self._opposite: list[Waiting] = []
         self._unproven: list[tuple[int, int]] = []
         self._kneel: Vector | None = None
         self.zeros = False
@@ -139,8 +126,9 @@ class Judge:
         and swung, counts once somebody rests in the start pose or a repetition follows: getting up over the
         hands comes as near to it and goes on.
         """
-        full = self.usual.full(m)
-        item = _Waiting(
+        usual = self._usual_for(m)
+        full = usual.full(m)
+        item = Waiting(
             measured=m,
             returned=returned,
             full=full,
@@ -152,10 +140,10 @@ class Judge:
             if item.full:
                 self._learn(item)
             return events
-        reason = self.usual.refused(m)
+        reason = usual.refused(m)
         if reason is None and not full and not rested:
             reason = Reason.SETUP  # a partial repetition ends in the start pose
-        if reason is None and not rested and self.usual.flown(m):
+        if reason is None and not rested and usual.flown(m):
             reason = Reason.TOO_FAST
         if reason is None and (m.shank_after or 0.0) > self._stage.count.shank_after_deg:
             reason = Reason.SHANK_MOVED
@@ -211,7 +199,7 @@ class Judge:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _sure(self, item: _Waiting, side: int) -> bool:
+    def _sure(self, item: Waiting, side: int) -> bool:
         """Whether this counts now, not only if more like it follows."""
         if side == 1 and (self.established or self.book.open):
             return item.full or self.book.open
@@ -229,17 +217,26 @@ class Judge:
             len(alike) > 2 or (min(alike) >= rule.enough and len(alike) > 1)
         )
 
-    def _same_way_before(self, item: _Waiting, least: float) -> list[_Waiting]:
+    def _same_way_before(self, item: Waiting, least: float) -> list[Waiting]:
         """Full excursions of such evidence that wait and may be of the same set, the last first."""
         found, start = [], item.measured.us(item.measured.start)
         for other in reversed(self._waiting):
             if start - self._end_us(other) > round(self._stage.set_gap_s * 1e6):
                 break
-            same = dot(other.measured.axis, item.measured.axis) > 0.0
+            same = alongside(other, item, self._stage)
             if other.full and same and other.evidence >= least:
                 found.append(other)
                 start = other.measured.us(other.measured.start)
         return found
+
+    def _usual_for(self, m: Measured) -> Usual:
+        """What to measure it by.
+
+        What speaks against a direction that is not proved is not measured by its range and pace: sitting down
+        on a chair goes further than a lowering on a slope.
+        """
+        against = self.side_of(m.axis) == -1 or self._not_kneeling(m)
+        return self._anybody if against and not self._direction.certain else self.usual
 
     def _not_kneeling(self, m: Measured) -> bool:
         """Whether the shank lies otherwise than in the repetitions counted so far.
@@ -247,10 +244,7 @@ class Judge:
         Those may have been none (a half-kneel on the way down): this speaks against an excursion as the
         other direction does, and enough of the like turn it round.
         """
-        kneel, shank = self._kneel, m.shank_home
-        if kneel is None or shank is None:
-            return False
-        return angle_between(kneel, shank) > 3.0 * self._stage.count.shank_reject_deg
+        return not same_pose(self._kneel, m.shank_home, self._stage)
 
     def _count(self, m: Measured, t_ns: int, *, provisional: bool) -> tuple[Open, list[Event]]:
         if self.forward is None:
@@ -262,7 +256,7 @@ class Judge:
         opened = Open(index=index, set_index=self.book.set_index, provisional=provisional, measured=m)
         return opened, events + more
 
-    def _accept(self, item: _Waiting, t_ns: int) -> list[Event]:
+    def _accept(self, item: Waiting, t_ns: int) -> list[Event]:
         """Count and complete at once."""
         if item in self._waiting:
             self._waiting.remove(item)
@@ -272,7 +266,7 @@ class Judge:
             self._learn(item)
         return events
 
-    def _complete(self, item: _Waiting, opened: Open, t_ns: int) -> list[Event]:
+    def _complete(self, item: Waiting, opened: Open, t_ns: int) -> list[Event]:
         m = item.measured
         self.counted += 1
         known = Circumstances(
@@ -307,7 +301,7 @@ class Judge:
             events.append(CalibrationDone(t_us=rep.end_us, what="forward direction"))
         return events
 
-    def _learn(self, item: _Waiting) -> None:
+    def _learn(self, item: Waiting) -> None:
         """A full repetition was counted in the forward direction."""
         m = item.measured
         if self._direction.settled:
@@ -319,7 +313,7 @@ class Judge:
             self._unproven = []
         self.usual.times.append(m.eccentric_s)
 
-    def _opposed(self, item: _Waiting, t_ns: int) -> list[Event]:
+    def _opposed(self, item: Waiting, t_ns: int) -> list[Event]:
         """An excursion the other way: refused, unless the evidence turns."""
         m, clear = item.measured, item.full and item.evidence >= self._stage.direction.doubtful
         if clear or self._opposite:  # in between also those that count only beside others
@@ -327,7 +321,7 @@ class Judge:
             if len(self._opposite) > _COUNTED_LATE:  # others are not counted any more: forget their rows
                 self._opposite[-_COUNTED_LATE - 1].measured.seen = None
             if clear and self._turned():
-                return self._turn_around(m, t_ns)
+                return self._turn_around(item, t_ns)
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
 
     def _turned(self) -> bool:
@@ -337,7 +331,12 @@ class Judge:
         sensor was turned.
         """
         rule = self._stage.direction
-        against = [one for one in self._opposite if one.full and one.evidence >= rule.doubtful]
+        last = self._opposite[-1]
+        against = [
+            i
+            for i in self._opposite
+            if i.full and i.evidence >= rule.doubtful and alongside(i, last, self._stage)
+        ]
         if self._direction.turned([one.proof for one in against], rule.enough):
             return True
         if not self.established:
@@ -349,18 +348,18 @@ class Judge:
         ]
         return len(alike) == 3 and all(alike)
 
-    def _turn_around(self, m: Measured, t_ns: int) -> list[Event]:
-        """Forward is the other way: take back what was not proved, count what was refused."""
+    def _turn_around(self, item: Waiting, t_ns: int) -> list[Event]:
+        """Forward is the way of ``item``: take back what was not proved, count what was refused."""
         events: list[Event] = []
         for set_index, index in self._unproven:
             events += self.book.amend(set_index, index, t_ns // 1000, Reason.WRONG_DIRECTION)
         self._unproven = []
         self.usual = Usual(self._stage)
         self._kneel = None
-        self._direction.start(m.axis)
+        self._direction.start(item.measured.axis)
         late, self._opposite = self._opposite[-_COUNTED_LATE:], []
         for one in late:
-            if t_ns // 1000 - self._end_us(one) < 120_000_000:
+            if alongside(one, item, self._stage) and t_ns // 1000 - self._end_us(one) < 120_000_000:
                 events += self._accept(one, t_ns)
         return events
 
@@ -370,12 +369,13 @@ class Judge:
         events: list[Event] = []
         gap = round(self._stage.set_gap_s * 1e6)
         after = m.us(m.start)
-        keep: list[_Waiting] = []
+        keep: list[Waiting] = []
         for item in reversed(waiting):
             near = after - self._end_us(item) <= gap
             if (
                 self.side_of(item.measured.axis) == 1
                 and near
+                and same_pose(item.measured.shank_home, m.shank_home, self._stage)
                 and item.measured.reach >= self.usual.partial_from()
             ):
                 keep.insert(0, item)
@@ -398,11 +398,11 @@ class Judge:
             events += self._complete(item, opened, t_ns)
         return events
 
-    def _drop(self, item: _Waiting, t_ns: int) -> list[Event]:
+    def _drop(self, item: Waiting, t_ns: int) -> list[Event]:
         m = item.measured
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
 
-    def _best_waiting(self) -> _Waiting | None:
+    def _best_waiting(self) -> Waiting | None:
         """The last of several full waiting excursions the same way, none of which was clear by itself."""
         full = [i for i in self._waiting if i.full and i.evidence >= self._stage.direction.doubtful]
         if not full:
@@ -411,5 +411,5 @@ class Judge:
         same = [i for i in full if dot(i.measured.axis, best.measured.axis) > 0.0]
         return same[-1] if len(same) >= 3 else None
 
-    def _end_us(self, item: _Waiting) -> int:
+    def _end_us(self, item: Waiting) -> int:
         return item.measured.us(item.measured.end)

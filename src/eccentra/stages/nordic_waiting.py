@@ -1,0 +1,47 @@
+"""Excursions about which nothing is decided yet, and which of them belong together."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eccentra.stages.inclination import Vector, angle_between, dot
+from eccentra.stages.nordic import Stage
+from eccentra.stages.nordic_direction import Proof
+from eccentra.stages.nordic_measure import Measured
+
+__all__ = ["Waiting", "alongside", "same_pose"]
+
+# Turned by this many times what a lowering may turn it by, the shank is in another pose: standing.
+_OTHER_POSE = 3.0
+
+
+class Waiting(msgspec.Struct, kw_only=True):
+    """A finished excursion about which nothing is decided yet."""
+
+    measured: Measured
+    returned: bool
+    full: bool
+    evidence: float
+    unsure: bool
+
+    @property
+    def proof(self) -> Proof:
+        """What of it speaks for its direction."""
+        return Proof(self.evidence, self.measured.rom, self.measured.eccentric_s)
+
+
+def alongside(one: Waiting, other: Waiting, stage: Stage) -> bool:
+    """Whether two excursions go the same way from the same pose.
+
+    Who sits down on a chair and later sits back on the heels goes the same way, but the
+    shank does not lie alike.
+    """
+    a, b = one.measured, other.measured
+    return dot(a.axis, b.axis) > 0.0 and same_pose(a.shank_home, b.shank_home, stage)
+
+
+def same_pose(shank: Vector | None, other: Vector | None, stage: Stage) -> bool:
+    """Whether the shank, "up" in its sensor's frame, lies alike; where it was not seen, it does."""
+    if shank is None or other is None:
+        return True
+    return angle_between(shank, other) <= _OTHER_POSE * stage.count.shank_reject_deg
