@@ -277,6 +277,18 @@ def spans(exercise: str) -> dict[str, tuple[float, float]]:
         ("squat", {"thigh": 22}, {"thigh"}),
         ("leg-curl", {"thigh": 90, "shank": 1}, {"thigh", "shank"}),
         ("askling-glider", {"pelvis": 23, "thigh": 44}, {"pelvis", "thigh"}),
+        # two sensors in order say nothing of a third one
+        ("squat", {"thigh": 71, "shank": 71, "pelvis": 31}, {"shank"}),
+        ("single-leg-rdl", {"trunk": 66, "thigh": 8, "pelvis": 3}, {"pelvis"}),
+        ("single-leg-rdl", {"trunk": 9, "thigh": 9, "pelvis": 74}, {"trunk"}),
+        ("slider-leg-curl", {"thigh": 18, "shank": 52, "pelvis": 52}, {"pelvis"}),
+        # both on one segment
+        ("askling-glider", {"pelvis": 45, "thigh": 44}, {"pelvis", "thigh"}),
+        # shallow, with a bent or an upright trunk
+        ("squat", {"thigh": 33, "shank": 14, "pelvis": 31}, {}),
+        ("squat", {"thigh": 65, "shank": 25, "pelvis": 64}, {}),
+        ("squat", {"thigh": 80, "shank": 30, "pelvis": 2}, {}),
+        ("single-leg-rdl", {"trunk": 32, "thigh": 6, "pelvis": 27}, {}),
         ("plank", {"pelvis": 80}, {}),  # nothing is known of its segments
     ],
 )
