@@ -1,7 +1,9 @@
 """Forces and motion against hand-computed mechanics."""
 
+import msgspec
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from eccentra.simulate import (
     Athlete,
@@ -15,6 +17,7 @@ from eccentra.simulate import (
     NordicSet,
     Scenario,
     SensorSpec,
+    Slip,
     StrapWork,
     Walk,
     simulate,
@@ -100,6 +103,21 @@ def test_gravity_at_rest():
     for signal in simulate(scenario).signals.values():
         size = np.linalg.norm(signal.x[:, :3], axis=1)
         assert np.abs(size - GRAVITY).max() < 0.06
+
+
+def test_a_sensor_that_slips_measures_its_own_turn():
+    """What the gyroscope says takes gravity before the slip to gravity after it, however it is worn."""
+    for seed, turn in enumerate([(70.0, 0.0, 20.0), (0.0, -40.0, 60.0), (30.0, 160.0, 0.0)]):
+        worn = Mounting(twist_deg=75.0 * seed, tilt_deg=25.0, upside_down=seed == 1)
+        slip = Slip(sensor="thigh", at_s=2.0, turn_deg=turn, over_s=0.5)
+        sensors = (imu("thigh", mounting=worn),)
+        still = Scenario(timeline=(Hold(seconds=4.0),), sensors=sensors, athlete=Athlete(sway_deg=0.0))
+        x = simulate(msgspec.structs.replace(still, faults=(slip,))).signals["thigh"].x
+        turned = Rotation.identity()
+        for rate in x[:, 3:]:
+            turned = turned * Rotation.from_rotvec(rate / 500.0)
+        assert turned.inv().apply(x[0, :3]) == pytest.approx(x[-1, :3], abs=0.1)
+        assert turned.magnitude() == pytest.approx(np.radians(np.linalg.norm(turn)), abs=0.01)
 
 
 def test_integrated_gyro_is_the_lean():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from eccentra.analysis import summarise
 from eccentra.errors import InputError
@@ -100,6 +101,33 @@ def test_a_turn_about_any_axis_is_found_at_the_second_movement_after_it(
     after = [movement(turn_deg + rng.uniform(-2, 2), rng.uniform(-2, 2)) @ moved.T for _ in range(3)]
     found = watched(*before, *after)
     assert [k for k, _, _ in found] == [4]
+
+
+def turning(turn: np.ndarray) -> Callable[[int, int], Rotation]:
+    """A gyroscope that saw the sensor turn: what was ``v`` in its frame is ``turn @ v`` now."""
+    return lambda from_us, to_us: Rotation.from_matrix(turn.T)
+
+
+@given(st.integers(0, 10_000), st.floats(25.0, 160.0), st.floats(40.0, 100.0))
+def test_one_movement_is_enough_when_the_gyroscope_saw_the_sensor_turn(
+    seed: int, by_deg: float, turn_deg: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    mount = rotation(rng.standard_normal(3), 180 * rng.random())
+    # about the limb: across the axis of the movement
+    slip = mount @ rotation(np.array([0, 0, 1.0]), by_deg) @ mount.T
+    before = [movement(turn_deg + rng.uniform(-2, 2), rng.uniform(-2, 2)) @ mount.T for _ in range(3)]
+    after = movement(turn_deg) @ (slip @ mount).T
+
+    def found(saw: np.ndarray, last: np.ndarray) -> bool:
+        watch = SlipWatch(CHECK.slip, turning(saw))
+        assert all(watch.add(moved(k, up)) is None for k, up in enumerate(before))
+        return watch.add(moved(3, last)) is not None
+
+    assert found(slip, after)
+    # another movement, and no sensor that turned; a person who turned round, and moves as before
+    assert not found(np.eye(3), after)
+    assert not found(slip, movement(turn_deg) @ mount.T)
 
 
 def test_people_who_start_and_turn_elsewhere_are_left_alone() -> None:
@@ -394,6 +422,23 @@ def test_a_sensor_that_turns_in_the_set_is_said_with_what_to_do_and_marks_what_i
     assert "strap_slipped" not in document["sets"][0]["reps"][0]["flags"]
     assert "strap_slipped" in document["quality"]["flags"]
     assert any(failed.instruction in note for note in document["quality"]["notes"])
+
+
+@pytest.mark.parametrize("turn_deg", [(8.0, 0.0, 45.0), (6.0, 178.0, -4.0)])
+def test_a_sensor_that_turns_before_the_last_repetition_is_said_before_its_set_is(
+    turn_deg: tuple[float, float, float],
+) -> None:
+    reps = NORDICS.truth.sets[0].reps
+    at = (reps[-2].end_s + reps[-1].start_s) / 2.0
+    for kit in ("thigh", "thigh+shank"):
+        clean = simulate(nordic_session(3, kit=kit, sets=1, reps=5), 3)
+        slip = Slip(sensor="thigh", at_s=at, turn_deg=turn_deg, over_s=0.3)
+        events = events_of(with_faults(clean, slip), "nordic-curl")
+        (done,) = [event for event in events if isinstance(event, SetCompleted)]
+        said = [e for e in events if isinstance(e, QualityNoted) and e.flag in FLAGS]
+        assert [one.sensor for one in said] == ["thigh"]
+        assert said[0].flag in done.flags
+        assert events.index(said[0]) < events.index(done)
 
 
 def test_swapped_sensors_are_said_even_when_nothing_could_be_counted() -> None:

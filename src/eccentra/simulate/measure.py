@@ -146,7 +146,7 @@ def _imu(
 
 
 def _slip(fault: Slip, t: Floats, matrix: Floats) -> Floats:
-    """Turn the sensor on its segment, in ``matrix``; gives its rate against the segment, in its frame."""
+    """Turn the sensor on its segment, in ``matrix``; gives its rate against it, in the segment's frame."""
     turn = np.radians(np.array(fault.turn_deg))
     angle = float(np.linalg.norm(turn))
     axis = turn / max(angle, 1e-12)
@@ -157,7 +157,7 @@ def _slip(fault: Slip, t: Floats, matrix: Floats) -> Floats:
     # Rodrigues; the sensor turns by +a, so the segment turns by -a in its frame
     matrix[:] = matrix @ (np.eye(3) - np.sin(a) * k + (1.0 - np.cos(a)) * (k @ k))
     speed = np.gradient(angle * share, t)
-    return np.asarray(np.einsum("nij,j->ni", matrix, axis) * speed[:, None])
+    return np.asarray(axis * speed[:, None])
 
 
 def _digital(x: Floats, limit: float, step: float) -> Floats:

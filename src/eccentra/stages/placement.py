@@ -61,6 +61,10 @@ class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         below this share.
     odd_share
         One repetition alone that exceeds the limits by this factor is marked as doubtful.
+    seen_deg, seen_s
+        The gyroscope saw the axis turn as it did when it agrees within this, from at most so long before.
+    seen_share
+        What it saw is held to this share of the limits.
     """
 
     axis_deg: Positive
@@ -76,6 +80,9 @@ class SlipRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     own_sd: Positive
     own_least: Share
     odd_share: Positive
+    seen_deg: Positive
+    seen_s: Positive
+    seen_share: Share
 
     def __post_init__(self) -> None:
         if self.strong_turn_deg <= self.least_turn_deg:

@@ -16,7 +16,7 @@ import msgspec
 from eccentra.samples import Floats, Times
 from eccentra.stages.placement import AgainRule, SegmentRule, SlipRule
 from eccentra.stages.placement_cycles import COARSE_NS, poses_in, swings_from
-from eccentra.stages.placement_frames import Frame, backwards, frame_of, mean_frame
+from eccentra.stages.placement_frames import Frame, backwards, change, frame_of, mean_frame
 from eccentra.stages.placement_slip import Turned, either_way, share_of, turned_by
 
 __all__ = ["AgainWatch", "Seen"]
@@ -102,11 +102,15 @@ class AgainWatch:
             row = self._in_a_row(taken)
             if len(row) > len(best):
                 best = row
-        if len(best) < self._rule.least:
+        if not best:
             return None
         # a row may be seen from where the movements went
         fresh = either_way(self._slip, reference, mean_frame([frame for _, _, frame in best]))
         if share_of(self._slip, reference, fresh, between=False) < 1.0:
+            return None
+        # upside down at both ends, at once: one is enough, nobody else does that
+        over = change(reference, fresh, self._slip.least_turn_deg).about > self._slip.over_deg
+        if len(best) < self._rule.least and not over:
             return None
         turned = turned_by(self._slip, reference, fresh, between=False)
         return Seen([(a, b) for a, b, _ in best], turned)

@@ -7,7 +7,9 @@ rows came.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -29,7 +31,8 @@ from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_again import AgainWatch, Seen
 from eccentra.stages.placement_axis import CalibrationWatch
 from eccentra.stages.placement_cycles import RATE_HZ, coarse_rows, cycles_of_force, cycles_of_motion, turns_in
-from eccentra.stages.placement_frames import Frame, frame_of
+from eccentra.stages.placement_frames import Frame
+from eccentra.stages.placement_looks import Looks
 from eccentra.stages.placement_segment import SegmentWatch, elsewhere
 from eccentra.stages.placement_sides import StrapPlaces
 from eccentra.stages.placement_slip import Moved, SlipWatch, Turned
@@ -38,14 +41,13 @@ from eccentra.stages.placement_words import misplaced_events, turned_events
 __all__ = ["PlacementRun"]
 
 _TICK_NS = 10 * NS_PER_S
-_KEPT_NS = 90 * NS_PER_S
+_KEPT_NS = 200 * NS_PER_S
 _LOOK_NS = 80 * NS_PER_S
-# A movement that was not counted: so soon after a repetition, and as long as it up to this factor.
-_SOON_US = 45_000_000
+# A movement that was not counted: so soon after a repetition, and as long as the last ones up to this factor.
+_SOON_US = 300_000_000
 _REST_US = 25_000_000
 _LIKE = 1.7
-# Free limbs and bars turn as they like between movements.
-_SEGMENTS = ("thigh", "shank", "pelvis", "trunk")
+_USUAL = 6
 
 
 class PlacementRun:
@@ -67,21 +69,22 @@ class PlacementRun:
         self, check: PlacementCheck, stage: EventRun, info: StreamInfo, sensors: Mapping[str, str]
     ) -> None:
         self._check, self._stage, self._sensors = check, stage, dict(sensors)
-        columns = ((name, info.column(f"{name}.up_x")) for name in _SEGMENTS)
-        self._up = {name: at for name, at in columns if at is not None}
         self.beats: list[Beat] = []
         self._history = History()
+        self._looks = Looks(self._history, info)
+        self._up = self._looks.up
         self._straps = StrapPlaces(check.strap, info, self._sensors, self._history)
         self._force = self._straps.columns
         self._next: int | None = None
         self._t = 0
-        self._slips = {name: SlipWatch(check.slip) for name in self._up}
+        self._slips = {name: SlipWatch(check.slip, partial(self._looks.turn, name)) for name in self._up}
         self._agains = {name: AgainWatch(check.slip, check.segment, check.again) for name in self._up}
         self._calibration = CalibrationWatch(check.axis, self._up, self._sensors)
         self._spans = check.turn_deg if self._up else {}
         self._segments = SegmentWatch(check.segment, self._spans)
-        # set, end and length of the last counted repetition in us
-        self._usual: tuple[int, int, int] | None = None
+        # set and end of the last counted repetition in us, and how long the last ones were
+        self._usual: tuple[int, int] | None = None
+        self._lengths: deque[int] = deque(maxlen=_USUAL)
         self._uncounted = 0
         # movements without a longer rest between them
         self._bout, self._moved_us = 0, 0
@@ -92,6 +95,8 @@ class PlacementRun:
         self._fitted: dict[tuple[int, int], set[str]] = {}
         self._all: dict[Flag, None] = {}
         self._of_set: dict[int, dict[Flag, None]] = {}
+        # the last set that was completed: what is found later goes to the next one
+        self._closed = 0
 
     def live(self) -> LiveState:
         """What a screen shows now."""
@@ -177,6 +182,7 @@ class PlacementRun:
                 out.append(self._repetition(event, out))
             elif isinstance(event, SetCompleted):
                 out += self._calibration.after_set(event.t_us)
+                self._look_again(event.decided_us * 1000, out)
                 out.append(self._set(event))
             elif isinstance(event, CalibrationDone):
                 out.append(self._calibration.done(event, self._history))
@@ -200,15 +206,16 @@ class PlacementRun:
     def _repetition(self, event: RepCompleted, out: list[Event]) -> RepCompleted:
         rep = self._straps.doubt(event.rep)
         key = (rep.set_index, rep.index)
-        self._usual = (rep.set_index, rep.end_us, rep.end_us - rep.start_us)
+        self._usual = (rep.set_index, rep.end_us)
+        self._lengths.append(rep.end_us - rep.start_us)
         rested = self._go_on(rep.start_us, rep.end_us)
-        frames = self._frames(rep.start_us, rep.end_us)
-        self._fitted[key] = {name for name, frame in frames.items() if self._agains[name].fits(frame)}
+        frames = self._looks.frames(rep.start_us, rep.end_us)
+        self._fitted[key] = fits = self._fits(frames)
         for name, frame in frames.items():
             self._agains[name].add(rep.start_us, rep.end_us, frame, rested=rested)
         t_us = max(rep.decided_us, event.t_us)
         # one that is not valid may be something else, done in another pose
-        odd = self._slipped(key, (rep.start_us, rep.end_us), frames, t_us, out, sure=rep.valid)
+        odd = self._slipped(key, (rep.start_us, rep.end_us), frames, fits, t_us, out, sure=rep.valid)
         out += self._calibration.add(frames, t_us)
         bad = self._calibration.is_bad(frames)
         for name, places in self._segments.add(key, frames).items():
@@ -231,29 +238,22 @@ class PlacementRun:
         """A movement like the counted ones, soon after them: maybe one that a turned sensor sees."""
         if self._usual is None or event.start_us - self._usual[1] > _SOON_US:
             return
-        seconds = (event.end_us - event.start_us) / max(self._usual[2], 1)
-        if not 1.0 / _LIKE < seconds < _LIKE:
+        length = event.end_us - event.start_us
+        if not min(self._lengths) < _LIKE * length or not length < _LIKE * max(self._lengths):
             return
         self._uncounted += 1
         self._go_on(event.start_us, event.end_us)
-        frames = self._frames(event.start_us, event.end_us)
+        frames = self._looks.frames(event.start_us, event.end_us)
         key = (self._usual[0], -self._uncounted)
         # one sensor sees a repetition: then it was one, and the other sensors are to be asked
         sure = any(self._slips[name].is_like(frame) for name, frame in frames.items())
         span = (event.start_us, event.end_us)
-        self._slipped(key, span, frames, max(event.decided_us, event.t_us), out, sure=sure)
+        t_us = max(event.decided_us, event.t_us)
+        self._slipped(key, span, frames, self._fits(frames), t_us, out, sure=sure)
 
-    def _frames(self, start_us: int, end_us: int) -> dict[str, Frame]:
-        """Frames of the sensors that were there from start to end."""
-        t, x = self._history.rows(start_us * 1000 - NS_PER_S // 20, end_us * 1000)
-        frames: dict[str, Frame] = {}
-        if not len(t) or t.item(0) > start_us * 1000 + NS_PER_S // 20:
-            return frames  # longer than rows are kept, or begun in a hole: the start pose was not seen
-        for name, at in self._up.items():
-            frame = frame_of(x[:, at : at + 3]) if len(x) else None
-            if frame is not None:
-                frames[name] = frame
-        return frames
+    def _fits(self, frames: dict[str, Frame]) -> set[str]:
+        """Sensors that saw a movement as those counted a moment ago."""
+        return {name for name, frame in frames.items() if self._agains[name].fits(frame)}
 
     def _marked(self, event: RepCompleted, rep: Repetition, flags: tuple[Flag, ...]) -> RepCompleted:
         if not flags:
@@ -266,6 +266,7 @@ class PlacementRun:
         return msgspec.structs.replace(event, rep=rep)
 
     def _set(self, event: SetCompleted) -> SetCompleted:
+        self._closed = event.set_index
         flags = [*event.flags, *self._all, *self._of_set.pop(event.set_index, {})]
         return msgspec.structs.replace(event, flags=tuple(dict.fromkeys(flags)))
 
@@ -276,14 +277,17 @@ class PlacementRun:
         key: tuple[int, int],
         span: tuple[int, int],
         frames: dict[str, Frame],
+        fits: set[str],
         t_us: int,
         out: list[Event],
         *,
-        sure: bool = True,
+        sure: bool,
     ) -> bool:
         """Sensors that turned; whether this repetition alone differs much from the others."""
         found = {
-            name: self._slips[name].add(Moved(key, *span, frame), bout=self._bout, sure=sure)
+            name: self._slips[name].add(
+                Moved(key, *span, frame), bout=self._bout, sure=sure, beside=bool(fits - {name})
+            )
             for name, frame in frames.items()
         }
         turned = {name: one for name, one in found.items() if one is not None}
@@ -297,7 +301,7 @@ class PlacementRun:
 
     def _say_turned(self, name: str, one: Turned, set_index: int, t_us: int, out: list[Event]) -> None:
         flag, events = turned_events(name, self._sensors.get(name), one, t_us)
-        self._of_set.setdefault(set_index, {})[flag] = None
+        self._of_set.setdefault(max(set_index, self._closed + 1), {})[flag] = None
         self._calibration.renew(name)
         out += events
         if one.since_us is not None:
@@ -350,7 +354,7 @@ class PlacementRun:
         others = [other for other in self._up if other != name]
         fits = 0
         for start_us, end_us in seen.spans:
-            frames = self._frames(start_us, end_us)
+            frames = self._looks.frames(start_us, end_us)
             fits += any(self._agains[other].fits(frames[other]) for other in others if other in frames)
         return not others or 2 * fits >= len(seen.spans)
 

@@ -2,23 +2,29 @@
 
 A person starts a little differently every time, so one movement says nothing: two new ones must agree with
 each other and differ from the old ones, by the same turn of start pose, far pose and axis, while the movement
-stays as large as it was. Counted from where it goes to, a movement looks like one of a sensor that was turned
-over; so it is taken the way in which it is more like those before.
+stays as large as it was. One is enough when the gyroscope saw the sensor turn just so. Counted from where it
+goes to, a movement looks like one of a sensor that was turned over; so it is taken the way in which it is
+more like those before.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
+from scipy.spatial.transform import Rotation
 
+from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.placement import SlipRule
 from eccentra.stages.placement_frames import Frame, backwards, change, mean_frame, rotation
+from eccentra.stages.placement_gyro import seen_after
 
 __all__ = ["Moved", "SlipWatch", "Turned", "either_way", "share_of", "turned_by"]
 
 Key = tuple[int, int]
+Turn = Callable[[int, int], Rotation | None]
 # So many movements back make the middle that a new one is compared with.
 _MOST = 6
 # Uncounted movements: at most so much larger or smaller, and about an axis less far off.
@@ -108,10 +114,13 @@ def _is_as_large(a: Frame, b: Frame, factor: float, least: float) -> bool:
 
 
 class SlipWatch:
-    """State of one sensor: movements that agree, and newer ones that do not agree with them."""
+    """State of one sensor: movements that agree, and newer ones that do not agree with them.
 
-    def __init__(self, rule: SlipRule) -> None:
-        self._rule = rule
+    ``turn`` gives how the sensor turned from one moment to another one in us, where that is known.
+    """
+
+    def __init__(self, rule: SlipRule, turn: Turn | None = None) -> None:
+        self._rule, self._turn = rule, turn
         self._old: list[Moved] = []
         self._new: list[Moved] = []
         # how the first of the new ones came: after a longer rest, or not
@@ -134,10 +143,11 @@ class SlipWatch:
         large, small = max(reference.turn, frame.turn), min(reference.turn, frame.turn)
         return large < _AS_LARGE * small and self._share(reference, frame, False) < 1.0
 
-    def add(self, one: Moved, *, bout: int = 0, sure: bool = True) -> Turned | None:
+    def add(self, one: Moved, *, bout: int = 0, sure: bool = True, beside: bool = False) -> Turned | None:
         """Take a movement; ``odd`` then says whether it alone differs much.
 
         ``bout`` changes with every longer rest. Not ``sure``: it was not counted, and may be something else.
+        ``beside``: another sensor saw it as those before.
         """
         self.odd = False
         self._old = [old for old in self._old if not old.is_again(one)]
@@ -153,15 +163,20 @@ class SlipWatch:
             return None
         reference = self._reference()
         least = self._rule.least_turn_deg
-        if reference.turn >= least > one.frame.turn:
+        if reference.turn >= least > one.frame.turn and not _is_as_large(
+            reference, one.frame, _SAME_SIZE, 0.0
+        ):
             return None  # a partial movement: it says little
         one = one._replace(frame=self._way(reference, one.frame), sure=sure)
         goes_on = self._goes_on(reference, one.frame)
         if goes_on:
             between = self._between
-        own = 1.0 if between else self._own(reference)
-        share = self._share(reference, one.frame, between) / own
-        if not sure and not self._may_be_one(reference, one.frame, share):
+        seen = self._is_seen(reference, one, beside=beside)
+        own = 1.0 if between and not seen else self._own(reference)
+        if seen:
+            own *= self._rule.seen_share
+        share = self._share(reference, one.frame, between and not seen) / own
+        if not sure and not seen and not self._may_be_one(reference, one.frame, share):
             return None
         if share < 1.0 and not goes_on:
             self._new.clear()
@@ -175,7 +190,7 @@ class SlipWatch:
         if not self._new:
             self._between = between
         self._new.append(one)
-        found = self._decide(reference, self._between, own)
+        found = self._decide(reference, self._between and not seen, own, seen)
         if not self._new:
             self._bout = bout
         return found
@@ -255,14 +270,39 @@ class SlipWatch:
         middle = 0.5 * (shares[(len(shares) - 1) // 2] + shares[len(shares) // 2])
         return min(max(self._rule.own_sd * middle / _MEDIAN_SD, self._rule.own_least), 1.0)
 
-    def _decide(self, reference: Frame, between: bool, own: float) -> Turned | None:
-        if len(self._new) < 2:
+    def _is_seen(self, reference: Frame, one: Moved, *, beside: bool) -> bool:
+        """Whether one movement is enough: the gyroscope saw the sensor turn as the movement's axis did.
+
+        Where both ends turned and the axis did not, it is enough that another sensor saw nothing new.
+        """
+        share = self._share(reference, one.frame, False) / self._own(reference)
+        axis, now = reference.axis, one.frame.axis
+        if share < self._rule.seen_share or axis is None or now is None:
+            return False
+        off = self._off_by(axis, one)
+        near = min(self._rule.seen_deg, 0.5 * angle_between(axis, now))
+        return off is not None and (off < near or (beside and share > _SURE and off < self._rule.seen_deg))
+
+    def _off_by(self, axis: Vector, one: Moved) -> float | None:
+        """From where an axis would be, had the sensor alone turned, to where it is, deg."""
+        now = one.frame.axis
+        # it may have turned in the last movement that still agreed
+        soon = [old.end_us for old in self._old[-2:] if one.start_us - old.end_us < self._rule.seen_s * 1e6]
+        if self._turn is None or now is None:
+            return None
+        turns = [turn for end_us in soon if (turn := self._turn(end_us, one.start_us)) is not None]
+        return min((angle_between(seen_after(turn, axis), now) for turn in turns), default=None)
+
+    def _decide(self, reference: Frame, between: bool, own: float, seen: bool) -> Turned | None:
+        if len(self._new) < 2 and not seen:
             return None
         fresh = mean_frame([one.frame for one in self._new])
         known = len(self._old)
         share = self._share(reference, fresh, between) / own
-        # few movements say it only of a large turn
-        if share < _SURE and len(self._new) < 3 and (between or known < 3):
+        # few movements say it only of a large turn, and after a rest only if they were counted
+        if between and len(self._new) < 3 and not any(one.sure for one in self._new):
+            return None
+        if not seen and share < _SURE and len(self._new) < 3 and (between or known < 3):
             return None
         # in a set, it may have turned in the last movement that still agreed
         since = self._new[0].start_us if between else self._old[-1].start_us
