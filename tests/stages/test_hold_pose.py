@@ -51,3 +51,13 @@ def test_tremor_tells_before_sway_does() -> None:
     assert livelier(shifting, lying, stage.rise) == 1  # nothing trembles: then it is how much one sways
     assert livelier(lying, lying, stage.rise) == 0
     assert livelier(held, None, stage.rise) == 0
+
+
+def test_a_few_seconds_of_the_sensors_noise_are_no_tremor() -> None:
+    stage = load_exercise("bridge-hold").event_stage()
+    assert isinstance(stage, Stage)
+    held, lying = Lively(0.6, 0.083, seconds=2.0), Lively(0.12, 0.122, seconds=16.0)
+    assert livelier(held, lying, stage.rise) == 1  # the sway tells
+    assert livelier(held._replace(seconds=30.0), lying._replace(seconds=30.0), stage.rise) == -1
+    assert not lying.trembles(held, stage.rise.tremor_ratio)
+    assert Lively(0.6, 0.3, seconds=2.0).trembles(lying, stage.rise.tremor_ratio)

@@ -91,3 +91,16 @@ def test_exchanged_poses_are_not_alike() -> None:
     rest = Between(high, low, high, 0, 1, 2, 3)
     assert alike(hold, up_at(1.0), up_at(11.0), 0.4)
     assert not alike(rest, up_at(1.0), up_at(11.0), 0.4)
+
+
+def test_a_slow_way_is_no_pose() -> None:
+    dwells = poses([(0.0, 5.0, 0.02), (22.0, 12.0, 0.2), (0.0, 6.0, 0.02)], way_s=7.0)
+    assert dwells.now is not None
+    rest, held = dwells.past
+    assert angle_between(rest.pose, held.pose) > 20.0
+    assert angle_between(rest.pose, dwells.now.pose) < 0.5
+
+
+def test_a_short_rest_is_a_pose() -> None:
+    dwells = poses([(0.0, 5.0, 0.02), (12.0, 12.0, 0.2), (0.0, 1.6, 0.02), (12.0, 5.0, 0.2)])
+    assert [round(dwell.pose[1], 1) for dwell in dwells.past] == [0.0, 0.2, 0.0]

@@ -27,7 +27,14 @@ _AGAIN_NS = 3 * NS_PER_S // 2
 # A pose is followed this slowly, in ticks: sag belongs to it.
 _FOLLOW = 100.0
 _KEEP_S = 60
+# What is shorter than the shortest hold and goes straight on for most of its path, in no half second slower
+# than a third of its mean, is a way: sway turns around, and a rest is still before one leaves it.
+_SHORT_S = 3.0
+_STRAIGHT = 0.7
+_STOP_SHARE = 0.33
 _SECOND_TICKS = Recent.ticks(1.0)
+_HALF_TICKS = Recent.ticks(0.5)
+_SHORT_TICKS = Recent.ticks(_SHORT_S)
 # So many seconds before and after a way inside a dwell say where it was, and what the tremor is from then on;
 # the way takes no longer.
 _BESIDE = 2
@@ -59,8 +66,9 @@ class Dwell:
 
     def __init__(self, start: int, pose: Vector) -> None:
         self.start = self.end = start
-        self.pose = self.first = pose
+        self.pose = self.first = self.last = pose
         self._n = 0.0
+        self._steps: list[float] = []
         self._seconds: deque[_Second] = deque(maxlen=_KEEP_S)
         self._now: list[tuple[int, Vector, Lively]] = []
 
@@ -70,6 +78,17 @@ class Dwell:
         return (self.end - self.start) / NS_PER_S
 
     @property
+    def passes(self) -> bool:
+        """Whether it was but part of a slow way: it went straight on, and never stopped."""
+        steps, n = self._steps, _HALF_TICKS
+        if len(steps) < n or self.seconds >= _SHORT_S:
+            return False
+        path = math.fsum(steps)
+        slowest = min(math.fsum(steps[k : k + n]) for k in range(0, len(steps) - n + 1, n)) / n
+        straight = angle_between(self.first, self.last) > _STRAIGHT * path
+        return straight and slowest > _STOP_SHARE * path / len(steps)
+
+    @property
     def lively(self) -> Lively | None:
         """How still it is in its calmer seconds; ``None`` before one is full."""
         return quartiles_of([second.moves for second in self._seconds])
@@ -77,11 +96,14 @@ class Dwell:
     def trembles(self, other: Dwell, rule: RiseRule) -> bool:
         """Whether muscles hold it beyond doubt, and the floor carries the other one."""
         mine, its = self.lively, other.lively
-        return mine is not None and its is not None and mine.tremor > rule.tremor_ratio * its.tremor
+        return mine is not None and its is not None and mine.trembles(its, rule.tremor_ratio)
 
     def stay(self, t: int, u: Vector, moves: Lively) -> None:
         """One more moment in it."""
         self.end = t
+        self.last = u
+        if len(self._steps) <= _SHORT_TICKS:
+            self._steps.append(moves.sway * TICK_NS / NS_PER_S)
         self._n = min(self._n + 1.0, _FOLLOW)
         a = 1.0 / (self._n + 1.0)
         x, y, z = (p + a * (v - p) for p, v in zip(self.pose, u, strict=True))
@@ -187,7 +209,8 @@ class Dwells:
                 self._off = t
             if t - self._off < _OFF_NS:
                 return False
-            self.past.append(now)
+            if not now.passes:
+                self.past.append(now)
             self.now = self._off = None
         if not recent.within(self._ticks, self._near2):
             return False

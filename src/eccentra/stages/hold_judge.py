@@ -130,6 +130,9 @@ class Judge:
             # gone somewhere else: the pose before may have been on the way there
             witness = False
             loaded = self._carried(held)
+        if not steady and not (lifted or self.familiar(held)):
+            # nobody has come down from it: lying still and then shifting about gets unsteadier as well
+            witness = False
         if not witness and not loaded:
             self.refused.refuse(held.since, now, now, Reason.TOO_SMALL, out)
             return False

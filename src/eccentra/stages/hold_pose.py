@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from math import fsum, radians, sin
+from math import exp, fsum, inf, radians, sin, sqrt
 from typing import NamedTuple
 
 from eccentra.samples import NS_PER_S
@@ -27,6 +27,10 @@ __all__ = [
 TICK_NS = 50_000_000
 _DEG = 57.29577951308232
 _SECOND_TICKS = round(NS_PER_S / TICK_NS)
+# The mean size over a second of what is random in three directions varies by about this share of it, and its
+# lower quartile over some seconds is no better known than so; beyond two standard errors it is certain.
+_TREMOR_SD = 0.16
+_CERTAIN = 2.0
 # A dip shakes a second or two.
 _WALKING_S = 3
 # Getting down to the floor takes 4 s. A thigh that swings by 25 degrees to each side has a mean "up" of 0.95.
@@ -117,16 +121,29 @@ class Recent:
 
 
 class Lively(NamedTuple):
-    """How a pose moves, both in deg/s: ``sway`` is the speed of "up", ``tremor`` what is faster than sway."""
+    """How a pose moves, in deg/s: ``sway`` is the speed of "up", ``tremor`` what is faster than sway.
+
+    ``seconds`` says over how many seconds that was seen.
+    """
 
     sway: float
     tremor: float
+    seconds: float = inf
+
+    def trembles(self, other: Lively, ratio: float) -> bool:
+        """Whether its tremor is more than ``ratio`` times the other's for certain: few seconds say less."""
+        doubt = _CERTAIN * _TREMOR_SD * sqrt(1.0 / self.seconds + 1.0 / other.seconds)
+        return self.tremor > ratio * exp(doubt) * other.tremor
 
 
 def mean_of(moments: Sequence[Lively]) -> Lively:
     """Mean over moments."""
     n = len(moments)
-    return Lively(fsum(one.sway for one in moments) / n, fsum(one.tremor for one in moments) / n)
+    return Lively(
+        fsum(one.sway for one in moments) / n,
+        fsum(one.tremor for one in moments) / n,
+        n / _SECOND_TICKS,
+    )
 
 
 def quartiles_of(seconds: Collection[Lively]) -> Lively | None:
@@ -134,7 +151,11 @@ def quartiles_of(seconds: Collection[Lively]) -> Lively | None:
     n = len(seconds) // 4
     if not seconds:
         return None
-    return Lively(sorted(one.sway for one in seconds)[n], sorted(one.tremor for one in seconds)[n])
+    return Lively(
+        sorted(one.sway for one in seconds)[n],
+        sorted(one.tremor for one in seconds)[n],
+        float(len(seconds)),
+    )
 
 
 def livelier(one: Lively | None, other: Lively | None, rule: RiseRule) -> int:
@@ -145,15 +166,13 @@ def livelier(one: Lively | None, other: Lively | None, rule: RiseRule) -> int:
     """
     if one is None or other is None:
         return 0
-    for mine, its, ratio in (
-        (one.tremor, other.tremor, rule.tremor_ratio),
-        (one.sway, other.sway, rule.lively_ratio),
-    ):
-        if mine > ratio * its:
-            return 1
-        if its > ratio * mine:
-            return -1
-    return 0
+    if one.trembles(other, rule.tremor_ratio):
+        return 1
+    if other.trembles(one, rule.tremor_ratio):
+        return -1
+    if one.sway > rule.lively_ratio * other.sway:
+        return 1
+    return -1 if other.sway > rule.lively_ratio * one.sway else 0
 
 
 class Tremor:

@@ -152,9 +152,12 @@ class SecondLook:
         if role < 0 or not self._court.may_be(what, sure=trembles):
             return None
         rests = [dwell.lively for dwell in (a, c) if dwell.lively is not None]
+        calmest = min(rests, key=lambda one: one.tremor, default=None)
+        if not trembles and self._known.effortless(what.before, what.pose, b.lively, calmest):
+            return None
         alone = role > 0 and bool(rests) and min(one.sway for one in rests) <= self._lively
         sure = (both or alone) and max(up, down) <= rule.proof_deg
-        if trembles:
+        if trembles or role > 1:
             self._known.was_other(what, t, out)
         if both and b.lively is not None:
             self._known.trembled(b.lively, min(rests, key=lambda one: one.tremor))

@@ -313,6 +313,10 @@ class Held:
             if self.parked is None:
                 self.parked = t
         if self.parked is not None:
+            below = phi <= rule.home_share * self.rise
+            if stopped and below and t - self.parked >= self._stage.pose.rest_s * NS_PER_S:
+                # beyond the rest pose, which was but a stop on the way: nothing more will come
+                return "away"
             self._rested.append(moves)
             if (
                 len(self._rested) >= _LEVEL_TICKS
