@@ -28,7 +28,7 @@ from eccentra.events import (
 )
 from eccentra.exercises import load_exercise
 from eccentra.inputs import Command, Input
-from eccentra.samples import NS_PER_S, Block, StreamInfo
+from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.session import Header, Session
 from eccentra.simulate import (
     Fault,
@@ -43,6 +43,7 @@ from eccentra.simulate import (
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_again import AgainWatch, Seen
+from eccentra.stages.placement_cycles import turns_in
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
 from eccentra.stages.placement_frames import rotation as turn_between
 from eccentra.stages.placement_run import PlacementRun
@@ -326,6 +327,36 @@ def test_segments_are_told_apart_by_how_far_they_turn(
     rule = CHECK.segment
     found = elsewhere(rule, spans(exercise), turns, alone_low=rule.alone_low)
     assert set(found) == set(wrong)
+
+
+def leaning(*parts: tuple[float, float]) -> Floats:
+    """Ten rows a second of a segment that goes to each angle (degrees) in so many seconds."""
+    angle = [0.0]
+    for goal, seconds in parts:
+        u = np.arange(1, round(10 * seconds) + 1) / round(10 * seconds)
+        angle += (angle[-1] + (goal - angle[-1]) * (1.0 - np.cos(np.pi * u)) / 2.0).tolist()
+    rad = np.radians(angle)
+    return np.stack([np.sin(rad), 0.0 * rad, np.cos(rad)], axis=1)
+
+
+def test_only_movements_that_are_alike_are_asked_which_segment_turned() -> None:
+    rep = ((70.0, 2.0), (0.0, 2.0), (0.0, 1.0))
+    spans = [(50 * k, 50 * k + 40) for k in range(4)]
+    good = leaning(*rep * 4)
+    assert turns_in({"thigh": good}, spans) == {"thigh": pytest.approx(70.0, abs=0.5)}
+    deep = leaning(*rep * 3, (30.0, 2.0), (0.0, 2.0), (0.0, 1.0))
+    assert set(turns_in({"thigh": good, "shank": deep}, spans)) == {"thigh", "shank"}
+    # strides: several ways there and back, as far
+    strides = ((70.0, 0.5), (0.0, 0.5)) * 4 + ((0.0, 1.0),)
+    assert turns_in({"thigh": good, "shank": leaning(*strides * 4)}, spans) == {}
+    # the other sensor starts from another pose each time
+    steps = [
+        part for k in range(4) for part in ((20.0 * k + 70.0, 2.0), (20.0 * k, 2.0), (20.0 * k + 20.0, 1.0))
+    ]
+    assert turns_in({"thigh": good, "shank": leaning(*steps)}, spans) == {}
+    # of very different length, or one in the other
+    assert turns_in({"thigh": good}, [(0, 40), (50, 90), (100, 106), (150, 156)]) == {}
+    assert turns_in({"thigh": good}, [(0, 40), (50, 90), (50, 140), (150, 190)]) == {}
 
 
 def test_a_zero_under_load_is_seen_and_a_strap_worn_the_wrong_way_round_is_not_taken_for_one() -> None:

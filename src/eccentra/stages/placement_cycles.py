@@ -6,7 +6,9 @@ in which the sensor rested, and back, several times alike. It counts nothing; it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -38,6 +40,10 @@ _MOST_POSES = 3
 _NEAR_DEG = 10.0
 # Turns that differ by less are the same.
 _SAME_DEG = 6.0
+# Repetitions turn a segment by the same but for this share, between poses that are the same to within this,
+# and take the same time up to this factor; one of four may be odd. They go there and back, so that their way
+# is twice the turn, and a half of that for stops, sway and second tries; several strides go far more.
+_LIKE_SHARE, _SAME_POSE_DEG, _LIKE_TIMES, _LONGEST_WAY = 0.3, 12.0, 2.0, 1.5
 
 
 def coarse_rows(history: History, since: int, t: int) -> Floats:
@@ -70,7 +76,7 @@ def cycles_of_motion(rule: SegmentRule, up: Floats) -> Cycles:
             if size < rule.cycle_deg:
                 continue
             spans, peaks = _swings(away, size, _rows(rule.cycle_s))
-            spans = [(_rest_before(away, a, size), b) for a, b in spans]
+            spans = _from_rest(away, spans, size)
             spans, peaks = _same_axis(rule, up, pose, spans, peaks)
             found = _alike(rule, spans, peaks)
             if found.weight > best.weight:
@@ -95,19 +101,51 @@ def cycles_of_force(rule: SegmentRule, force: Floats) -> Cycles:
 def turns_in(ups: Mapping[str, Floats], spans: list[tuple[int, int]]) -> dict[str, float]:
     """Median over the movements of how far each sensor turned away from where it was at their start.
 
-    Empty when a sensor turned differently from one to the other: then they are not repetitions.
+    Empty when they are not repetitions: a sensor turned differently from one to the other, or from or to
+    another pose, or they took other times. People who walk, sit down and bend do that, people who exercise do
+    not.
     """
+    if not _are_as_long(spans):
+        return {}
     out: dict[str, float] = {}
     for name, up in ups.items():
-        turns = [float(np.max(_angles(up[a : b + 1], up[a]))) for a, b in spans]
-        known = sorted(turn for turn in turns if turn == turn)
-        if not known:
+        ways = [up[a : b + 1] for a, b in spans if not bool(np.isnan(up[a : b + 1]).any())]
+        if not ways:
             continue
-        middle = known[len(known) // 2]
-        if sum(abs(turn - middle) > max(0.3 * middle, _SAME_DEG) for turn in known) > len(known) // 4:
+        turns = [_angles(way, way[0]) for way in ways]
+        sizes = [float(turn.max()) for turn in turns]
+        middle = sorted(sizes)[len(sizes) // 2]
+        near = max(_LIKE_SHARE * middle, _SAME_DEG)
+        odd = np.array([abs(size - middle) > near for size in sizes])
+        odd |= _off(np.array([way[0] for way in ways])) > _SAME_POSE_DEG
+        if middle > _SAME_POSE_DEG:
+            far = np.array([way[int(turn.argmax())] for way, turn in zip(ways, turns, strict=True)])
+            odd |= _off(far) > max(near, _SAME_POSE_DEG)
+            odd |= np.array([_way_deg(way) for way in ways]) > _LONGEST_WAY * 2.0 * np.array(sizes)
+        if int(odd.sum()) > len(ways) // 4:
             return {}
         out[name] = middle
     return out
+
+
+def _are_as_long(spans: list[tuple[int, int]]) -> bool:
+    """Whether movements take about the same time, and none lies in another one."""
+    times = sorted(b - a for a, b in spans)
+    middle = times[len(times) // 2]
+    odd = sum(not middle < _LIKE_TIMES * time < _LIKE_TIMES**2 * middle for time in times)
+    return odd <= len(times) // 4 and all(one[1] <= other[0] for one, other in pairwise(spans))
+
+
+def _way_deg(up: Floats) -> float:
+    """All the way of "up", shape (n, 3), in degrees."""
+    step = up[1:] - up[:-1]
+    return math.degrees(float(np.sqrt(np.add.reduce(step * step, axis=1)).sum()))
+
+
+def _off(poses: Floats) -> Floats:
+    """How far each pose is from the middle one, in degrees; shape (n, 3) in, (n,) out."""
+    between = np.degrees(np.arccos(np.clip(poses @ poses.T, -1.0, 1.0)))
+    return np.asarray(between[int(np.argmin(np.median(between, axis=1)))])
 
 
 def swings_from(up: Floats, pose: Floats, size: float, rows: tuple[float, float]) -> list[tuple[int, int]]:
@@ -117,7 +155,7 @@ def swings_from(up: Floats, pose: Floats, size: float, rows: tuple[float, float]
     """
     away = _angles(up, pose)
     spans, _ = _swings(away, size, rows)
-    return [(_rest_before(away, a, size), b) for a, b in spans]
+    return _from_rest(away, spans, size)
 
 
 def _angles(up: Floats, pose: Floats) -> Floats:
@@ -162,9 +200,15 @@ def _swings(x: Floats, size: float, rows: tuple[float, float]) -> tuple[list[tup
     return spans, peaks
 
 
-def _rest_before(away: Floats, a: int, size: float) -> int:
+def _from_rest(away: Floats, spans: list[tuple[int, int]], size: float) -> list[tuple[int, int]]:
+    """The same movements, each from the last moment in the pose before it, after the one before."""
+    ends = [0, *(b for _, b in spans)]
+    return [(_rest_before(away, a, size, end), b) for (a, b), end in zip(spans, ends[:-1], strict=True)]
+
+
+def _rest_before(away: Floats, a: int, size: float, least: int) -> int:
     """The last moment in the pose before a movement, or the nearest to it within five seconds."""
-    first = max(a - 5 * RATE_HZ, 0)
+    first = max(a - 5 * RATE_HZ, min(least, a))
     before = away[first : a + 1]
     near = np.flatnonzero(before < 0.1 * size)
     return first + int(near[-1] if len(near) else np.argmin(before))
