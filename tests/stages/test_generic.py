@@ -369,6 +369,20 @@ def test_a_lift_in_which_the_load_tilts_is_none() -> None:
     assert counts(run(*as_live(lift_rows(height, tilt)))) == [6]
 
 
+def test_a_bar_is_pulled_up_then_lifted_and_the_last_lift_creeps() -> None:
+    """Between its strokes the load stands still, which says where it is: at once, and after a slow stroke."""
+    first, last = lifted(4, out_s=1.3, back_s=2.2, hold_s=0.8, pause_s=0.6), lifted(1, out_s=3.6, back_s=2.2)
+    pull = -0.5 + 0.5 * min_jerk(1.2)
+    height = np.concatenate(
+        [np.full(400, -0.5), pull, still(1.5), first, last, still(1.5), pull[::-1], still(8) - 0.5]
+    )
+    events = run(*as_live(lift_rows(height, np.zeros(len(height)))))
+    assert counts(events) == [5]
+    assert [e.what for e in events if isinstance(e, CalibrationDone)] == ["axis:lift"]
+    assert reps(events)[0].start_us * 1e-6 == pytest.approx(6.7, abs=0.3)
+    assert reps(events)[4].end_us * 1e-6 == pytest.approx((len(height) - 1135) / 100, abs=0.6)
+
+
 def shaken(seed: int) -> int:
     """How many repetitions a minute of heights and times of every kind gives."""
     rng = np.random.default_rng(seed)

@@ -21,7 +21,7 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     angle_deg, any_angle_deg
         Standard deviation (each of two directions) in an exercise, limit otherwise.
     lift
-        What it says that a movement goes straight up or down, after rest.
+        What it says that a movement goes straight up or down and does not tilt.
     size, any_size, time, any_time
         The same for the logarithms of the ratios of sizes and times.
     enough

@@ -15,7 +15,7 @@ import numpy as np
 from eccentra.samples import Floats
 from eccentra.stages.movement_axis import Axis
 
-__all__ = ["closed_position", "pushed", "pushes", "travel"]
+__all__ = ["closed_position", "pushed", "pushes"]
 
 _PASSES = 3
 # A stroke of a height with less than this share of the usual push is no stroke: the reading creeps.
@@ -58,18 +58,6 @@ def pushes(axis: Axis, rows: Floats) -> tuple[float, float]:
         math.sqrt(float((half * half).sum()) / max(len(half), 1)) for half in (push[:middle], push[middle:])
     )
     return first, second
-
-
-def travel(axis: Axis, t: Floats, rows: Floats) -> float:
-    """How far a load went in m between two moments at which it stood still, t (n,) and rows (n, 9).
-
-    A height that fits the acceleration around it rings: before the first stroke, and after the last, it
-    shows another one that never was. Speed that begins and ends with zero does not.
-    """
-    push = axis.push(rows)
-    step = np.diff(t, prepend=t[0])
-    speed = np.cumsum((push - push.mean()) * step)
-    return float((speed * step).sum())
 
 
 def pushed(one: Sequence[float], usual: Sequence[float]) -> bool:

@@ -101,12 +101,23 @@ class CycleCounter:
         Movement in a pose, in the unit of ``size``.
     step_s
         Time between rows.
+    drifts
+        Whether the number is off after a slow stroke, as heights are: who came half way back and then
+        stands still is back.
     """
 
     def __init__(
-        self, rules: CycleRules, size: float, period_s: float, *, sway: float, step_s: float
+        self,
+        rules: CycleRules,
+        size: float,
+        period_s: float,
+        *,
+        sway: float,
+        step_s: float,
+        drifts: bool = False,
     ) -> None:
         self._sway = sway
+        self._drifts = drifts
         self._rules = rules
         self.size = size
         self.period_s = period_s
@@ -217,6 +228,8 @@ class CycleCounter:
         back, out = self._high - self._turn, self._high - self._low
         home = back >= (1.0 - rules.return_share) * out
         least, most = rules.settle_s
+        if self._drifts and back >= rules.turn_share * out and self._still(most):
+            home = True
         wait = min(max(rules.settle_share * (t - self._high_s), least), most)
         if home and (t - self._turn_s >= wait or self._still(wait)):
             cycle = self._judge()

@@ -11,7 +11,7 @@ along the axis, so that two different movements that look alike on one axis are 
 from __future__ import annotations
 
 import math
-from bisect import bisect, insort
+from bisect import insort
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from eccentra.samples import Floats
 from eccentra.stages.cycle_belief import Belief
-from eccentra.stages.cycle_closed import pushed, pushes, travel
+from eccentra.stages.cycle_closed import pushed, pushes
 from eccentra.stages.cycle_start import StartRules, from_rest, stroke_back_before
 from eccentra.stages.movement_axis import Axis, Kind, is_lift, lift_axis, shift_axis, tilt_axis, turn_axis
 from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
@@ -96,7 +96,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     leak_s
         Leak of ``shift``.
     lift_cutoffs
-        High-pass of ``lift`` in rad/s, for each window but the first.
+        How soon the height of a ``lift`` is told, in rad/s, for each window but the first.
     start
         Where a set begins.
     """
@@ -129,6 +129,11 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 found = self._along(axis, times, part, last)
                 if found is not None and (best is None or self._better(found, best)):
                     best = (found[0], _moved(found[1], begin))
+        # a load that is lifted may tilt a little, each time or not
+        if best is not None and best[1].size < _FLAT_DEG and best[1].axis.kind in ("tilt", "turn"):
+            lifted = self._lifted(t, rows, last)
+            if lifted is not None and lifted[1].size > math.radians(best[1].size) * _LEVER_M:
+                best = lifted
         if best is None:
             # a sensor that turns is followed by its turning; position is the last resort, and only for quick
             # cycles, because it is soon forgotten
@@ -141,7 +146,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def _lifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         """A movement up and down; a short window has too few cycles to tell it by size and time alone.
 
-        What is too slow for one cutoff is followed with the next, if it is found there as well.
+        What is too slow to be told soon is told later, if it is found there as well.
         """
         early: tuple[float, Found] | None = None
         for window_s, cutoff in zip(self.windows_s[1:], self.lift_cutoffs, strict=True):
@@ -204,7 +209,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             creeps=found.axis.kind == "lift",
         )
         if found.axis.kind == "lift":
-            turns = _from_travel(found.axis, turns, t, rows)
+            turns = _from_rest_level(turns, t, x, found.size, self.start)
         return msgspec.structs.replace(found, turns=turns, sign=1 if x[turns[1]] > x[turns[0]] else -1)
 
     def _earlier(self, found: Found, t: Floats, rows: Floats) -> Found:
@@ -362,7 +367,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         period = 2.0 * (middles[-1] - middles[begin]) / (len(middles) - 1 - begin)
         size = sorted(sizes[begin:])[(len(sizes) - begin) // 2]
         best *= _PREFERENCE[axis.kind]
-        if axis.kind == "lift" and _still_before(run[0], x, t, size, period):
+        if axis.kind == "lift":
             best += self.belief.lift
         if size < self.least(axis.kind) or best < self.belief.enough - math.log(period):
             return None
@@ -379,23 +384,24 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return best, found
 
 
+# A lift tilts by less; and no lever is longer than a metre or so.
+_FLAT_DEG = 15.0
+_LEVER_M = 1.0
 # Cosine of 37 degrees: less is another axis.
 _SAME_AXIS = 0.8
 # Cycles of more than 9 s, whose position is early by more, are hardly found from acceleration.
 _MOST_LEAD_S = 1.0
-# Period by cutoff: at twice the cutoff or quicker, a high-pass of fourth order takes a sixteenth at most.
+# Period by cutoff: when a height is told, the next time the load stands still was seen.
 _WELL_PASSED = math.pi
-# What a height creeps before a set, as a share of its strokes.
-_STILL = 0.5
-# A stroke of a lift is at least this share of the usual one.
-_TRAVELLED = 0.5
-# Beside other strokes of the run, with the waits at their ends.
-_LONGER = 1.25
+# Levels of one pose differ by less, as a share of the strokes.
+_NEAR = 0.3
+# m: sway of a load that is held.
+_SWAY_M = 0.02
 # Fewer cycles are no repetition of anything.
 _FEWEST = 2
 
 # Of equally good answers, take the one that cannot drift; a leaky position comes last.
-_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8, "lift": 0.8}
+_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8, "lift": 0.95}
 
 
 def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
@@ -414,23 +420,31 @@ def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
     )
 
 
-def _still_before(at: int, x: Sequence[float], t: Sequence[float], size: float, period_s: float) -> bool:
-    """Whether there was no stroke in the half period before row ``at``."""
-    begin = bisect(t, t[at] - 0.5 * period_s)
-    before = x[begin : at + 1]
-    return max(before) - min(before) <= _STILL * size
+def _from_rest_level(
+    turns: tuple[int, ...], t: Floats, x: Floats, size: float, rules: StartRules
+) -> tuple[int, ...]:
+    """The run of a lift with the stroke before it that began where the others do: the load had come further.
 
-
-def _from_travel(axis: Axis, turns: tuple[int, ...], t: Floats, rows: Floats) -> tuple[int, ...]:
-    """The run of a lift without strokes before it in which the load did not go so far."""
-    lasts = sorted(t[b] - t[a] for a, b in pairwise(turns))
-    longest = _LONGER * lasts[len(lasts) // 2]
-    # what went before a stroke after a wait is not part of it
-    spans = [(max(a, bisect(t, t[b] - longest)), b + 1) for a, b in pairwise(turns)]
-    ways = [abs(travel(axis, t[a:b], rows[a:b])) for a, b in spans]
-    least = _TRAVELLED * sorted(ways)[len(ways) // 2]
-    begin = next(k for k, way in enumerate(ways) if way >= least)
-    return turns[begin:] if len(ways) - begin >= 2 * _FEWEST - 1 else turns
+    A bar that is pulled up from the floor, waits, and goes on up from there has gone twice as far.
+    """
+    first = turns[0]
+    if first < _FEWEST:
+        return turns
+    up = x[first] > x[turns[1]]
+    way = x[first] - x[: first + 1] if up else x[: first + 1] - x[first]
+    reversals = np.flatnonzero(way < -_NEAR * size)
+    begin = int(reversals[-1]) + 1 if len(reversals) else 0
+    resting = rules.resting(t[: first + 1], x[: first + 1], size, least=_SWAY_M)
+    stroke = abs(float(x[turns[1]] - x[first]))
+    found = np.flatnonzero(resting[begin:] & (np.abs(way[begin:] - stroke) <= _NEAR * size)) + begin
+    if not len(found):
+        return turns
+    rest = int(found[-1])
+    # from there on it only went this way
+    after = way[rest:]
+    if float((np.maximum.accumulate(after[::-1])[::-1] - after).max()) > _NEAR * size:
+        return turns
+    return (rest, *turns)
 
 
 def _moved(found: Found, begin: int) -> Found:

@@ -39,7 +39,7 @@ class StartRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     wait_s: float
     wait_share: float
 
-    def resting(self, t: Floats, x: Floats, size: float) -> NDArray[np.bool_]:
+    def resting(self, t: Floats, x: Floats, size: float, least: float | None = None) -> NDArray[np.bool_]:
         """Whether each row, and those in the ``rest_s`` before it, stay in one place; bool, shape (n,)."""
         rows = max(round(self.rest_s / float(np.median(np.diff(t)))), 1)
         out = np.zeros(len(x), dtype=bool)
@@ -47,7 +47,7 @@ class StartRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             view = np.lib.stride_tricks.sliding_window_view(x, rows + 1)
             spread = view.max(axis=1) - view.min(axis=1)
             lasts = t[rows:] - t[:-rows]
-            most = max(self.rest_deg, self.rest_share * size)
+            most = max(self.rest_deg if least is None else least, self.rest_share * size)
             out[rows:] = (spread <= most) & (lasts < 1.5 * self.rest_s)
         return out
 

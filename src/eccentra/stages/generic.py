@@ -12,7 +12,6 @@ What is away and what is back is known only by where the movement started, so ph
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -20,7 +19,6 @@ import numpy as np
 
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
-from eccentra.stages.cycle_closed import pushed, pushes
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
 from eccentra.stages.cycle_lever import LeverRules
 from eccentra.stages.cycle_odd import OddRules
@@ -192,6 +190,7 @@ class Run:
             found.period_s,
             sway=self._stage.sway_share * search.least(found.axis.kind),
             step_s=_THIN_S,
+            drifts=found.axis.kind == "lift",
         )
         tracking = Tracking(
             found, sensor, float(t[at]), counter=counter, pause=self._stage.pause, lead_s=search.lead_s(found)
@@ -354,12 +353,7 @@ class Run:
         begin, top, end = cycle.start, cycle.top, cycle.end + 1
         rows = np.array(tracking.rows[begin:end])
         found = tracking.found
-        strokes = rows[: top - begin + 1], rows[top - begin :]
-        # on the whole: in a hold the turning point lies anywhere
-        if not found.axis.upright(rows).all() or not all(
-            pushed((math.hypot(*pushes(found.axis, x)),), (math.hypot(*y),))
-            for x, y in zip(strokes, found.pushes, strict=False)
-        ):
+        if not found.axis.upright(rows).all():
             return False
         return tracking.likeness.take(
             np.array(tracking.times[begin:end]),
