@@ -74,7 +74,7 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
     keep
         For ``shift``: share that both sums keep from one row to the next.
     cutoff, bias
-        For ``lift``: how soon its height is told in rad/s, and acceleration (m/s²) that the sensor shows at rest;
+        For ``lift``: how soon its height is told in rad/s, and acceleration (m/s²) shown at rest;
         ``main`` is up.
     """
 
