@@ -51,11 +51,47 @@ def test_a_set_is_settled_and_not_outweighed_by_sitting_back() -> None:
     assert not right.turned([Proof(0.5, 60.0, 1.6)] * 20, ENOUGH)
 
 
-@pytest.mark.parametrize(("times", "expected"), [(3, False), (4, True)])
-def test_nobody_gets_into_position_four_times_alike(times: int, expected: bool) -> None:
+@pytest.mark.parametrize(("times", "expected"), [(2, False), (3, True)])
+def test_nobody_gets_into_position_three_times_alike(times: int, expected: bool) -> None:
     quick = Proof(0.4, 72.0, 1.4)
     assert repeated([quick] * times, ENOUGH) is expected
-    assert not repeated([quick] * 3 + [Proof(0.4, 40.0, 1.4)], ENOUGH)
+    assert not repeated([quick] * 2 + [Proof(0.4, 40.0, 1.4)], ENOUGH)
+
+
+def test_several_alike_outnumber_one_that_was_clearer() -> None:
+    """Quick lowerings with a slow way back say little one by one; kneeling down over the heels said more."""
+    weak = Proof(0.2, 79.0, 1.6)
+    wrong = of(Proof(2.3, 73.0, 3.0))
+    assert not wrong.turned([weak] * 3, ENOUGH)
+    assert not wrong.outnumbered([weak] * 2 + [Proof(0.2, 60.0, 1.6)])
+    assert wrong.outnumbered([weak] * 3)
+    right = of()
+    for _ in range(3):
+        right.count(weak)
+    assert right.settled
+    assert not right.outnumbered([weak] * 6)
+    assert not right.turned([Proof(2.0, 84.0, 2.4)], ENOUGH)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.5])
+def test_quick_curls_count_after_a_slow_way_down_to_the_heels(seconds: float) -> None:
+    """One movement that is clear by itself was counted and cost the set."""
+    heels = SitBack(lean_deg=-73.0, down_s=3.0, seconds=seconds, up_s=1.3)
+    rest = Hold(seconds=2.0)
+    quick = NordicRep(descent_s=1.7, end_lean_deg=79.0, return_s=2.2, turn_s=0.3, pause_s=1.0)
+    before = (Hold(seconds=3.0), KneelDown(), rest, heels, rest)
+    made, events, reps = analysed(scenario(*[quick] * 4, before=before))
+    assert len(reps) == live_count(events) == 4
+    assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5
+
+
+def test_who_stays_down_sits() -> None:
+    """Two chairs within a set's time look like lowerings, but for how long one stays."""
+    chair = SitBack(lean_deg=-88.0, down_s=1.75, seconds=6.5, up_s=0.95)
+    rest = Hold(seconds=5.0)
+    made = scenario(before=(rest, chair, rest, rest, chair, rest), after=(Walk(seconds=4.0),))
+    _, _, reps = analysed(made)
+    assert not reps
 
 
 def test_quick_down_and_slow_back_counts_when_it_repeats() -> None:

@@ -187,6 +187,8 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Movements about an axis further off than this are about another one.
     load_evidence
         Evidence of a loaded strap (minus that of a slack one).
+    stay_from_s, stay_span_s, stay_evidence
+        Staying down for longer than the first speaks against it, fully after the second more.
     held_deg, held_evidence
         Evidence of a shank that turned by no more than the first while the thigh went ``at_once_deg`` and
         came back, none from the second on: heels do not let one sit back so far, and who sits down or kneels
@@ -204,6 +206,9 @@ class DirectionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     doubtful: float
     axis_deg: float
     load_evidence: float
+    stay_from_s: float
+    stay_span_s: float
+    stay_evidence: float
     held_deg: tuple[float, float]
     held_evidence: float
 

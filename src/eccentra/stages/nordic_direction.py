@@ -9,6 +9,7 @@ may be taken back until there are three.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -17,13 +18,13 @@ from eccentra.stages.inclination import Vector, dot
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
 
-__all__ = ["Direction", "Proof", "evidence_of", "repeated"]
+__all__ = ["Direction", "Proof", "evidence_of", "most_alike", "repeated"]
 
 # Repetitions of one person: ranges within a sixth, times within a factor.
 _ALIKE_ROM = 0.15
 _ALIKE_TIME = 1.6
-# Down in 1.5 s and back in 2 s is not clear by itself; nobody gets into position four times alike.
-_REPEATED = 4
+# Down in 1.5 s and back in 2 s is not clear by itself; nobody gets into position three times alike.
+_REPEATED = 3
 # More than once in position there is nothing that looks like a lowering.
 _CERTAIN = 3
 # So much clearer is the other direction.
@@ -59,11 +60,12 @@ class Direction:
         self._sum = 0.0
         self._best = 0.0
         self._repeated = False
+        self._counted: deque[Proof] = deque(maxlen=6)
 
     @property
     def established(self) -> bool:
-        """Whether the direction is sure."""
-        return self.forward is not None and len(self._proofs) > 1
+        """Whether the direction is sure: by two that speak for it, or by several alike."""
+        return self.forward is not None and (len(self._proofs) > 1 or most_alike(self._counted) >= _REPEATED)
 
     @property
     def settled(self) -> bool:
@@ -81,6 +83,19 @@ class Direction:
     def start(self, axis: Vector | None) -> None:
         """Forward is about ``axis``, for what is known now; forget what spoke for another one."""
         self.forward, self._proofs, self._sum, self._best, self._repeated = axis, [], 0.0, 0.0, False
+        self._counted.clear()
+
+    def count(self, proof: Proof) -> None:
+        """A full repetition was counted in the forward direction, whether it speaks for it or not."""
+        self._counted.append(proof)
+        self._repeated = self._repeated or most_alike(self._counted) >= _REPEATED
+
+    def outnumbered(self, opposite: Sequence[Proof]) -> bool:
+        """Whether several the other way are alike, and no two of this one.
+
+        However clear it was, sitting down or kneeling down is done once; repetitions repeat.
+        """
+        return not self.settled and most_alike(self._counted) < 2 and most_alike(opposite) >= _REPEATED
 
     def learn(self, proof: Proof, axis: Vector) -> None:
         """A full repetition was counted in the forward direction, and speaks for it."""
@@ -118,6 +133,11 @@ class Direction:
         return clearer or (len(strong) > 1 and math.fsum(strong) > self._sum + _CLEARER)
 
 
+def most_alike(proofs: Sequence[Proof]) -> int:
+    """How many of these may be repetitions of one person."""
+    return max((sum(other.like(one) for other in proofs) for one in proofs), default=0)
+
+
 def repeated(proofs: Sequence[Proof], enough: float) -> bool:
     """Whether the first of these was done several times alike, and together they are clear."""
     like = [one for one in proofs if one.evidence > 0.0 and one.like(proofs[0])]
@@ -138,6 +158,10 @@ def evidence_of(m: Measured, full: bool, stage: Stage) -> float:
     value = slow + far
     own = stage.back_by == "legs"  # then the way back takes as long
     back = m.back_start is not None and m.back_end is not None and m.back_end > m.back_start
+    if m.back_start is not None:  # who sits down stays
+        value -= rule.stay_evidence * _clip(
+            (m.back_start - m.down_end - rule.stay_from_s) / rule.stay_span_s, 0.0, 1.0
+        )
     if not own and m.back_start is not None and m.back_end is not None and back:
         value += _clip(math.log2(m.eccentric_s / (m.back_end - m.back_start)), -0.7, 0.7)
     if m.break_s is not None:

@@ -21,13 +21,15 @@ from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_rep import Circumstances, write_repetition
 from eccentra.stages.nordic_set import set_totals
 from eccentra.stages.nordic_usual import Usual
-from eccentra.stages.nordic_waiting import Waiting, alongside, same_pose
+from eccentra.stages.nordic_waiting import Waiting, alongside, one_set, same_pose
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Judge", "Open"]
 
 # Once the direction turns, so many repetitions that were refused for it are counted.
 _COUNTED_LATE = 8
+# Of what speaks against a direction so many excursions are kept.
+_REMEMBERED = 24
 
 
 class Open(msgspec.Struct, kw_only=True):
@@ -50,7 +52,8 @@ class Judge:
         self._shank = shank
         self._gyro = gyro
         totals = set_totals(stage.asymmetry_least_reps, sides, stage.metrics)
-        self.book = SetBook(first_set, round(stage.set_gap_s * 1e6), totals)
+        self._gap_us = round(stage.set_gap_s * 1e6)
+        self.book = SetBook(first_set, self._gap_us, totals)
         self._direction = Direction()
         self._same_axis = math.cos(math.radians(stage.direction.axis_deg))
         self.usual = Usual(stage)
@@ -178,9 +181,8 @@ class Judge:
     def tick(self, t_ns: int, busy: bool) -> list[Event]:
         """Time passes: close sets, drop what has waited too long."""
         events: list[Event] = []
-        gap = round(self._stage.set_gap_s * 1e6)
         if not busy:
-            if self._waiting and t_ns // 1000 - self._end_us(self._waiting[0]) > 2 * gap:
+            if self._waiting and t_ns // 1000 - self._end_us(self._waiting[0]) > 2 * self._gap_us:
                 events += self._drop(self._waiting.pop(0), t_ns)
             events += self.book.tick(t_ns // 1000)
         return events
@@ -212,22 +214,17 @@ class Judge:
         if repeated([item.proof, *(one.proof for one in before)], rule.enough):
             return True
         # what is not clear by itself does not bridge the time between two that are
-        alike = [item.evidence, *(one.evidence for one in self._same_way_before(item, rule.doubtful))]
-        return min(alike) >= rule.doubtful and (
-            len(alike) > 2 or (min(alike) >= rule.enough and len(alike) > 1)
-        )
+        before = self._same_way_before(item, rule.doubtful)
+        if item.evidence < rule.doubtful or len(before) > 1:
+            return len(before) > 1 and item.evidence >= rule.doubtful
+        return any(min(i.evidence, item.evidence) >= rule.enough and i.proof.like(item.proof) for i in before)
 
     def _same_way_before(self, item: Waiting, least: float) -> list[Waiting]:
         """Full excursions of such evidence that wait and may be of the same set, the last first."""
-        found, start = [], item.measured.us(item.measured.start)
-        for other in reversed(self._waiting):
-            if start - self._end_us(other) > round(self._stage.set_gap_s * 1e6):
-                break
-            same = alongside(other, item, self._stage)
-            if other.full and same and other.evidence >= least:
-                found.append(other)
-                start = other.measured.us(other.measured.start)
-        return found
+        same = [
+            i for i in self._waiting if i.full and i.evidence >= least and alongside(i, item, self._stage)
+        ]
+        return one_set([*same, item], self._gap_us)[1:]
 
     def _usual_for(self, m: Measured) -> Usual:
         """What to measure it by.
@@ -304,6 +301,7 @@ class Judge:
     def _learn(self, item: Waiting) -> None:
         """A full repetition was counted in the forward direction."""
         m = item.measured
+        self._direction.count(item.proof)
         if self._direction.settled:
             self._opposite = []
         if item.evidence < self._stage.direction.doubtful:
@@ -315,14 +313,18 @@ class Judge:
 
     def _opposed(self, item: Waiting, t_ns: int) -> list[Event]:
         """An excursion the other way: refused, unless the evidence turns."""
-        m, clear = item.measured, item.full and item.evidence >= self._stage.direction.doubtful
-        if clear or self._opposite:  # in between also those that count only beside others
-            self._opposite.append(item)
-            if len(self._opposite) > _COUNTED_LATE:  # others are not counted any more: forget their rows
-                self._opposite[-_COUNTED_LATE - 1].measured.seen = None
-            if clear and self._turned():
-                return self._turn_around(item, t_ns)
+        m = item.measured
+        self._speaks_against(item)
+        if item.full and self._turned():
+            return self._turn_around(item, t_ns)
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
+
+    def _speaks_against(self, item: Waiting) -> None:
+        """Keep it in case the evidence turns, also what counts only beside others."""
+        self._opposite.append(item)
+        if len(self._opposite) > _COUNTED_LATE:  # others are not counted any more: forget their rows
+            self._opposite[-_COUNTED_LATE - 1].measured.seen = None
+        del self._opposite[:-_REMEMBERED]
 
     def _turned(self) -> bool:
         """Whether the other direction is the better one by now.
@@ -332,11 +334,12 @@ class Judge:
         """
         rule = self._stage.direction
         last = self._opposite[-1]
-        against = [
-            i
-            for i in self._opposite
-            if i.full and i.evidence >= rule.doubtful and alongside(i, last, self._stage)
-        ]
+        against = [i for i in self._opposite if i.full and alongside(i, last, self._stage)]
+        if self._direction.outnumbered([i.proof for i in one_set(against, self._gap_us)]):
+            return True
+        if last.evidence < rule.doubtful:
+            return False
+        against = [i for i in against if i.evidence >= rule.doubtful]
         if self._direction.turned([one.proof for one in against], rule.enough):
             return True
         if not self.established:
@@ -367,11 +370,10 @@ class Judge:
         """Before ``m`` counts: what waited and belongs to its direction and set is counted first."""
         waiting, self._waiting = self._waiting, []
         events: list[Event] = []
-        gap = round(self._stage.set_gap_s * 1e6)
         after = m.us(m.start)
         keep: list[Waiting] = []
         for item in reversed(waiting):
-            near = after - self._end_us(item) <= gap
+            near = after - self._end_us(item) <= self._gap_us
             if (
                 self.side_of(item.measured.axis) == 1
                 and near
@@ -382,6 +384,10 @@ class Judge:
                 after = item.measured.us(item.measured.start)
             else:
                 events = self._drop(item, t_ns) + events
+        if not self._direction.certain:
+            for item in waiting:
+                if self.side_of(item.measured.axis) == -1:
+                    self._speaks_against(item)
         for item in keep:
             index, more = self.book.count(
                 item.measured.us(item.measured.start), item.measured.us(item.measured.down_end)
@@ -396,6 +402,8 @@ class Judge:
             if not self._direction.certain:
                 self._unproven.append((opened.set_index, index))
             events += self._complete(item, opened, t_ns)
+            if item.full:
+                self._learn(item)
         return events
 
     def _drop(self, item: Waiting, t_ns: int) -> list[Event]:
@@ -412,4 +420,4 @@ class Judge:
         return same[-1] if len(same) >= 3 else None
 
     def _end_us(self, item: Waiting) -> int:
-        return item.measured.us(item.measured.end)
+        return item.end_us

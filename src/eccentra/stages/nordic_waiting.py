@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from eccentra.stages.inclination import Vector, angle_between, dot
@@ -9,7 +11,7 @@ from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_direction import Proof
 from eccentra.stages.nordic_measure import Measured
 
-__all__ = ["Waiting", "alongside", "same_pose"]
+__all__ = ["Waiting", "alongside", "one_set", "same_pose"]
 
 # Turned by this many times what a lowering may turn it by, the shank is in another pose: standing.
 _OTHER_POSE = 3.0
@@ -25,9 +27,29 @@ class Waiting(msgspec.Struct, kw_only=True):
     unsure: bool
 
     @property
+    def start_us(self) -> int:
+        """Session time."""
+        return self.measured.us(self.measured.start)
+
+    @property
+    def end_us(self) -> int:
+        """Session time."""
+        return self.measured.us(self.measured.end)
+
+    @property
     def proof(self) -> Proof:
         """What of it speaks for its direction."""
         return Proof(self.evidence, self.measured.rom, self.measured.eccentric_s)
+
+
+def one_set(items: Sequence[Waiting], gap_us: int) -> list[Waiting]:
+    """Which of these, in order of time, are of the same set as the last one: the last first."""
+    found = list(items[-1:])
+    for item in reversed(items[:-1]):
+        if found[-1].start_us - item.end_us > gap_us:
+            break
+        found.append(item)
+    return found
 
 
 def alongside(one: Waiting, other: Waiting, stage: Stage) -> bool:
