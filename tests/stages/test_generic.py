@@ -383,6 +383,22 @@ def test_a_bar_is_pulled_up_then_lifted_and_the_last_lift_creeps() -> None:
     assert reps(events)[4].end_us * 1e-6 == pytest.approx((len(height) - 1135) / 100, abs=0.6)
 
 
+@pytest.mark.parametrize(
+    ("deg", "stroke_s", "may_walk"), [(30.0, 0.52, True), (100.0, 0.6, False), (30.0, 1.2, False)]
+)
+def test_what_swings_as_in_walking_may_be_walking(deg: float, stroke_s: float, may_walk: bool) -> None:
+    """An arm swings once in a stride, and feels one of the two steps more than the other."""
+    angle, truth = cycles(8, deg=deg, out_s=stroke_s, back_s=stroke_s, pause_s=0.0)
+    x = rows(np.concatenate([still(3), angle, still(4)]), (1, 0, 0), (0, 0, 1))
+    for start, *_ in truth:
+        x[round((start + 3) * 100) : round((start + 3) * 100) + 6, 6:9] += (
+            4.0 * x[round((start + 3) * 100), 0:3]
+        )
+    events = run(*as_live(x))
+    assert sum(counts(events)) == 8
+    assert all((Flag.UNIDENTIFIED_CYCLIC in rep.flags) == may_walk for rep in reps(events))
+
+
 def shaken(seed: int) -> int:
     """How many repetitions a minute of heights and times of every kind gives."""
     rng = np.random.default_rng(seed)

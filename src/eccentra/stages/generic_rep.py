@@ -32,9 +32,20 @@ _DOUBTS = (Flag.NO_GYROSCOPE, Flag.POSITION_FROM_ACCELERATION)
 
 
 class GaitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What steady walking looks like: cycle times in s, and r.m.s. of vertical acceleration in m/s²."""
+    """What steady walking looks like.
+
+    Attributes
+    ----------
+    period_s
+        Time of a stride.
+    swing_deg
+        No arm and no leg swings further.
+    shake
+        R.m.s. of vertical acceleration in m/s², of what is carried along.
+    """
 
     period_s: tuple[float, float]
+    swing_deg: float
     shake: float
 
 
@@ -66,7 +77,10 @@ def set_totals(trend_least_reps: int | None) -> Callable[[Sequence[Repetition]],
 
 
 def looks_like_gait(found: Found, t: Floats, rows: Floats, rules: GaitRules) -> bool:
-    """Whether a movement may be walking: the time of a stride, and the shake of two steps in each.
+    """Whether a movement may be walking: the time of a stride, and its swing, or the shake of two steps.
+
+    Two steps shake the trunk alike. An arm or a leg swings once in a stride, and one of the steps is nearer
+    to it, so that nothing in it is sure to come twice.
 
     Parameters
     ----------
@@ -77,6 +91,8 @@ def looks_like_gait(found: Found, t: Floats, rows: Floats, rules: GaitRules) -> 
         return False
     if np.isnan(rows[0, 3]):
         # the accelerometer alone cannot tell bobbing from swinging, so any movement at a stride's time may be
+        return True
+    if found.axis.kind in ("tilt", "turn") and found.size <= rules.swing_deg:
         return True
     force = ((rows[:, 6:9] - GRAVITY * rows[:, 0:3]) * rows[:, 0:3]).sum(axis=1)
     force = force - force.mean()
