@@ -41,6 +41,8 @@ class AgainWatch:
         self._known: list[Frame] = []
         self._lengths: list[int] = []
         self.last_us = 0
+        # the last look saw one movement that may be turned: too few to say so
+        self.alone: tuple[int, int, Frame] | None = None
 
     def add(self, start_us: int, end_us: int, frame: Frame, *, rested: bool) -> None:
         """Take a counted movement; ``rested``: it came after a longer rest, maybe from another pose."""
@@ -81,7 +83,11 @@ class AgainWatch:
         return any(share_of(self._slip, self.reference, way, between=False) < 1.0 for way in ways)
 
     def look(self, t: Times, up: Floats) -> Seen | None:
-        """Look at the rows since the last movement that fitted: times in ns, (n,), and "up", (n, 3)."""
+        """Look at the rows since the last movement that fitted: times in ns, (n,), and "up", (n, 3).
+
+        ``alone`` is then the one movement that was not enough, if there was just one.
+        """
+        self.alone = None
         reference, length = self.reference, self.length_us
         short, long = (x * length * 1000.0 / COARSE_NS for x in self._rule.length)
         best: list[tuple[int, int, Frame]] = []
@@ -111,6 +117,7 @@ class AgainWatch:
         # upside down at both ends, at once: one is enough, nobody else does that
         over = change(reference, fresh, self._slip.least_turn_deg).about > self._slip.over_deg
         if len(best) < self._rule.least and not over:
+            self.alone = best[0]
             return None
         turned = turned_by(self._slip, reference, fresh, between=False)
         return Seen([(a, b) for a, b, _ in best], turned)

@@ -28,7 +28,7 @@ from eccentra.samples import NS_PER_S, Block, Side, StreamInfo
 from eccentra.stages import Beat, EventRun, LiveState, ReadsStraps
 from eccentra.stages.history import History
 from eccentra.stages.placement import PlacementCheck
-from eccentra.stages.placement_again import AgainWatch, Seen
+from eccentra.stages.placement_again import AgainWatch
 from eccentra.stages.placement_axis import CalibrationWatch
 from eccentra.stages.placement_cycles import RATE_HZ, coarse_rows, cycles_of_force, cycles_of_motion, turns_in
 from eccentra.stages.placement_frames import Frame
@@ -342,21 +342,33 @@ class PlacementRun:
             times, x = self._history.rows(watch.last_us * 1000, t - 1)
             at = self._up[name]
             seen = watch.look(times, x[:, at : at + 3]) if len(times) else None
-            if seen is None or not self._is_alone(name, seen):
-                continue
-            self._slips[name].renew()
-            watch.renew()
             set_index = self._usual[0] if self._usual is not None else 1
-            self._say_turned(name, seen.turned, set_index, t // 1000, out)
+            if seen is not None and self._is_alone(name, seen.spans):
+                self._slips[name].renew()
+                watch.renew()
+                self._say_turned(name, seen.turned, set_index, t // 1000, out)
+            elif watch.alone is not None:
+                self._look_at_one(name, watch.alone, set_index, t // 1000, out)
 
-    def _is_alone(self, name: str, seen: Seen) -> bool:
+    def _look_at_one(
+        self, name: str, alone: tuple[int, int, Frame], set_index: int, t_us: int, out: list[Event]
+    ) -> None:
+        """See whether one movement that nobody counted is one for which the sensor turned."""
+        self._uncounted += 1
+        one = Moved((set_index, -self._uncounted), *alone)
+        turned = self._slips[name].add(one, bout=self._bout, sure=False)
+        if turned is not None and self._is_alone(name, [alone[:2]]):
+            self._agains[name].renew()
+            self._say_turned(name, turned, set_index, t_us, out)
+
+    def _is_alone(self, name: str, spans: list[tuple[int, int]]) -> bool:
         """Whether the other sensors saw the same movements as before: else the person lies another way."""
         others = [other for other in self._up if other != name]
         fits = 0
-        for start_us, end_us in seen.spans:
+        for start_us, end_us in spans:
             frames = self._looks.frames(start_us, end_us)
             fits += any(self._agains[other].fits(frames[other]) for other in others if other in frames)
-        return not others or 2 * fits >= len(seen.spans)
+        return not others or 2 * fits >= len(spans)
 
     def _look_at_sides(self, t: int, out: list[Event]) -> None:
         told, right = self._straps.look_at_sides(t)

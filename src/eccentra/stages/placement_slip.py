@@ -281,7 +281,8 @@ class SlipWatch:
             return False
         off = self._off_by(axis, one)
         near = min(self._rule.seen_deg, 0.5 * angle_between(axis, now))
-        return off is not None and (off < near or (beside and share > _SURE and off < self._rule.seen_deg))
+        alike = beside and one.sure and share > _SURE
+        return off is not None and (off < near or (alike and off < self._rule.seen_deg))
 
     def _off_by(self, axis: Vector, one: Moved) -> float | None:
         """From where an axis would be, had the sensor alone turned, to where it is, deg."""
