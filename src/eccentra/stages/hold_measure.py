@@ -7,13 +7,14 @@ are in s from the first row, angles in degrees. The lean is 0 in the rest pose a
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
 from eccentra.samples import NS_PER_S, Floats, Times
 from eccentra.stages.hold import MeasureRule
-from eccentra.stages.hold_fit import Way, fit_way, quarters_of
+from eccentra.stages.hold_fit import Way, fit_way, quarters_of, sway_of
 from eccentra.stages.inclination import Vector, axis_of, lean_of, rate_about
 from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
 from eccentra.stages.strokes import Ends, Stroke, find_strokes, refine, smooth
@@ -33,6 +34,9 @@ _PIECE_S = 3.0
 _PIECES_S = 0.5
 # The levels beside a way are those of so long.
 _BESIDE_S = 2.5
+# Of a hold so much says how it sways; it is off for good when a way down of up to 5 s is about half done.
+_SWAY_S = 20.0
+_LEAVING_S = 2.5
 # What a shape may leave of the speed: times the sway, or share of the way (a stop half-way leaves all of it).
 _SWAY_TIMES = 1.5
 _WAY_SHARE = 0.12
@@ -66,8 +70,8 @@ class Measured(msgspec.Struct, kw_only=True):
     """What was found; ``t0`` is the session time of the first row in ns.
 
     ``start``, ``top``, ``leave``, ``end`` are the ends of the phases; ``leave`` and ``end`` are ``None`` when
-    the way down was not seen. ``sway_*`` are ``None`` for holds too short to say. ``*_error`` is the standard
-    error of both ends of a way in s, ``None`` when the way fits no shape.
+    the way down was not seen. ``sway_*`` are ``None`` for holds too short to say. ``*_way`` are the ways as
+    they were fitted, ``None`` when one fits no shape.
     """
 
     t0: int
@@ -90,8 +94,8 @@ class Measured(msgspec.Struct, kw_only=True):
     gap_hold: bool
     gap_down: bool
     interpolated: bool
-    up_error: float | None
-    down_error: float | None
+    up_way: Way | None
+    down_way: Way | None
 
     @property
     def stay_s(self) -> float:
@@ -163,8 +167,8 @@ def measure(
         gap_hold=missing(grid, *stay),
         gap_down=missing(grid, stay[1] - near, (last if end is None else end) + near),
         interpolated=bridged(grid, columns, start - near, (last if end is None else end) + near),
-        up_error=work.errors[0],
-        down_error=work.errors[1],
+        up_way=work.ways[0],
+        down_way=work.ways[1],
     )
 
 
@@ -187,7 +191,8 @@ class _Work:
         self.turn = np.degrees(np.arcsin(along))
         self.sway_speed = _typical(self.speed[self.row(a) : self.row(b)])
         self.noise = min(max(rule.least_noise_deg_s, self.sway_speed), rule.stroke_deg_s)
-        self.errors: list[float | None] = [None, None]
+        self.ways: list[Way | None] = [None, None]
+        self._still = sway_of(self._stay(a, b), self._hz)
 
     def row(self, s: float) -> int:
         """Row at a time in s, inside the grid."""
@@ -195,6 +200,16 @@ class _Work:
 
     def _since(self, t_ns: int) -> float:
         return (t_ns - self.grid.t0) / NS_PER_S
+
+    def _stay(self, a: float, b: float) -> Floats:
+        """Lean of the longest part of the hold between two times without a dip or the ends of ways."""
+        edges = [(-_NO_WAY_S, a), *((self._since(s) - 0.5, self._since(e)) for s, e in self.known.dips)]
+        edges.append((b - _LEAVING_S, _NO_WAY_S))
+        parts = [
+            (self.row(end + self.rule.edge_s), self.row(start)) for (_, end), (start, _) in pairwise(edges)
+        ]
+        first, last = max(parts, key=lambda part: part[1] - part[0])
+        return self.lean[first : min(last, first + round(_SWAY_S / self._dt))]
 
     def _strokes(self, a: int, b: int, sign: int) -> list[Stroke]:
         """Strokes in one direction between two rows, refined; ``first`` and ``last`` count from ``a``."""
@@ -223,7 +238,7 @@ class _Work:
         """Ends from the whole way; where it has no known shape, the neighbourhoods of the ends decide."""
         if way is None:
             return strokes
-        self.errors[which] = math.hypot(way.spread_s, way.error_s)
+        self.ways[which] = way
         return way.start_s, way.end_s
 
     def _up_way(self) -> Way | None:
@@ -252,7 +267,7 @@ class _Work:
             return None
         beside = 1.5 * (quarters[1] - quarters[0])
         i, j = t.searchsorted(quarters[0] - beside - 1.5), t.searchsorted(quarters[1] + beside + 0.5)
-        way = fit_way(t[i:j], x[i:j], quarters, after - before)
+        way = fit_way(t[i:j], x[i:j], quarters, after - before, self._still)
         if way is None or not t[0] - 0.5 < way.start_s < way.end_s < t[-1] + SOFT_NS / NS_PER_S:
             return None
         speed = abs(after - before) / (way.end_s - way.start_s)

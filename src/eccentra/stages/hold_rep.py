@@ -10,6 +10,7 @@ import msgspec
 from eccentra.events import Flag, Metric, Phase, Quality, Reason, Repetition
 from eccentra.samples import StreamInfo
 from eccentra.stages.hold import Stage
+from eccentra.stages.hold_fit import Way
 from eccentra.stages.hold_measure import Measured
 from eccentra.stages.rules import broken, fault_of
 from eccentra.stages.sets import total
@@ -117,27 +118,30 @@ def _blind_s(length_s: float, sway: float, rise: float) -> float:
     return length_s * math.exp(math.log(share) / 3.0)
 
 
-def _end_error(fitted: float | None, length_s: float, m: Measured) -> float:
-    """Error of one end of a way in s: from the fit of the whole way, else from what sway hides of it."""
-    if fitted is not None:
-        return math.hypot(_FIT_TIMES * fitted, _LEAST_ERROR_S)
-    return _BLIND_SHARE * _blind_s(length_s, m.sway_sd or 0.0, m.level) + _LEAST_ERROR_S
+def _errors(way: Way | None, length_s: float, m: Measured) -> tuple[float, float, float]:
+    """Errors of begin, end and length of a way in s: from its fit, else from what sway hides of its ends."""
+    if way is None:
+        one = _BLIND_SHARE * _blind_s(length_s, m.sway_sd or 0.0, m.level) + _LEAST_ERROR_S
+        return one, one, math.sqrt(2.0) * one
+    start, end, length = (
+        math.hypot(_FIT_TIMES * error, _LEAST_ERROR_S)
+        for error in (way.start_error_s, way.end_error_s, way.length_error_s)
+    )
+    return start, end, length
 
 
 def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
     touched = m.gap_up or m.gap_hold or m.gap_down or known.lost
     general: Flag | None = Flag.GAP_INSIDE if touched else Flag.GAP_INTERPOLATED if m.interpolated else None
     open_end = None if known.ended else Flag.GAP_INSIDE if known.lost else Flag.RETURN_NOT_SEEN
-    up_error = _end_error(m.up_error, m.top - m.start, m)
     end = m.end is not None and m.leave is not None
     down_s = (m.end or 0.0) - (m.leave or 0.0) if end else None
-    down_error = None if down_s is None else _end_error(m.down_error, down_s, m)
     leave = m.last if m.leave is None else m.leave
     hold, up = leave - m.top, m.top - m.start
-    if not known.gyroscope:
-        # acceleration alone is smoothed much more, and taken for tilt
-        up_error, down_error = up_error + _TILT_ERROR_S, (down_error or 0.0) + _TILT_ERROR_S
-    both = None if down_error is None else math.hypot(up_error, down_error)
+    # acceleration alone is smoothed much more, and taken for tilt
+    more = 0.0 if known.gyroscope else _TILT_ERROR_S
+    start_error, top_error, up_error = (one + more for one in _errors(m.up_way, up, m))
+    leave_error, end_error, down_error = (one + more for one in _errors(m.down_way, down_s or 0.0, m))
 
     def one(
         value: float | None, unit: str, method: str, flag: Flag | None, error: float | None = None
@@ -148,23 +152,19 @@ def _metrics(m: Measured, known: Circumstances) -> dict[str, Metric]:
         quality: Quality = "ok" if flag is None else "flagged"
         return Metric(value=value, unit=unit, method=method, quality=quality, reason=flag, uncertainty=error)
 
+    held_error = None if down_s is None else math.hypot(top_error, leave_error)
+    tut_error = None if down_s is None else math.hypot(start_error, end_error)
     ended = open_end or general
     tut = up + hold + (down_s or 0.0)
     lost = known.lost
     out = {
-        "hold_s": one(None if lost else hold, "s", _PHASE, ended, both),
-        "isometric_s": one(None if lost else hold, "s", _PHASE, ended, both),
-        "concentric_s": one(
-            None if m.gap_up else up, "s", _PHASE, general, math.hypot(up_error, _LEAST_ERROR_S)
-        ),
+        "hold_s": one(None if lost else hold, "s", _PHASE, ended, held_error),
+        "isometric_s": one(None if lost else hold, "s", _PHASE, ended, held_error),
+        "concentric_s": one(None if m.gap_up else up, "s", _PHASE, general, up_error),
         "eccentric_s": one(
-            None if lost else down_s,
-            "s",
-            _PHASE,
-            ended,
-            None if down_error is None else math.hypot(down_error, _LEAST_ERROR_S),
+            None if lost else down_s, "s", _PHASE, ended, None if down_s is None else down_error
         ),
-        "tut_s": one(None if lost or m.gap_up else tut, "s", _TUT, ended, both),
+        "tut_s": one(None if lost or m.gap_up else tut, "s", _TUT, ended, tut_error),
         "rom_deg": one(m.rom, "deg", _ROM, general),
         "sway_sd_deg": one(m.sway_sd, "deg", "sway_sd_detrended", general or _short(m.sway_sd)),
         "sway_speed_deg_s": one(m.sway_speed, "deg/s", "sway_mean_speed", general or _short(m.sway_speed)),
