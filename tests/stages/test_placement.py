@@ -43,7 +43,7 @@ from eccentra.simulate import (
 from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.placement import PlacementCheck
 from eccentra.stages.placement_again import AgainWatch, Seen
-from eccentra.stages.placement_cycles import turns_in
+from eccentra.stages.placement_cycles import cycles_of_motion, turns_in
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
 from eccentra.stages.placement_frames import rotation as turn_between
 from eccentra.stages.placement_run import PlacementRun
@@ -357,6 +357,12 @@ def test_only_movements_that_are_alike_are_asked_which_segment_turned() -> None:
     # of very different length, or one in the other
     assert turns_in({"thigh": good}, [(0, 40), (50, 90), (100, 106), (150, 156)]) == {}
     assert turns_in({"thigh": good}, [(0, 40), (50, 90), (50, 140), (150, 190)]) == {}
+
+
+@pytest.mark.parametrize(("pause_s", "enough"), [(1.0, True), (12.0, False)])
+def test_movements_far_apart_are_no_repetitions(pause_s: float, enough: bool) -> None:
+    up = leaning((0.0, 2.0), *((70.0, 2.0), (0.0, 2.0), (0.0, pause_s)) * 3)
+    assert (len(cycles_of_motion(CHECK.segment, up)) >= CHECK.segment.least_cycles) == enough
 
 
 def test_a_zero_under_load_is_seen_and_a_strap_worn_the_wrong_way_round_is_not_taken_for_one() -> None:

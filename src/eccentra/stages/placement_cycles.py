@@ -44,6 +44,8 @@ _SAME_DEG = 6.0
 # and take the same time up to this factor; one of four may be odd. They go there and back, so that their way
 # is twice the turn, and a half of that for stops, sway and second tries; several strides go far more.
 _LIKE_SHARE, _SAME_POSE_DEG, _LIKE_TIMES, _LONGEST_WAY = 0.3, 12.0, 2.0, 1.5
+# People rest for less between repetitions; for longer between ways into the start pose.
+_PAUSE_S = 6
 
 
 def coarse_rows(history: History, since: int, t: int) -> Floats:
@@ -254,7 +256,7 @@ def _alike(rule: SegmentRule, spans: list[tuple[int, int]], peaks: list[float]) 
         for span, peak in zip(spans, peaks, strict=True):
             if max(peak, middle) > rule.alike * min(peak, middle):
                 continue
-            if run and span[0] - run[-1][1] > 20 * RATE_HZ:
+            if run and span[0] - run[-1][1] > _PAUSE_S * RATE_HZ:
                 run = []
                 runs.append(run)
             run.append(span)
