@@ -383,6 +383,21 @@ def test_a_bar_is_pulled_up_then_lifted_and_the_last_lift_creeps() -> None:
     assert reps(events)[4].end_us * 1e-6 == pytest.approx((len(height) - 1135) / 100, abs=0.6)
 
 
+@pytest.mark.parametrize("own_time", [False, True])
+def test_a_bar_that_rocks_while_it_is_lifted_is_followed_by_its_height(own_time: bool) -> None:
+    """It rocks by six degrees to and fro, with its acceleration or in a time of its own."""
+    height = np.concatenate([still(4), lifted(6, out_s=1.4, back_s=1.8, hold_s=0.9, pause_s=0.8), still(8)])
+    rocks = np.gradient(np.gradient(height))
+    if own_time:
+        at = np.arange(400, len(height), 130)
+        rocks = np.interp(np.arange(len(height)), at, np.resize([1.0, -1.0], len(at)), left=0.0)
+    tilt = math.radians(6) * rocks / float(np.abs(rocks).max())
+    events = run(*as_live(lift_rows(height, tilt)))
+    assert [e.what for e in events if isinstance(e, CalibrationDone)] == ["axis:lift"]
+    assert counts(events) == [6]
+    assert reps(events)[0].start_us * 1e-6 == pytest.approx(4.0, abs=0.3)
+
+
 @pytest.mark.parametrize(
     ("deg", "stroke_s", "may_walk"), [(30.0, 0.52, True), (100.0, 0.6, False), (30.0, 1.2, False)]
 )

@@ -102,8 +102,8 @@ class CycleCounter:
     step_s
         Time between rows.
     drifts
-        Whether the number is off after a slow stroke, as heights are: who came half way back and then
-        stands still is back.
+        Whether the number is off after a slow stroke, as heights are: who comes back by ``partial_share`` and
+        then stands still is back.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class CycleCounter:
         back, out = self._high - self._turn, self._high - self._low
         home = back >= (1.0 - rules.return_share) * out
         least, most = rules.settle_s
-        if self._drifts and back >= rules.turn_share * out and self._still(most):
+        if self._drifts and back >= rules.partial_share * out and self._still(most):
             home = True
         wait = min(max(rules.settle_share * (t - self._high_s), least), most)
         if home and (t - self._turn_s >= wait or self._still(wait)):

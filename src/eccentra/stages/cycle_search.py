@@ -132,6 +132,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         # a load that is lifted may tilt a little, each time or not
         if best is not None and best[1].size < _FLAT_DEG and best[1].axis.kind in ("tilt", "turn"):
             lifted = self._lifted(t, rows, last)
+            if lifted is None and self._carried(best[1], t, rows):
+                return None
             if lifted is not None and lifted[1].size > math.radians(best[1].size) * _LEVER_M:
                 best = lifted
         if best is None:
@@ -160,6 +162,23 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 if found[1].period_s * cutoff <= _WELL_PASSED:
                     break
         return early
+
+    def _carried(self, found: Found, t: Floats, rows: Floats) -> bool:
+        """Whether a small turn is that of a load that is lifted: in its cycles it goes up further.
+
+        Then it is not followed by its turn, which may be of the pushes, but by its height, once that is like
+        an exercise.
+        """
+        stretch = slice(found.turns[0], found.turns[-1] + 1)
+        part = rows[stretch]
+        if not is_lift(part):
+            return False
+        height = lift_axis(part, self.lift_cutoffs[0]).values(t[stretch], part)
+        spans = sorted(
+            float(np.ptp(height[a - found.turns[0] : c - found.turns[0]]))
+            for a, c in zip(found.turns, found.turns[2:], strict=False)
+        )
+        return spans[len(spans) // 2] > max(self.least_m, math.radians(found.size) * _LEVER_M)
 
     def _shifted(self, t: Floats, rows: Floats, last: bool) -> tuple[float, Found] | None:
         begin = int(np.searchsorted(t, t[-1] - self.windows_s[0]))
