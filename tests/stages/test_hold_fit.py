@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from eccentra.samples import Floats
+from eccentra.stages import hold_fit
 from eccentra.stages.hold_fit import fit_way, quarters_of
 from eccentra.stages.hold_fit import sway_of as autocovariance_of
 
@@ -100,3 +101,12 @@ def test_too_short_and_never_passed() -> None:
     assert fit_way(t, t, (0.1, 0.2), 1.0) is None
     assert quarters_of(t, np.zeros(30), 10.0, 0.0) is None
     assert quarters_of(t, t, 1.0, 1.0) is None
+
+
+def test_a_finer_grid_that_fits_far_better_is_weighed_without_overflow() -> None:
+    t, lean, _ = course("min_jerk", 2.0, np.zeros(1000))
+    rows = hold_fit._Rows(t[::8], lean[::8], -10.0, None)
+    far = hold_fit._Best(rss=1e6, middle=7.1, length=2.1, way=-10.0)
+    with np.errstate(over="raise", invalid="raise"):
+        ends = hold_fit._likely(hold_fit._shapes()[-1], rows, far, 1e6, 1e-2, 0.5)
+    assert ends.means == pytest.approx((6.0, 8.0, 2.0), abs=0.05)

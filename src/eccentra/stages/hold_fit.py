@@ -286,7 +286,7 @@ def _likely(shape: Floats, rows: _Rows, best: _Best, least: float, noise: float,
         return _Ends(0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     for _ in range(_SHRINKS):
         rss, _way, m, length = rows.points(shape, place + dm * _SPREAD, span * np.exp(dl * _SPREAD))
-        w = np.exp(-0.5 * np.minimum((rss - least) / noise, 200.0))
+        w = np.exp(-0.5 * np.minimum((rss - float(rss.min())) / noise, 200.0))
         whole = float(np.add.reduce(w))
         if whole * whole >= _POINTS * float(np.add.reduce(w * w)):
             break
