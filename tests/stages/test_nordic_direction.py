@@ -15,7 +15,7 @@ from eccentra.simulate import (
     everyday_session,
     simulate,
 )
-from eccentra.stages.nordic_direction import Direction, Proof, repeated
+from eccentra.stages.nordic_direction import Direction, Proof, most_alike, repeated
 from stages.joint_kit import events_of as joint_events
 from stages.nordic_kit import analysed, live_count, reps_in, scenario
 
@@ -60,16 +60,30 @@ def test_nobody_gets_into_position_three_times_alike(times: int, expected: bool)
 
 def test_several_alike_outnumber_one_that_was_clearer() -> None:
     """Quick lowerings with a slow way back say little one by one; kneeling down over the heels said more."""
-    weak = Proof(0.2, 79.0, 1.6)
+    weak = Proof(0.35, 79.0, 1.6)
     wrong = of(Proof(2.3, 73.0, 3.0))
     assert not wrong.turned([weak] * 3, ENOUGH)
-    assert not wrong.outnumbered([weak] * 2 + [Proof(0.2, 60.0, 1.6)])
-    assert wrong.outnumbered([weak] * 3)
+    assert not wrong.outnumbered([weak] * 2 + [Proof(0.35, 60.0, 1.6)], ENOUGH)
+    assert not wrong.outnumbered([Proof(0.2, 79.0, 1.6)] * 3, ENOUGH)
+    assert wrong.outnumbered([weak] * 3, ENOUGH)
+
+
+def test_alike_is_each_like_each_other() -> None:
+    """A chair, a half-kneel and the heels: each is like the next, the first is not like the last."""
+    into_position = [Proof(0.7, 84.0, 1.5), Proof(0.7, 73.0, 1.5), Proof(0.7, 64.0, 1.5)]
+    assert most_alike(into_position) == 2
+    assert not repeated([into_position[1], into_position[0], into_position[2]], ENOUGH)
+    assert most_alike([CURL] * 3) == 3
+    assert most_alike([]) == 0
+
+
+def test_strong_ones_settle_it_against_weak_ones() -> None:
+    """What several alike have settled, one that was clearer does not turn."""
     right = of()
     for _ in range(3):
-        right.count(weak)
+        right.count(Proof(0.35, 79.0, 1.6))
     assert right.settled
-    assert not right.outnumbered([weak] * 6)
+    assert not right.outnumbered([CURL] * 3, ENOUGH)
     assert not right.turned([Proof(2.0, 84.0, 2.4)], ENOUGH)
 
 
@@ -83,6 +97,13 @@ def test_quick_curls_count_after_a_slow_way_down_to_the_heels(seconds: float) ->
     made, events, reps = analysed(scenario(*[quick] * 4, before=before))
     assert len(reps) == live_count(events) == 4
     assert min(rep.start_us for rep in reps) / 1e6 > made.truth.sets[0].start_s - 0.5
+
+
+def test_a_partial_repetition_may_be_as_quick_as_the_full_ones() -> None:
+    full = NordicRep(descent_s=1.15, end_lean_deg=70.0, back="active", return_s=1.9, turn_s=0.1, pause_s=1.5)
+    part = NordicRep(descent_s=0.62, end_lean_deg=33.0, back="active", return_s=0.9, turn_s=0.1, pause_s=1.5)
+    made = simulate(scenario(full, full, full, part, full), 1)
+    assert len(reps_in(joint_events("razor-curl", made))) == 5
 
 
 def test_who_stays_down_sits() -> None:

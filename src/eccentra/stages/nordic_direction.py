@@ -90,12 +90,12 @@ class Direction:
         self._counted.append(proof)
         self._repeated = self._repeated or most_alike(self._counted) >= _REPEATED
 
-    def outnumbered(self, opposite: Sequence[Proof]) -> bool:
-        """Whether several the other way are alike, and no two of this one.
+    def outnumbered(self, opposite: Sequence[Proof], enough: float) -> bool:
+        """Whether the first of these, the other way, was done several times alike, and no two of this one.
 
         However clear it was, sitting down or kneeling down is done once; repetitions repeat.
         """
-        return not self.settled and most_alike(self._counted) < 2 and most_alike(opposite) >= _REPEATED
+        return not self.settled and most_alike(self._counted) < 2 and repeated(opposite, enough)
 
     def learn(self, proof: Proof, axis: Vector) -> None:
         """A full repetition was counted in the forward direction, and speaks for it."""
@@ -134,14 +134,19 @@ class Direction:
 
 
 def most_alike(proofs: Sequence[Proof]) -> int:
-    """How many of these may be repetitions of one person."""
-    return max((sum(other.like(one) for other in proofs) for one in proofs), default=0)
+    """How many of these may be repetitions of one person: each of them is like each other one."""
+    most = 0
+    for far in proofs:
+        near = [one for one in proofs if one.rom <= far.rom and one.like(far)]
+        for slow in near:
+            most = max(most, sum(one.eccentric_s <= slow.eccentric_s and one.like(slow) for one in near))
+    return most
 
 
 def repeated(proofs: Sequence[Proof], enough: float) -> bool:
     """Whether the first of these was done several times alike, and together they are clear."""
     like = [one for one in proofs if one.evidence > 0.0 and one.like(proofs[0])]
-    return len(like) >= _REPEATED and math.fsum(one.evidence for one in like) >= enough
+    return most_alike(like) >= _REPEATED and math.fsum(one.evidence for one in like) >= enough
 
 
 def evidence_of(m: Measured, full: bool, stage: Stage) -> float:

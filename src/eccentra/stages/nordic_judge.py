@@ -16,7 +16,7 @@ from eccentra.events import CalibrationDone, Event, Reason
 from eccentra.samples import Side
 from eccentra.stages.inclination import Vector, dot
 from eccentra.stages.nordic import Stage
-from eccentra.stages.nordic_direction import Direction, evidence_of, repeated
+from eccentra.stages.nordic_direction import Direction, Proof, evidence_of, repeated
 from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_rep import Circumstances, write_repetition
 from eccentra.stages.nordic_set import set_totals
@@ -143,7 +143,7 @@ class Judge:
             if item.full:
                 self._learn(item)
             return events
-        reason = usual.refused(m)
+        reason = usual.refused(m, self._waiting_paces(item))
         if reason is None and not full and not rested:
             reason = Reason.SETUP  # a partial repetition ends in the start pose
         if reason is None and not rested and usual.flown(m):
@@ -215,9 +215,10 @@ class Judge:
             return True
         # what is not clear by itself does not bridge the time between two that are
         before = self._same_way_before(item, rule.doubtful)
-        if item.evidence < rule.doubtful or len(before) > 1:
-            return len(before) > 1 and item.evidence >= rule.doubtful
-        return any(min(i.evidence, item.evidence) >= rule.enough and i.proof.like(item.proof) for i in before)
+        like = [i for i in before if i.proof.like(item.proof)]
+        if item.evidence < rule.doubtful or not like:
+            return False
+        return len(before) > 1 or min(like[0].evidence, item.evidence) >= rule.enough
 
     def _same_way_before(self, item: Waiting, least: float) -> list[Waiting]:
         """Full excursions of such evidence that wait and may be of the same set, the last first."""
@@ -225,6 +226,11 @@ class Judge:
             i for i in self._waiting if i.full and i.evidence >= least and alongside(i, item, self._stage)
         ]
         return one_set([*same, item], self._gap_us)[1:]
+
+    def _waiting_paces(self, item: Waiting) -> list[float]:
+        """Paces of what waits of the same set, the last first."""
+        paces = [i.measured.pace for i in self._same_way_before(item, -math.inf)]
+        return [pace for pace in paces if pace is not None]
 
     def _usual_for(self, m: Measured) -> Usual:
         """What to measure it by.
@@ -335,7 +341,7 @@ class Judge:
         rule = self._stage.direction
         last = self._opposite[-1]
         against = [i for i in self._opposite if i.full and alongside(i, last, self._stage)]
-        if self._direction.outnumbered([i.proof for i in one_set(against, self._gap_us)]):
+        if self._direction.outnumbered([i.proof for i in one_set(against, self._gap_us)], rule.enough):
             return True
         if last.evidence < rule.doubtful:
             return False
@@ -402,7 +408,7 @@ class Judge:
             if not self._direction.certain:
                 self._unproven.append((opened.set_index, index))
             events += self._complete(item, opened, t_ns)
-            if item.full:
+            if item.full and item.proof.like(Proof(0.0, m.rom, m.eccentric_s)):
                 self._learn(item)
         return events
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eccentra.events import Reason
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_measure import Measured
@@ -71,8 +73,17 @@ class Usual:
         """Whether it is none unless it came back to rest in the start pose."""
         return self.hurried(m, self._stage.count.most_hurried)
 
-    def refused(self, m: Measured) -> Reason | None:
-        """Why this is no lowering at all, whatever its direction."""
+    def _most_mean(self, paces: Sequence[float]) -> float:
+        """Mean speed of partial movements that are no lowering, deg/s: faster than one's own."""
+        known = sorted(paces[-3:])
+        own = known[len(known) // 2] if len(known) > 1 else 0.0
+        return max(self._stage.count.most_mean_deg_s, own)
+
+    def refused(self, m: Measured, waiting: Sequence[float] = ()) -> Reason | None:
+        """Why this is no lowering at all, whatever its direction.
+
+        ``waiting``: paces of full repetitions that are not counted yet, where none are.
+        """
         rule, force = self._stage.count, self._stage.force
         if m.reach < self.partial_from():
             return Reason.TOO_SMALL
@@ -81,7 +92,8 @@ class Usual:
         # a leg that swings takes its shank along
         held = m.shank_change is not None and m.shank_change <= self._stage.direction.held_deg[0]
         if not (held or self.full(m)) and (
-            m.eccentric_s < rule.partial_down_s or m.rom / m.eccentric_s > rule.most_mean_deg_s
+            m.eccentric_s < rule.partial_down_s
+            or m.rom / m.eccentric_s > self._most_mean(self.paces or waiting)
         ):
             return Reason.TOO_FAST
         if m.eccentric_s > rule.most_down_s:
