@@ -75,6 +75,7 @@ _STILL = {
     ("askling-extender", "thigh"),
     ("side-lying-abduction", "pelvis"),
     ("slider-leg-curl", "pelvis"),
+    ("razor-curl", "pelvis"),
 }
 HOLDS = ("bridge-hold", "long-lever-bridge-hold", "plank")
 _KITS = {"nordic-curl": ("thigh", "thigh+shank", "thigh+force", "thigh+shank+force", "force")}
