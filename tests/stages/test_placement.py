@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation
 
 from eccentra.analysis import summarise
 from eccentra.errors import InputError
@@ -46,6 +45,7 @@ from eccentra.stages.placement_again import AgainWatch, Seen
 from eccentra.stages.placement_cycles import cycles_of_motion, turns_in
 from eccentra.stages.placement_frames import change, frame_of, mean_frame
 from eccentra.stages.placement_frames import rotation as turn_between
+from eccentra.stages.placement_gyro import seen_after, turn_of
 from eccentra.stages.placement_run import PlacementRun
 from eccentra.stages.placement_segment import elsewhere
 from eccentra.stages.placement_slip import Moved, SlipWatch, either_way, turned_by
@@ -104,9 +104,27 @@ def test_a_turn_about_any_axis_is_found_at_the_second_movement_after_it(
     assert [k for k, _, _ in found] == [4]
 
 
-def turning(turn: np.ndarray) -> Callable[[int, int], Rotation]:
+def test_the_turn_of_a_sensor_is_what_its_gyroscope_adds_up_to() -> None:
+    rng = np.random.default_rng(5)
+    for n in (2, 3, 4, 301):
+        t, rate = np.arange(n) * 10_000_000, rng.standard_normal((n, 3))
+        rate[0] = rate[1] = 0.0
+        wanted = np.eye(3)
+        for step in 0.005 * (rate[1:] + rate[:-1]):
+            size = float(np.linalg.norm(step))
+            wanted = wanted @ (rotation(step, np.degrees(size)) if size else np.eye(3))
+        found = turn_of(t, rate)
+        assert found is not None
+        assert np.abs(found - wanted).max() < 1e-9
+        assert seen_after(found, (0.0, 0.6, 0.8)) == pytest.approx(wanted.T @ (0.0, 0.6, 0.8))
+    # rows are missing, or what they said
+    assert turn_of(np.array([0, 1, 2, 30]) * 10_000_000, rate[:4]) is None
+    assert turn_of(t, np.where(np.arange(n)[:, None] == 7, np.nan, rate)) is None
+
+
+def turning(turn: np.ndarray) -> Callable[[int, int], np.ndarray]:
     """A gyroscope that saw the sensor turn: what was ``v`` in its frame is ``turn @ v`` now."""
-    return lambda from_us, to_us: Rotation.from_matrix(turn.T)
+    return lambda from_us, to_us: turn.T
 
 
 @given(st.integers(0, 10_000), st.floats(25.0, 160.0), st.floats(40.0, 100.0))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.spatial.transform import Rotation
-
-from eccentra.samples import NS_PER_S, StreamInfo
+from eccentra.samples import NS_PER_S, Floats, StreamInfo
 from eccentra.stages.history import History
 from eccentra.stages.placement_frames import Frame, frame_of
 from eccentra.stages.placement_gyro import turn_of
@@ -47,7 +45,7 @@ class Looks:
                 frames[name] = frame
         return frames
 
-    def turn(self, name: str, from_us: int, to_us: int) -> Rotation | None:
+    def turn(self, name: str, from_us: int, to_us: int) -> Floats | None:
         """How a sensor turned, where its gyroscope was there all the time; see :func:`turn_of`."""
         t, x = self._history.rows(from_us * 1000, to_us * 1000)
         if not len(t) or t.item(0) > from_us * 1000 + _LATE_NS:

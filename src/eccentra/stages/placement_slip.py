@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
-from scipy.spatial.transform import Rotation
 
+from eccentra.samples import Floats
 from eccentra.stages.inclination import Vector, angle_between
 from eccentra.stages.placement import SlipRule
 from eccentra.stages.placement_frames import Frame, backwards, change, mean_frame, rotation
@@ -24,7 +24,7 @@ from eccentra.stages.placement_gyro import seen_after
 __all__ = ["Moved", "SlipWatch", "Turned", "either_way", "share_of", "turned_by"]
 
 Key = tuple[int, int]
-Turn = Callable[[int, int], Rotation | None]
+Turn = Callable[[int, int], Floats | None]
 # So many movements back make the middle that a new one is compared with.
 _MOST = 6
 # Uncounted movements: at most so much larger or smaller, and about an axis less far off.
