@@ -279,6 +279,9 @@ class SlipWatch:
         axis, now = reference.axis, one.frame.axis
         if share < self._rule.seen_share or axis is None or now is None:
             return False
+        # the gyroscope is asked of what may be a repetition only: adding up a minute takes a millisecond
+        if not _is_as_large(reference, one.frame, _SAME_SIZE, self._rule.least_turn_deg):
+            return False
         off = self._off_by(axis, one)
         near = min(self._rule.seen_deg, 0.5 * angle_between(axis, now))
         alike = beside and one.sure and share > _SURE
