@@ -320,6 +320,33 @@ def test_every_bluetooth_profile_can_be_emulated() -> None:
     assert worn("left").device in {profile.id for profile in able}
 
 
+def test_no_sample_overtakes_the_answer_that_announces_it() -> None:
+    from eccentra.decode.dynamo import framed
+    from eccentra.profiles import SensorSetup, load_profile
+    from waves import tape_of
+
+    setup = SensorSetup(sensor="one", profile=load_profile("vald-dynamo"), channels=("force",))
+    said: list[bytes] = []
+
+    async def slowly(to: str, data: bytes) -> None:
+        await asyncio.sleep(0.05)
+        said.append(data)
+
+    async def scene() -> None:
+        sensor = VirtualSensor(setup, tape_of(setup), None, address="F0:00:00:00:00:01")
+        sensor._gatt.notify = slowly
+        sensor._gatt.subscribed = lambda name: True
+        sensor._zero_s = asyncio.get_running_loop().time()
+        for ready_then_start in ("560100", "5300"):
+            sensor.written("command", framed(bytes.fromhex(ready_then_start)))
+        await until(lambda: sum(data[0] == 0x04 for data in said) >= 3)
+        sensor.host_gone()
+
+    asyncio.run(scene())
+    first = next(k for k, data in enumerate(said) if data[0] == 0x04)
+    assert b"\x00\x00\x00" in said[:first]
+
+
 def test_a_held_up_program_does_not_make_the_sensor_remember_for_ever() -> None:
     async def scene(room: Room) -> None:
         client = await room.connect("left")

@@ -273,9 +273,9 @@ class VirtualSensor:
             return
         self._say(f"told {data.hex()}")
         answers = self.firmware.write(name, data, self.true_ns())
-        self._follow()
-        if answers or self.firmware.asleep:
-            self._gatt.later(self._answer(answers))
+        self._follow(answers)
+        if self.firmware.asleep and not answers:
+            self._gatt.later(self._answer((), None))
 
     def read(self, name: str) -> bytes:
         """The host reads a characteristic."""
@@ -286,31 +286,35 @@ class VirtualSensor:
 
     def subscribed(self, name: str) -> None:
         """The host subscribed to a characteristic."""
-        answers = self.firmware.subscribed(name, self.true_ns())
-        self._follow()
-        if answers:
-            self._gatt.later(self._answer(answers))
+        self._follow(self.firmware.subscribed(name, self.true_ns()))
 
-    async def _answer(self, answers: Answers) -> None:
+    async def _answer(self, answers: Answers, then: Stream | None) -> None:
+        """Say what there is to say, then begin to send a stream."""
         for to, data in answers:
             await self._gatt.notify(to, data)
+        if then is not None and then is self._played:
+            self._begin(then)
         if self.firmware.asleep:
             await asyncio.sleep(_SWITCH_OFF_S)
             await self.sleep()
 
     # Samples.
 
-    def _follow(self) -> None:
-        """Play what the firmware streams now."""
-        stream = self.firmware.stream
-        if stream is self._played:
-            return
-        self._played = stream
-        if self._playing is not None:
-            self._playing.cancel()
-            self._playing = None
-        if stream is not None:
-            self._playing = asyncio.get_running_loop().create_task(self._play(stream))
+    def _follow(self, answers: Answers = ()) -> None:
+        """Answer, then play what the firmware streams now: no sample overtakes what announces it."""
+        stream, begins = self.firmware.stream, None
+        if stream is not self._played:
+            self._played = begins = stream
+            if self._playing is not None:
+                self._playing.cancel()
+                self._playing = None
+        if answers:
+            self._gatt.later(self._answer(answers, begins))
+        elif begins is not None:
+            self._begin(begins)
+
+    def _begin(self, stream: Stream) -> None:
+        self._playing = asyncio.get_running_loop().create_task(self._play(stream))
 
     async def _play(self, stream: Stream) -> None:
         """Send the samples of one stream as they fall due."""
