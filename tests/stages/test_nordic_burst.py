@@ -14,7 +14,8 @@ from eccentra.samples import Floats, Side
 from eccentra.stages.force import summary
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import Burst, Reading, read_burst, take_burst
-from eccentra.stages.nordic_lone import length_of, open_peaks
+from eccentra.stages.nordic_lone import length_of, open_peaks, unseen_before
+from eccentra.stages.nordic_strength import Lowering, StrapJudge
 from eccentra.stages.nordic_whole import Whole
 
 K2 = 10.0
@@ -210,3 +211,85 @@ def test_control_lost_while_braking_a_quick_descent_is_a_fall() -> None:
     assert found.kind == "fall"
     assert burst.sure(whole) > 0.5
     assert found.end == pytest.approx(caught, abs=0.6)
+
+
+def known() -> Whole:
+    """The weight is known to a tenth."""
+    whole = Whole(STAGE.whole)
+    for _ in range(4):
+        whole.learn(whole.arrival(FULL), counted=True)
+    return whole
+
+
+def test_control_lost_after_a_stop_is_a_fall_though_braking_took_far_more() -> None:
+    """Down to lean 15 within 0.7 s, held for 1.2 s, let down again, and lost at lean 22."""
+    stop, on = soft((T - 3.0) / 0.7), soft((T - 4.9) / 2.5)
+    net, floor = fallen(math.radians(15.0) * stop + math.radians(40.0) * on, math.radians(22.0), 0.4)
+    lost = int(np.argmax(T > 4.9))
+    assert net[lost:].max() < 0.7 * net.max()
+    burst, found, whole = reading(net, known())
+    assert found.kind == "fall", burst.shares(whole)
+    assert found.end == pytest.approx(floor, abs=0.4)
+
+
+def test_straps_that_still_carry_a_good_part_were_not_let_go_of() -> None:
+    whole, at = known(), round(math.log(FULL / 150.0) / 0.04)
+    carried = {left: float(whole.on_hands(left, 300.0)[at]) for left in (30.0, 80.0, 160.0)}
+    assert carried[30.0] == carried[80.0] == 1.0
+    assert carried[160.0] < 0.2
+    # who held little pulls as little on the way back
+    assert float(whole.on_hands(40.0, 60.0)[at]) == 1.0
+
+
+def test_who_has_shown_strength_does_not_lose_control_under_a_third_of_it() -> None:
+    whole = known()
+    assert whole.loses(150.0) == 1.0
+    for _ in range(4):
+        whole.show(500.0, arrived=False)
+    assert whole.loses(150.0) < 0.3
+    assert whole.loses(400.0) > 1.0
+
+
+def test_who_always_comes_back_up_tells_the_weight_as_well() -> None:
+    """No force ever says how far down it was: the weight is bounded by what full repetitions take."""
+    judge = StrapJudge(STAGE)
+    net = force(math.radians(70.0) * (soft((T - 3.0) / 2.5) - soft((T - 5.5) / 2.5)))
+    begin, end = int(np.argmax(net > 20.0)), int(np.flatnonzero(net > 10.0)[-1]) + 30
+    for _ in range(12):
+        burst = take_burst(T[:end], net[:end], begin, judge.whole, STAGE.burst, K2)
+        assert burst is not None
+        load = read_burst(T[:end], net[:end], begin, burst, judge.whole, STAGE.burst, STAGE.rise, K2)
+        assert load is not None
+        judge.learn(
+            Lowering(
+                start=3 * 10**9,
+                end=8 * 10**9,
+                burst=burst,
+                load=load,
+                even=1.0,
+                forces={},
+                unsure=frozenset(),
+                stopped=False,
+                unseen=False,
+                gap=False,
+            )
+        )
+    assert math.exp(judge.whole.known[0]) < 1.4 * FULL
+
+
+def test_on_a_slope_the_start_is_between_upright_and_leaning_back() -> None:
+    table = {k: v for k, v in load_exercise("nordic-curl-inclined").stage.items() if k != "kind"}
+    slope = msgspec.convert(table, Stage)
+    net = force(1.5 * soft((T - 3.0) / 4.0))
+    net[T > 7.0] = 0.0
+    _, found, _ = reading(net, known())
+    # 30 degrees at the mean speed of 86 degrees in 4 s, half of it
+    assert unseen_before(found, slope) == pytest.approx(0.7, abs=0.15)
+    assert unseen_before(found, STAGE) == 0.0
+
+
+def test_what_is_usually_held_bounds_the_weight() -> None:
+    whole = Whole(STAGE.whole)
+    for _ in range(3):
+        whole.bound(400.0)
+    assert math.exp(whole.known[0]) < STAGE.whole.usual_share * 400.0 * 1.1

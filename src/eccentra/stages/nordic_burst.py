@@ -85,8 +85,8 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     push_dip, push_more, pushed_fall
         Force between two humps that comes up again, and the second hump, as shares; likelihood of a fall
         after somebody pushed off to come up.
-    release_s
-        Hands take over within this time.
+    release_s, caught_s
+        Hands take over within this time; they have caught a fall so long after straps began to come loose.
     near_bottom
         Lean above this share of the greatest may be the lowest point; half of that time is a standard error.
     start_error_s, arrival_error_s, fall_error_s
@@ -133,6 +133,7 @@ class BurstRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     push_more: tuple[float, float]
     pushed_fall: float
     release_s: float
+    caught_s: float
     near_bottom: float
     start_error_s: float
     arrival_error_s: float
@@ -158,6 +159,8 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
         Greatest force above the level before, N.
     level
         Greatest force without what inertia does, N: that of the lowest lean of one that turned.
+    lost
+        The same where it begins to fall from its peak, N.
     arrived, corner, release, bottom
         Where force goes for good; where it begins to fall from its peak; where the straps come loose after
         that; the lowest point of one that turned, between the rows about it that are nearly as low.
@@ -169,6 +172,7 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
 
     peak: float
     level: float
+    lost: float
     arrived: int
     corner: int
     release: int
@@ -179,14 +183,18 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[Kind, Floats]
 
     def kind(self, whole: Whole) -> Kind:
-        """The most likely reading, with what is known of ``full``."""
-        return max(self.weights, key=lambda kind: whole.weigh(self.weights[kind]) * whole.before(kind))
+        """The most likely reading, with what is known of this person."""
+        shares = self.shares(whole)
+        return max(self.weights, key=lambda kind: shares[kind])
 
     def shares(self, whole: Whole) -> dict[Kind, float]:
         """Probability of each reading."""
-        all_of = {kind: whole.weigh(self.weights[kind]) * whole.before(kind) for kind in self.weights}
+        all_of = {kind: whole.weigh(self.weights[kind]) * self._before(kind, whole) for kind in self.weights}
         one = max(math.fsum(all_of.values()), 1e-300)
         return {kind: weight / one for kind, weight in all_of.items()}
+
+    def _before(self, kind: Kind, whole: Whole) -> float:
+        return whole.before(kind) * (whole.loses(self.lost) if kind == "fall" else 1.0)
 
     def sure(self, whole: Whole) -> float:
         """Probability of the most likely reading."""
@@ -269,7 +277,7 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
         for corner in corners(net, begin, last, peak_at, hz)
     ]
     corner, release, fall, falls = max(fallen, key=lambda one: whole.weigh(one[3]))
-    pushed = pushes_off(net, begin, last, rule.push_dip, rule.push_more)
+    pushed = pushes_off(net, begin, last, hz, rule.push_dip, rule.push_more)
     falls = falls * (rule.pushed_fall if pushed else 1.0)
     level = float(lean[begin : last + 1].max())
     # stopping just before the floor takes more than holding there
@@ -293,6 +301,7 @@ def take_burst(t: Floats, net: Floats, begin: int, whole: Whole, rule: BurstRule
     return Burst(
         peak=peak,
         level=level,
+        lost=float(lean[corner]),
         arrived=arrived,
         corner=corner,
         release=release,
@@ -421,7 +430,8 @@ def _fall(
         at = (float(lean[corner]), change)
         hurried = whole.hurried(at, float(lean[release]), after, took, math.sqrt(k2))
         caught = whole.caught(fall, after, inertia, hurried)
-        likelihood = caught * (how * min(goes, max(loose, rule.gradual_fall)))
+        left = float(net[min(release + round(rule.caught_s * hz), len(net) - 1)])
+        likelihood = caught * whole.on_hands(left, peak) * (how * min(goes, max(loose, rule.gradual_fall)))
         found.append((whole.weigh(likelihood), release, likelihood))
     _, release, likelihood = max(found, key=lambda one: one[0])
     return corner, release, fall, likelihood

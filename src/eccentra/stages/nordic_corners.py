@@ -31,6 +31,8 @@ __all__ = [
 
 # A hump that throws the body up comes so late, and so soon after the lowest force before it.
 _HUMP_S, _BEFORE_HUMP_S = 0.8, 1.0
+# Braking, a stop of half a second and starting anew; a body that starts down again is held by less for that.
+_STOP_S, _HELD = 1.0, 0.96
 
 
 def rise_s(t: Floats, net: Floats, peak: float, level: float) -> float:
@@ -94,7 +96,8 @@ def last_drop(net: Floats, begin: int, last: int, hz: float) -> int:
 def corners(net: Floats, begin: int, last: int, peak_at: int, hz: float) -> list[int]:
     """Where control may have been lost: force falls from there, and need not be at its greatest.
 
-    Who stops before takes force back first; who still pulls while falling takes it up again.
+    Who stops before takes force back first; who still pulls while falling takes it up again. Braking before a
+    stop may take twice of what is lost later, from where force rises once more.
     """
     peak = float(net[peak_at])
     ahead = round(0.3 * hz)
@@ -113,7 +116,8 @@ def corners(net: Floats, begin: int, last: int, peak_at: int, hz: float) -> list
             i += 1
         # what comes after a fall began is less, or it was no fall
         after = float(net[min(i + ahead, last) : last + 1].max())
-        if float(net[i]) < 0.7 * peak or rate(net, i, begin, hz) < -0.1:  # on the way back up
+        rises = rate(net, i, begin, hz)
+        if rises < -0.1 or float(net[i]) < (0.5 if rises > 0.1 else 0.7) * peak:  # on the way back up
             continue
         if after < 0.9 * float(net[i]) and all(abs(i - j) * 20 > hz for j in found):
             found.append(i)
@@ -207,12 +211,12 @@ def lifted(net: Floats, begin: int, arrived: int, hz: float, k2: float) -> float
 
 
 def pushes_off(
-    net: Floats, begin: int, last: int, dip: tuple[float, float], more: tuple[float, float]
+    net: Floats, begin: int, last: int, hz: float, dip: tuple[float, float], more: tuple[float, float]
 ) -> bool:
     """Who comes back up after a stop brakes, holds and pushes off: two humps, what holds the body between.
 
-    Who stops and goes on lowers himself between the humps by holding less than that, and comes lower, where
-    more is held.
+    Who stops and goes on lowers himself by holding less than that before the second hump, and comes lower,
+    where more is held.
 
     Parameters
     ----------
@@ -227,7 +231,19 @@ def pushes_off(
     share = force / np.maximum(np.minimum(before, after), 1e-9)
     at = int(np.argmin(np.where(force > 0.25 * float(before[-1]), share, 1.0)))
     again = float(after[at]) / float(before[at])
-    return dip[0] < float(share[at]) < dip[1] and more[0] < again < more[1]
+    if not (dip[0] < float(share[at]) < dip[1] and more[0] < again < more[1]):
+        return False
+    first, second = int(np.argmax(force[: at + 1])), at + int(np.argmax(force[at:]))
+    return not _lets_go(force[first : second + 1], hz)
+
+
+def _lets_go(between: Floats, hz: float) -> bool:
+    """Whether somebody who holds still between two humps of force holds less before the second one."""
+    if len(between) < _STOP_S * hz:
+        return False
+    even = smooth(between, hz, 0.05)
+    late = even[len(even) // 2 :]
+    return float(late.min()) < _HELD * float(np.median(even))
 
 
 def rises_to_the_end(net: Floats, corner: int, begin: int, hz: float, least: float) -> bool:

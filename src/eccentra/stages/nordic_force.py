@@ -31,7 +31,15 @@ from eccentra.stages.live import Beat, LiveState
 from eccentra.stages.metric import metric_of
 from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_burst import FLOOR_DEG, Burst, Reading, read_burst, take_burst
-from eccentra.stages.nordic_lone import LoneTotals, length_of, lone_metrics, open_peaks, stays, without_peaks
+from eccentra.stages.nordic_lone import (
+    LoneTotals,
+    length_of,
+    lone_metrics,
+    open_peaks,
+    stays,
+    unseen_before,
+    without_peaks,
+)
 from eccentra.stages.nordic_rep import both_metrics, set_totals
 from eccentra.stages.nordic_strength import Lowering, StrapJudge
 from eccentra.stages.sets import SetBook
@@ -286,7 +294,8 @@ class ForceRun:
         load = read_burst(grid, net, begin, burst, self._whole, self._stage.burst, self._stage.rise, k2)
         if load is None:
             return None
-        start, end = max(load.start, 0.0), min(load.end, float(grid[-1]))
+        before = unseen_before(load, self._stage)
+        start, end = max(load.start - before, 0.0), min(load.end, float(grid[-1]))
         least, unseen = self._stage.count.least_down_s, False
         if end - start < least:
             # then it was not that: the whole of the burst is what is known, and straps that were slack before

@@ -19,7 +19,7 @@ from eccentra.stages.nordic_set import Totals
 from eccentra.stages.quality_score import quality_metrics
 from eccentra.stages.strap_numbers import strap_metrics
 
-__all__ = ["LoneTotals", "length_of", "lone_metrics", "open_peaks", "stays", "without_peaks"]
+__all__ = ["LoneTotals", "length_of", "lone_metrics", "open_peaks", "stays", "unseen_before", "without_peaks"]
 
 # The quiet start pose is looked for so long before a repetition.
 _BEFORE_NS = 4 * NS_PER_S
@@ -138,6 +138,19 @@ def length_of(
         return None, flag, None
     # a reading carries twice the standard errors of its ends
     return seconds, flag, 0.5 * math.hypot(load.start_error, load.end_error)
+
+
+def unseen_before(load: Reading, stage: Stage) -> float:
+    """Likely time for which a lowering went on before the straps were loaded, s.
+
+    On a slope some begin leaning back, with the knees at a right angle, and straps that are slack until they
+    are upright; others begin there. Force looks the same. With half of the time that the slope takes at the
+    mean speed neither start is off by more than that.
+    """
+    if stage.slope is None or stage.pose.lean_back_deg <= 0.0:
+        return 0.0
+    speed = load.lean / max(load.held_s, stage.count.least_down_s)
+    return 0.5 * math.radians(stage.slope.usual_deg) / max(speed, 1e-3)
 
 
 def stays(

@@ -19,8 +19,10 @@ from eccentra.stages.nordic_whole import Whole
 
 __all__ = ["Lowering", "StrapJudge"]
 
-# So many bursts say what is usual.
-_MEMORY = 9
+# So many bursts say what is usual, at most and at least.
+_MEMORY, _ALIKE = 9, 2
+# Who began leaning back is under way when the straps are loaded: they are so in less of the time.
+_UNDER_WAY = 0.5
 
 
 class Lowering(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +66,19 @@ class StrapJudge:
 
     def learn(self, found: Lowering) -> None:
         """A burst was counted."""
-        self.whole.learn(found.burst.evidence(), counted=True)
+        burst, kind = found.burst, found.load.kind
+        sure = burst.sure(self.whole) >= self._stage.whole.sure_share
+        # one person's falls and turns are alike: what fits one of them badly would fit all of them badly
+        told = burst.weights[kind] if sure and kind == "turn" else burst.evidence()
+        self.whole.learn(told, counted=True)
+        if not sure:
+            return
+        if kind != "turn":
+            self.whole.show(burst.level if kind == "arrival" else burst.lost, arrived=kind == "arrival")
         if not self._lost_early(found):
-            self._levels.append(found.burst.level)
+            self._levels.append(burst.level)
+            if len(self._levels) >= _ALIKE:
+                self.whole.bound(self._usual)
 
     @property
     def least(self) -> float:
@@ -91,6 +103,8 @@ class StrapJudge:
         if self.settled:
             share = found.burst.peak / (0.3 * math.exp(self.whole.known[0]))
         least_rise = rule.rise_s * min(max(share, 0.5), 1.0)
+        if self._stage.pose.lean_back_deg > 0.0:
+            least_rise *= _UNDER_WAY
         if self.usual_like(found.burst):
             # straps are slack for the first half of a quick way down, and braking loads them at once
             short = 2.0 * found.burst.held_s < count.least_down_s
@@ -128,5 +142,8 @@ class StrapJudge:
         """Whether it is so strong, against the usual one, that the body leaned by this sine."""
         if not self._levels:
             return False
-        usual = sorted(self._levels)[len(self._levels) // 2]
-        return burst.level >= self._stage.whole.usual_share * sine * usual
+        return burst.level >= self._stage.whole.usual_share * sine * self._usual
+
+    @property
+    def _usual(self) -> float:
+        return sorted(self._levels)[len(self._levels) // 2]

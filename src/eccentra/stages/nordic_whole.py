@@ -14,6 +14,7 @@ of the other ways to read it included, so that one misread burst does no harm.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import msgspec
 import numpy as np
@@ -24,6 +25,8 @@ __all__ = ["Fall", "Whole", "WholeRule", "fall_through"]
 
 _GRID: Floats = np.arange(math.log(150.0), math.log(4000.0), 0.04)
 _FULL: Floats = np.exp(_GRID)
+# So many lowerings say how strong somebody is.
+_MEMORY = 9
 
 
 class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +58,16 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Before that, a turn is so much less likely.
     turn
         Likelihood of any ``full`` when a burst is neither an arrival nor a fall.
+    legs_share, legs_peak
+        Force of legs that help on the way back up, as a share of ``full`` and of what was held: the most that
+        is usual, and its spread.
+    own_spread
+        One person loses control at forces whose logarithms differ by about this.
+    tired_share, arrived_weight
+        Who arrived in control and loses it later does so at about this share of that force; of such a
+        lowering this weight, as some let go on purpose.
+    any_range
+        The logarithm of the force at which people lose control lies anywhere within this range.
     """
 
     usual_n: float
@@ -71,6 +84,12 @@ class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     settled_bursts: int
     first_turn: float
     turn: float
+    legs_share: tuple[float, float]
+    legs_peak: tuple[float, float]
+    own_spread: float
+    tired_share: float
+    arrived_weight: float
+    any_range: float
 
 
 class Fall(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +119,7 @@ class Whole:
         self._prior = _normal(np.exp(-0.5 * off * off))
         self._belief = self._prior
         self.seen = 0
+        self._shown: deque[tuple[float, float]] = deque(maxlen=_MEMORY)
 
     def arrival(self, level: float) -> Floats:
         """Likelihood that a body in control to the floor is held by ``level``."""
@@ -150,11 +170,44 @@ class Whole:
         out: Floats = np.where(fall.seconds > 0.0, likely, 0.0)
         return out
 
+    def on_hands(self, left: float, peak: float) -> Floats:
+        """Likelihood that hands hold the body while the straps still carry ``left`` N of ``peak`` N.
+
+        Legs that help on the way back up take some: too much is a good part of the weight and of the peak.
+        """
+        rule = self.rule
+        weight = (left / _FULL - rule.legs_share[0]) / rule.legs_share[1]
+        own = (left / peak - rule.legs_peak[0]) / rule.legs_peak[1]
+        off = np.maximum(np.minimum(weight, own), 0.0)
+        out: Floats = np.exp(-0.5 * off * off)
+        return out
+
     def at_least(self, level: float) -> Floats:
         """Likelihood that ``level`` holds a body at some lean."""
         off = np.minimum(_GRID - math.log(max(level, 1.0)), 0.0) / self.rule.arrive_spread
         out: Floats = np.exp(-0.5 * off * off)
         return out
+
+    def loses(self, level: float) -> float:
+        """How much more likely than anybody this person loses control under ``level``, N.
+
+        Strength was shown in the lowerings before: half a minute later somebody is tired, but not weak. A
+        probability density over the logarithm of force, one kernel a lowering and one for anybody.
+        """
+        rule, log_n = self.rule, math.log(max(level, 1.0))
+        kernels = (w * math.exp(-0.5 * ((log_n - one) / rule.own_spread) ** 2) for one, w in self._shown)
+        own = math.fsum(kernels) * rule.any_range / (rule.own_spread * math.sqrt(2.0 * math.pi))
+        return (1.0 + own) / (1.0 + math.fsum(w for _, w in self._shown))
+
+    def show(self, level: float, *, arrived: bool) -> None:
+        """A lowering ended in control, or control was lost under ``level``, N."""
+        share, weight = (self.rule.tired_share, self.rule.arrived_weight) if arrived else (1.0, 1.0)
+        self._shown.append((math.log(max(level, 1.0) * share), weight))
+
+    def bound(self, usual: float) -> None:
+        """Lowerings usually hold ``usual`` N: ``full`` is not far above that."""
+        over = np.maximum(_GRID - math.log(self.rule.usual_share * usual), 0.0) / self.rule.arrive_spread
+        self._belief = _normal(self._belief * np.exp(-0.5 * over * over))
 
     def leans(self, level: float) -> Floats:
         """Sine of the lean at which ``level`` holds, for every ``full``."""
