@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -58,6 +59,7 @@ class StrapJudge:
         self._stage = stage
         self.whole = Whole(stage.whole)
         self._levels: deque[float] = deque(maxlen=_MEMORY)
+        self._turned: deque[float] = deque(maxlen=_MEMORY)
 
     @property
     def settled(self) -> bool:
@@ -77,8 +79,10 @@ class StrapJudge:
             self.whole.show(burst.level if kind == "arrival" else burst.lost, arrived=kind == "arrival")
         if not self._lost_early(found):
             self._levels.append(burst.level)
-            if len(self._levels) >= _ALIKE:
-                self.whole.bound(self._usual)
+        if kind == "turn":
+            self._turned.append(burst.level)
+            if len(self._turned) >= _ALIKE:
+                self.whole.bound(_middle(self._turned))
 
     @property
     def least(self) -> float:
@@ -142,8 +146,8 @@ class StrapJudge:
         """Whether it is so strong, against the usual one, that the body leaned by this sine."""
         if not self._levels:
             return False
-        return burst.level >= self._stage.whole.usual_share * sine * self._usual
+        return burst.level >= self._stage.whole.usual_share * sine * _middle(self._levels)
 
-    @property
-    def _usual(self) -> float:
-        return sorted(self._levels)[len(self._levels) // 2]
+
+def _middle(levels: Sequence[float]) -> float:
+    return sorted(levels)[len(levels) // 2]

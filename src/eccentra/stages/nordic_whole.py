@@ -205,7 +205,7 @@ class Whole:
         self._shown.append((math.log(max(level, 1.0) * share), weight))
 
     def bound(self, usual: float) -> None:
-        """Lowerings usually hold ``usual`` N: ``full`` is not far above that."""
+        """Who comes back up usually does so from ``usual`` N: ``full`` is not far above that."""
         over = np.maximum(_GRID - math.log(self.rule.usual_share * usual), 0.0) / self.rule.arrive_spread
         self._belief = _normal(self._belief * np.exp(-0.5 * over * over))
 
