@@ -293,3 +293,13 @@ def test_what_is_usually_held_bounds_the_weight() -> None:
     for _ in range(3):
         whole.bound(400.0)
     assert math.exp(whole.known[0]) < STAGE.whole.usual_share * 400.0 * 1.1
+
+
+@pytest.mark.parametrize(("length", "at_deg"), [(2.6, 12.0), (2.2, 15.0), (1.8, 18.0)])
+def test_who_is_quick_and_loses_control_early_was_still_on_the_way(length: float, at_deg: float) -> None:
+    """Force came all at once: it was no step up of somebody who was held already."""
+    net, floor = fallen(np.minimum(even(length, 0.4), 1.5), math.radians(at_deg), 0.5)
+    burst, found, whole = reading(net, known())
+    assert found.kind == "fall"
+    assert burst.sure(whole) > STAGE.whole.sure_share
+    assert found.end == pytest.approx(floor, abs=0.3)

@@ -251,5 +251,7 @@ def rises_to_the_end(net: Floats, corner: int, begin: int, hz: float, least: flo
 
     Stopping above the floor takes more force than going on, so a step up just before does not say so.
     """
-    now, before = rate(net, corner, begin, hz), rate(net, corner - round(0.5 * hz), begin, hz)
-    return now > least and now <= 3.0 * max(before, least)
+    earlier = max(corner - round(0.5 * hz), 0)
+    now, before = rate(net, corner, begin, hz), rate(net, earlier, begin, hz)
+    # who is quick has come all the way in that time: no step up of somebody who was held already
+    return now > least and (now <= 3.0 * max(before, least) or float(net[earlier]) < 0.5 * float(net[corner]))
