@@ -291,10 +291,11 @@ class Sheet(msgspec.Struct):
         return self.exercise.startswith("nordic")
 
     def _end_s(self, true: TrueRep) -> float:
-        """Where the repetition ends for these sensors: straps alone do not see the way back."""
+        """Where the repetition ends for these sensors: a Nordic curl from straps alone is its lowering."""
         if self.kit != "force":
             return true.end_s
-        return max(phase.end_s for phase in true.phases if phase.kind != "return")
+        after = {"return", "concentric"} if self._curl else {"return"}
+        return max(phase.end_s for phase in true.phases if phase.kind not in after)
 
     def _tension(self, true: TrueRep) -> float:
         if not self._seen("concentric", true):
