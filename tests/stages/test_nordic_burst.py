@@ -293,6 +293,8 @@ def test_what_is_usually_held_bounds_the_weight() -> None:
     for _ in range(3):
         whole.bound(400.0)
     assert math.exp(whole.known[0]) < STAGE.whole.usual_share * 400.0 * 1.1
+    whole.bound(1.0)
+    assert math.isfinite(whole.known[0])
 
 
 @pytest.mark.parametrize(("length", "at_deg"), [(2.6, 12.0), (2.2, 15.0), (1.8, 18.0)])

@@ -27,6 +27,8 @@ _GRID: Floats = np.arange(math.log(150.0), math.log(4000.0), 0.04)
 _FULL: Floats = np.exp(_GRID)
 # So many lowerings say how strong somebody is.
 _MEMORY = 9
+# Standard errors beyond which one is as unlikely as the other.
+_FAR_OFF = 10.0
 
 
 class WholeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -206,7 +208,9 @@ class Whole:
 
     def bound(self, usual: float) -> None:
         """Who comes back up usually does so from ``usual`` N: ``full`` is not far above that."""
-        over = np.maximum(_GRID - math.log(self.rule.usual_share * usual), 0.0) / self.rule.arrive_spread
+        over = (_GRID - math.log(self.rule.usual_share * usual)) / self.rule.arrive_spread
+        # a person far lighter than any on the grid must not leave nothing of it
+        over = np.clip(over, 0.0, _FAR_OFF)
         self._belief = _normal(self._belief * np.exp(-0.5 * over * over))
 
     def leans(self, level: float) -> Floats:
