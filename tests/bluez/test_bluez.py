@@ -19,7 +19,7 @@ from rig import has_kvm, in_machine
 
 SECONDS = 120
 # Imports, boot and reconnection on an emulated processor, beside the time of the test itself.
-SPARE_S = 300
+SPARE_S = 480
 
 
 @pytest.mark.long
