@@ -14,17 +14,25 @@ __all__ = ["FarPose"]
 
 
 class FarPose:
-    """State: such a pose, ``held``, that may still turn out to be a hold."""
+    """State: such a pose, ``held``, that may still turn out to be a hold.
+
+    ``ending``: the pose far from it that was reached, while the soft end of the way there is waited for.
+    """
 
     def __init__(self, stage: Stage, place: Placement, judge: Judge, upright: Upright) -> None:
         self._stage, self._place, self._judge, self._upright = stage, place, judge, upright
         self.held: Held | None = None
+        self.ending: Vector | None = None
+
+    def goes_on(self, way: Rise, t: int) -> bool:
+        """Whether the soft end of the way out of it is still to come."""
+        return self.held is not None and self._judge.goes_on(self.held, t, way.since)
 
     def reach(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
         """Such a pose was reached."""
         rule = self._stage.far
         assert rule is not None
-        old, self.held = self.held, None
+        old, self.held, self.ending = self.held, None, None
         back = False
         if old is not None:
             self._judge.decide_far(old, way.since, t, out)

@@ -12,7 +12,7 @@ from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_known import Between, Known
 from eccentra.stages.hold_lift import lift_of
-from eccentra.stages.hold_measure import Measured, Moments, measure
+from eccentra.stages.hold_measure import SOFT_NS, Measured, Moments, measure
 from eccentra.stages.hold_pose import livelier
 from eccentra.stages.hold_refused import Refused
 from eccentra.stages.hold_rep import Circumstances, set_totals, write_repetition
@@ -290,10 +290,19 @@ class Judge:
         if self.book.open and self.known.raised_before(home, pose):
             self.book.extend(now // 1000)
 
-    def down_by(self, held: Held, now: int) -> int:
-        """When the way down seems to end, in ns."""
-        m = self.measured(held.moments, now)
-        return now if m is None else m.until_ns
+    def goes_on(self, held: Held, now: int, left: int | None = None) -> bool:
+        """Whether the soft end of the way down is still to come; it is asked again when it should be over.
+
+        ``left``: when the hold was left, in ns, where ``held`` does not know it yet.
+        """
+        if held.waits is None:
+            held.waits = held.ends = now
+        if now < held.ends:
+            return True
+        moments = held.moments if left is None else msgspec.structs.replace(held.moments, drop=left)
+        m = self.measured(moments, now)
+        held.ends = now if m is None else min(m.until_ns, held.waits + SOFT_NS)
+        return held.ends > now
 
     def _lowers(self, held: Held, left: int | None, now: int, near: bool) -> bool:
         """Whether one may have come down to a pose from far away and gone up from it, unlike getting up."""

@@ -14,7 +14,6 @@ from eccentra.stages.history import History
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_far import FarPose
 from eccentra.stages.hold_judge import BEFORE_NS, Judge
-from eccentra.stages.hold_measure import SOFT_NS
 from eccentra.stages.hold_phase import LivePhase
 from eccentra.stages.hold_pose import TICK_NS, Gait, Liveliness, Lively, Recent, Tremor, chord2
 from eccentra.stages.hold_rows import columns_of, force_in, rate_in
@@ -272,16 +271,22 @@ class HoldRun:
         if self._far.held is not None and d > rule.most_deg:
             # what was held is to be decided soon after its end
             settle_s = min(settle_s, self._stage.end.stop_s + 0.1)
-        if not self._recent.within(Recent.ticks(settle_s), chord2(tolerance)):
+        rests = self._recent.within(Recent.ticks(settle_s), chord2(tolerance))
+        if self._far.ending is not None:
+            if not (rests and self._far.goes_on(way, t)):
+                self._reach_far(way, t, self._far.ending, out)
+            return
+        if not rests:
             return
         rested = way.since - self._home_from >= self._stage.pose.rest_s * NS_PER_S
         may, hasty = self._judge.leads(way, u, d, t, rested=rested)
         if may and self._upright.may_rise(way.home, u):
             self._hold(way, t, u, out, hasty=hasty)
         elif d > rule.most_deg and (way.clean or self._far.held is not None) and self._stage.far is not None:
-            self._far.reach(way, t, u, out)
-            self._home_from = t
-            self._leave(t, u, out)
+            if not self._far.goes_on(way, t):
+                self._reach_far(way, t, u, out)
+            else:
+                self._far.ending = u
         elif self._recent.quiet:
             self._far.leave(way.since, t, u, out, near=True)
             if way.peak >= rule.least_deg:
@@ -289,6 +294,11 @@ class HoldRun:
                 self._judge.refused.refuse(way.since, t, t, reason, out)
                 self._home_from = t
             self._leave(t, self._recent.middle, out)
+
+    def _reach_far(self, way: Rise, t: int, u: Vector, out: list[Event]) -> None:
+        self._far.reach(way, t, u, out)
+        self._home_from = t
+        self._leave(t, u, out)
 
     def _hold(self, way: Rise, t: int, u: Vector, out: list[Event], *, hasty: bool = False) -> None:
         self._rise = None
@@ -306,7 +316,7 @@ class HoldRun:
             self._leave(t, None, out)
             return
         match verdict:
-            case "down" if self._goes_on(held, t):
+            case "down" if judge.goes_on(held, t):
                 self._live.say("eccentric", t, out)
             case "down" | "away":
                 calmer = held.calmer and self._gait.upright is None
@@ -358,15 +368,6 @@ class HoldRun:
                 if not held.unsure:
                     self._live.say("eccentric" if off else "isometric", t, out)
 
-    def _goes_on(self, held: Held, t: int) -> bool:
-        """Whether the soft end of the way down is still to come; it is asked again when it should be over."""
-        if held.waits is None:
-            held.waits = held.ends = t
-        if t < held.ends:
-            return True
-        held.ends = min(self._judge.down_by(held, t), held.waits + SOFT_NS)
-        return held.ends > t
-
     def _parked(self, held: Held, t: int, u: Vector, out: list[Event]) -> None:
         """It has stopped somewhere else than in the rest pose: that may have been the way down."""
         lowered = self._judge.lowered(held)
@@ -405,7 +406,7 @@ class HoldRun:
 
     def _leave(self, t: int, home: Vector | None, out: list[Event], then: Vector | None = None) -> None:
         """Back to resting; without a ``home`` the next pose that is held is one, or ``then`` at once."""
-        self._rise = self._held = None
+        self._rise = self._held = self._far.ending = None
         self._home = home if home is not None else then
         usual = self._judge.known.usual
         if usual is not None and self._home is not None and self._judge.known.raised(usual[0], self._home):
