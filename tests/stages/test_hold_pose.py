@@ -61,3 +61,14 @@ def test_a_few_seconds_of_the_sensors_noise_are_no_tremor() -> None:
     assert livelier(held._replace(seconds=30.0), lying._replace(seconds=30.0), stage.rise) == -1
     assert not lying.trembles(held, stage.rise.tremor_ratio)
     assert Lively(0.6, 0.3, seconds=2.0).trembles(lying, stage.rise.tremor_ratio)
+
+
+def test_a_second_of_sway_is_less_certain_than_ten() -> None:
+    """Who sits down a moment after standing still sways on the chair by chance."""
+    stage = load_exercise("plank").event_stage()
+    assert isinstance(stage, Stage)
+    sitting, ratio = Lively(0.55, 0.26, seconds=20.0), stage.rise.lively_ratio
+    standing = Lively(0.31, 0.29, seconds=1.0)
+    assert livelier(sitting, standing, stage.rise) == 1
+    assert not sitting.sways(standing, ratio)
+    assert sitting.sways(standing._replace(seconds=20.0), ratio)

@@ -7,10 +7,12 @@ import math
 import pytest
 
 from eccentra.exercises import load_exercise
+from eccentra.simulate import everyday_session, simulate
 from eccentra.stages.hold import Stage
 from eccentra.stages.hold_pose import TICK_NS, Gait
 from eccentra.stages.hold_upright import Upright
 from eccentra.stages.inclination import Vector
+from stages.test_hold import events_of, reps_in
 
 
 def leaning(degrees: float) -> Vector:
@@ -31,3 +33,10 @@ def test_rest_poses_of_a_plank_once_it_is_known_what_is_upright(rest: float, hel
         gait.push(leaning(0.0), 9.81 + 2.5 * steps, 20.0)
     assert gait.upright is not None
     assert Upright(stage, "pelvis", gait).may_rise(leaning(rest), leaning(held)) is may
+
+
+def test_sitting_down_a_moment_after_walking_is_no_plank() -> None:
+    """By the thigh alone: it lies still for 24 s, after standing for a second."""
+    simulation = simulate(everyday_session(19009, kit="thigh", minutes=10.0), 19009)
+    assert any(m.what == "sit_down" for m in simulation.truth.movements)
+    assert reps_in(events_of(simulation, "plank")) == []

@@ -213,6 +213,13 @@ class Judge:
         """Whether it moves more in the raised pose than in the rest pose: muscles hold it, not the floor."""
         return livelier(held.lively, held.rest_lively, self._stage.rise) > 0
 
+    def _surely_livelier(self, held: Held) -> bool:
+        """Whether it moves more than in the rest pose, also when that was seen for a short while only."""
+        rule, held_so, rest = self._stage.rise, held.lively, held.rest_lively
+        if not self._livelier(held) or held_so is None or rest is None:
+            return False
+        return held_so.trembles(rest, rule.tremor_ratio) or held_so.sways(rest, rule.lively_ratio)
+
     def _carried(self, held: Held) -> bool:
         """Whether it moves more than what the floor carries, and less than somebody who walks."""
         lively = held.lively
@@ -269,7 +276,7 @@ class Judge:
         until = now if left is None else left
         short = until - held.settled < self._stage.end.least_s * NS_PER_S
         # what sitting down looks like as well: it is calmer than standing, a hold is not
-        sits = self._sits and not self._livelier(held)
+        sits = self._sits and not self._surely_livelier(held)
         if short and self.known.raised_before(held.home, held.pose):
             self.refused.refuse(held.since, now, now, Reason.TOO_SHORT, out)
             self._goes_on(held.home, held.pose, now)

@@ -30,6 +30,8 @@ _SECOND_TICKS = round(NS_PER_S / TICK_NS)
 # The mean size over a second of what is random in three directions varies by about this share of it, and its
 # lower quartile over some seconds is no better known than so; beyond two standard errors it is certain.
 _TREMOR_SD = 0.16
+# Sway comes with breathing: a second of it is a third of a breath, in which it may be at rest or halfway.
+_SWAY_SD = 0.3
 _CERTAIN = 2.0
 # A dip shakes a second or two.
 _WALKING_S = 3
@@ -132,8 +134,15 @@ class Lively(NamedTuple):
 
     def trembles(self, other: Lively, ratio: float) -> bool:
         """Whether its tremor is more than ``ratio`` times the other's for certain: few seconds say less."""
-        doubt = _CERTAIN * _TREMOR_SD * sqrt(1.0 / self.seconds + 1.0 / other.seconds)
-        return self.tremor > ratio * exp(doubt) * other.tremor
+        return self.tremor > ratio * self._doubt(other, _CERTAIN * _TREMOR_SD) * other.tremor
+
+    def sways(self, other: Lively, ratio: float) -> bool:
+        """Whether it sways more than ``ratio`` times as fast as the other, and by a standard error more."""
+        return self.sway > ratio * self._doubt(other, _SWAY_SD) * other.sway
+
+    def _doubt(self, other: Lively, sd: float) -> float:
+        """By what factor a ratio may be too large by chance; ``sd``: of the logarithm of one second's."""
+        return exp(sd * sqrt(1.0 / self.seconds + 1.0 / other.seconds))
 
 
 def mean_of(moments: Sequence[Lively]) -> Lively:
