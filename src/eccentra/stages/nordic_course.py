@@ -14,7 +14,7 @@ from eccentra.samples import NS_PER_S, Floats
 from eccentra.stages.nordic_grid import Grid
 from eccentra.stages.strokes import Ends, Stroke, find_strokes, join_strokes, refine, smooth
 
-__all__ = ["BEHIND_DEG", "Course", "MeasureRule", "Span"]
+__all__ = ["BEHIND_DEG", "Course", "MeasureRule", "Span", "pulled"]
 
 # Descents start within 10 degrees of the start pose: what begins further back is coming up from the heels.
 BEHIND_DEG = 10.0
@@ -109,8 +109,8 @@ class Course:
             self.lean = smooth(raw, hz, self.smear)
         self.noise = rule.least_noise_deg_s
 
-    def phases(self, since_ns: int) -> tuple[list[Span], list[Stroke], tuple[float, float] | None] | None:
-        """Phases, the strokes of the descent, begin and end of the return."""
+    def phases(self, since_ns: int) -> tuple[list[Span], list[Stroke], list[Stroke]] | None:
+        """Phases and strokes of the descent, strokes of the way back; stops part them (none: no way back)."""
         rule, grid = self.rule, self.grid
         since = (since_ns - grid.t0) / NS_PER_S
         self._find_noise(int(grid.t.searchsorted(since)))
@@ -120,13 +120,19 @@ class Course:
         if not strokes:
             return None
         how = Ends(
-            noise=self.noise, smear_s=self.smear, error=0.1, most_residual=0.3, heads=True, usual_sway=1.0
+            noise=self.noise,
+            smear_s=self.smear,
+            error=0.1,
+            most_residual=0.3,
+            heads=True,
+            usual_sway=1.0,
+            beyond_s=1.0,
         )
         refine(strokes, grid.t, self.lean, self.speed, how)
         down = self._down(strokes)
         if not down:
             return None
-        back = self._back(strokes, down)
+        back = join_strokes(self._back(strokes, down), stop_s=rule.stop_s)
         down = join_strokes(down, stop_s=rule.stop_s)
         spans: list[Span] = []
         for stroke in down:
@@ -191,18 +197,29 @@ class Course:
             out.pop(0)
         return out
 
-    def _back(self, strokes: list[Stroke], down: list[Stroke]) -> tuple[float, float] | None:
-        """Begin and end of the return: backward strokes until the start pose is reached."""
+    def _back(self, strokes: list[Stroke], down: list[Stroke]) -> list[Stroke]:
+        """Backward strokes until the start pose is reached; none when it is not."""
         base = self.at(down[0].start_s)
         top = self.at(down[-1].end_s)
         goal = base + self.rule.home_share * (top - base)
         ups = [s for s in strokes if s.sign < 0 and s.first >= down[-1].last]
         least = max(self.rule.stroke_least_deg, 0.06 * (top - base))
         ups = [s for s in ups if abs(self.at(s.end_s) - self.at(s.start_s)) > least]
-        end: float | None = None
-        for stroke in ups:
+        used = 0
+        for k, stroke in enumerate(ups):
+            end = ups[used - 1].end_s if used else None
             if end is not None and (stroke.start_s - end > self.rule.stop_s or self.at(end) < base + 4.0):
                 break
             if self.at(stroke.end_s) <= goal:
-                end = stroke.end_s
-        return None if end is None else (ups[0].start_s, end)
+                used = k + 1
+        return ups[:used]
+
+
+def pulled(ups: list[Stroke], begin: float) -> list[Span]:
+    """The way back by the legs, from ``begin`` on: its strokes, and the stops between them."""
+    spans: list[Span] = []
+    for stroke in (stroke for stroke in ups if stroke.end_s > begin):
+        if spans:
+            spans.append(Span("isometric", spans[-1].end, stroke.start_s))
+        spans.append(Span("concentric", stroke.start_s if spans else begin, stroke.end_s))
+    return spans

@@ -18,7 +18,7 @@ from eccentra.stages.inclination import Vector, axis_of, lean, lean_of, rate_abo
 from eccentra.stages.nordic import SlopeRule
 from eccentra.stages.nordic_break import BreakRule, find_break
 from eccentra.stages.nordic_climb import climb
-from eccentra.stages.nordic_course import Course, MeasureRule, Span
+from eccentra.stages.nordic_course import Course, MeasureRule, Span, pulled
 from eccentra.stages.nordic_grid import Columns, Grid, bridged, even_grid, missing
 from eccentra.stages.nordic_load import Load
 from eccentra.stages.nordic_posture import Kneeling, Posture, Shank, posture_of, shank_of
@@ -70,8 +70,9 @@ class Measured(msgspec.Struct, kw_only=True):
     floor. Leans are from the start pose. ``gap_start``, ``gap_end``, ``gap_inside`` say whether rows were
     missing at the begin of the descent, at its end, or elsewhere between first and last phase;
     ``back_unknown`` that no strap told who brought the body up again: hands if it was ``on_floor``, else the
-    legs.
-    ``reach`` is the range beyond the usual start pose: sitting further back is no part of a lowering.
+    legs. ``rom`` is the range of the descent, ``own_rom`` and ``knee_rom`` those of thigh and knee over all
+    that the legs did, with a way back of theirs. ``reach`` is the range beyond the usual start pose: sitting
+    further back is no part of a lowering.
     ``pace`` is the mean speed of what was controlled of the loaded way, beyond upright, in deg/s. ``thrown``
     is the greatest share of the energy of a free fall from upright that it had early on: more than all of it
     takes a hip that bends. ``behind_s`` is how long it took to the start pose, when it began far behind it:
@@ -98,6 +99,7 @@ class Measured(msgspec.Struct, kw_only=True):
     thrown: float
     behind_s: float
     climbed: float | None
+    own_rom: float
     knee_rom: float | None
     peak_speed: float
     controlled_s: float
@@ -122,6 +124,11 @@ class Measured(msgspec.Struct, kw_only=True):
     def end(self) -> float:
         """End of the last phase."""
         return self.spans[-1].end
+
+    @property
+    def back_s(self) -> float:
+        """How long the way back took, with its stops; 0 without one."""
+        return 0.0 if self.back_start is None or self.back_end is None else self.back_end - self.back_start
 
     def lean_at(self, s: float) -> float:
         """Lean of the thigh from the vertical at a time, deg; only while the rows are there."""
@@ -204,10 +211,10 @@ def measure(
     found = work.phases(since_ns)
     if found is None:
         return None
-    spans, down, back = found
+    spans, down, ups = found
     kneel = _kneel(home, axis, kneeling, slope, first)
     return _numbers(
-        work, spans, down, back, axis, kneel, columns, breaks, zeros, kneeling, by_legs, falls, usual_deg
+        work, spans, down, ups, axis, kneel, columns, breaks, zeros, kneeling, by_legs, falls, usual_deg
     )
 
 
@@ -231,7 +238,7 @@ def _numbers(
     work: Course,
     spans: list[Span],
     down: list[Stroke],
-    back: tuple[float, float] | None,
+    ups: list[Stroke],
     axis: Vector,
     kneel: Kneel,
     columns: Columns,
@@ -262,6 +269,7 @@ def _numbers(
     load = Load(grid, columns, zeros)
     peak_n = math.fsum(f.peak_n for f in _forces(grid, columns, spans, zeros).values() if f is not None)
     unknown = False
+    back = (ups[0].start_s, ups[-1].end_s) if ups else None
     if back is not None:
         turned = None if broken is not None else load.step_up(back[0])
         if turned is not None and down_end < turned < back[1]:
@@ -279,13 +287,17 @@ def _numbers(
         unknown = own is None
         # no hand pushes where nothing is in reach
         legs = not on_floor if own is None else own
-        spans.append(Span("concentric" if legs else "return", *back))
+        # hands that push may rest, legs that pull hold
+        spans += pulled(ups, back[0]) if legs else [Span("return", *back)]
     last = spans[-1].end
+    c = b if spans[-1].kind == "return" else min(int(t.searchsorted(last)) + 1, len(t))
     shank = shank_of(grid, columns, start, down_end, last, kneeling)
     peak_row = load.peak_row(start, down_end)
     eccentric = math.fsum(s.end - s.start for s in spans if s.kind == "eccentric")
-    held = math.fsum(s.end - s.start for s in spans if s.kind in ("eccentric", "isometric"))
-    controlled = held
+    turn = math.inf if back is None else back[0]
+    controlled = math.fsum(
+        s.end - s.start for s in spans if s.kind in ("eccentric", "isometric") and s.start < turn
+    )
     if broken is not None:
         controlled = math.fsum(
             min(s.end, broken) - s.start for s in spans if s.kind != "return" and s.start < broken
@@ -311,7 +323,8 @@ def _numbers(
         climbed=None
         if back is None
         else _climbed(work, columns, start - near, back[1] + near, deepest - base),
-        knee_rom=None if shank is None or shank.knee is None else _knee_rom(work, shank.knee, a, b),
+        own_rom=deepest - float(work.lean[a:c].min(initial=base)),
+        knee_rom=None if shank is None or shank.knee is None else _knee_rom(work, shank.knee, a, c),
         peak_speed=float(speeds[int(0.95 * (len(speeds) - 1))]) if len(speeds) else 0.0,
         controlled_s=controlled,
         eccentric_s=eccentric,
@@ -388,6 +401,6 @@ def _forces(
 
 
 def _knee_rom(work: Course, shank: Floats, a: int, b: int) -> float:
-    """Range of knee flexion, ``shank - thigh``, over the descent."""
+    """Range of knee flexion, ``shank - thigh``, over rows."""
     knee = smooth(shank, 1.0 / float(work.grid.t[1]), work.rule.smooth_s)[a:b] - work.lean[a:b]
     return float(knee.max() - knee.min())

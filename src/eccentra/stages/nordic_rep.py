@@ -156,8 +156,8 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
     eccentric = None if edge else m.eccentric_s
     isometric = seconds("isometric")
     concentric = seconds("concentric")
-    back = seconds("return") + concentric if known.returned else None
-    rom = m.knee_rom if m.knee_rom is not None else m.rom
+    back = m.back_s if known.returned else None
+    rom = m.knee_rom if m.knee_rom is not None else m.own_rom
     what = "knee_flexion" if shank else "thigh_lean"
     tension = None if eccentric is None else eccentric + isometric + concentric
     controlled = None if edge else m.controlled_s
@@ -181,7 +181,7 @@ def _metrics(m: Measured, stage: Stage, known: Circumstances) -> dict[str, Metri
             # the knee has the errors of two segments
             math.sqrt(2.0) * angle if shank and angle is not None else angle,
         ),
-        "lean_rom_deg": metric_of(None if edge else m.rom, "deg", "thigh_lean", inside, angle),
+        "lean_rom_deg": metric_of(None if edge else m.own_rom, "deg", "thigh_lean", inside, angle),
         "omega_mean_ecc_deg_s": metric_of(
             None if eccentric is None or eccentric <= 0 else m.rom / eccentric,
             "deg/s",
