@@ -24,6 +24,8 @@ __all__ = ["Measured", "Span", "measure"]
 
 # Boundaries within this of missing rows are not known.
 _NEAR_S = 0.15
+# A minimum-jerk stroke is that much longer at an end than what of it is faster than half of its peak.
+_SOFT_SHARE = 0.6
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -186,10 +188,16 @@ def _outward(course: Course, strokes: list[Stroke], stage: Stage) -> list[Stroke
         near = bool(out) and course.at(stroke.end_s) < 0.12 * high
         if near and course.at(stroke.start_s) < beyond:
             break  # from the other side into the start pose
-        if near and out[-1].start_s - stroke.end_s >= stop_s:
+        if near and out[-1].start_s - _seen_end(course, stroke) >= stop_s:
             break  # swaying a little, then a rest, is not yet the movement
         out.append(stroke)
     return out[::-1]
+
+
+def _seen_end(course: Course, stroke: Stroke) -> float:
+    """End of a small stroke, in s: what creeps on after it, as inclinations settle, is none of it."""
+    first, last = (float(course.grid.t[k]) for k in (stroke.first, stroke.last))
+    return min(stroke.end_s, last + _SOFT_SHARE * (last - first))
 
 
 def _homeward(course: Course, strokes: list[Stroke], away: list[Stroke], stage: Stage) -> list[Stroke]:
