@@ -263,14 +263,18 @@ class Judge:
         return set_odds(fulls, partials, known, rule) >= rule.like.set_odds
 
     def _is_known(self, item: Item) -> bool:
-        """Whether a movement alone is beyond doubt: slow, or just like those of the set before."""
-        rule, before = self._stage.count, self._before
+        """Whether a movement alone is beyond doubt: slow, or just like those of the set before.
+
+        Once it is known how the person moves, a slow one also has to be likelier theirs than not.
+        """
+        rule, before, usual = self._stage.count, self._before, self._usual
         if not is_clean(item, rule):
             return False
         if item.size >= self._known.least and is_deliberate(item, rule):
-            return True
+            known = len(usual) >= rule.least_reps
+            return not known or odds_of(item, usual, rule, full=True) > 0.0
         again = before is not None and same_way(before, item, self._known)
-        return again and odds_of(item, self._usual, rule, full=True) >= rule.like.lone_odds
+        return again and odds_of(item, usual, rule, full=True) >= rule.like.lone_odds
 
     def _first(self, reading: Reading, taken: list[Item]) -> list[Item]:
         """The newest movement and those it hangs together with, when nothing else counts."""

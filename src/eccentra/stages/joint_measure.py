@@ -24,6 +24,8 @@ __all__ = ["Measured", "Span", "measure"]
 
 # Boundaries within this of missing rows are not known.
 _NEAR_S = 0.15
+# Poses that differ by less than this share of the range are the same start pose.
+_NEAR_SHARE = 0.12
 # A minimum-jerk stroke is that much longer at an end than what of it is faster than half of its peak.
 _SOFT_SHARE = 0.6
 
@@ -169,6 +171,7 @@ def _ways(course: Course, stage: Stage, since: int) -> tuple[list[Stroke], list[
     back = _homeward(course, strokes[top + 1 :], away, stage)
     if not back:
         return None
+    away = _from_rest(course, away, back, stage)
     inside = [s for s in strokes if away[0].first <= s.first and s.last <= back[-1].last]
     turns = sum(a.sign != b.sign for a, b in pairwise(inside))
     stop_s = stage.phases.stop_s
@@ -185,13 +188,25 @@ def _outward(course: Course, strokes: list[Stroke], stage: Stage) -> list[Stroke
             if course.at(stroke.end_s) < 0.3 * high:
                 break
             continue
-        near = bool(out) and course.at(stroke.end_s) < 0.12 * high
+        near = bool(out) and course.at(stroke.end_s) < _NEAR_SHARE * high
         if near and course.at(stroke.start_s) < beyond:
             break  # from the other side into the start pose
         if near and out[-1].start_s - _seen_end(course, stroke) >= stop_s:
             break  # swaying a little, then a rest, is not yet the movement
         out.append(stroke)
     return out[::-1]
+
+
+def _from_rest(course: Course, away: list[Stroke], back: list[Stroke], stage: Stage) -> list[Stroke]:
+    """Without what led to a rest in the pose that one came back to: the movement began in that pose."""
+    end = course.at(back[-1].end_s)
+    near = _NEAR_SHARE * (course.at(away[-1].end_s) - course.at(away[0].start_s))
+    for k in range(len(away) - 1, 0, -1):
+        rested = away[k].start_s - _seen_end(course, away[k - 1]) >= stage.phases.stop_s
+        pose, before = course.at(away[k].start_s), course.at(away[k - 1].start_s)
+        if rested and abs(pose - end) < min(near, abs(before - end)):
+            return away[k:]
+    return away
 
 
 def _seen_end(course: Course, stroke: Stroke) -> float:
