@@ -149,7 +149,8 @@ class Judge:
     def _is_stride(self, item: Item) -> bool:
         """Whether it is as quick and as small as a stride, and hangs together with other movements."""
         count, m, seen = self._stage.count, item.measured, item.seen
-        quick = m.away_s + m.back_s < count.least_chain_s and item.size < count.stride_deg
+        # who stands still between two walks stops in the middle of a stride
+        quick = m.moving_s < count.least_chain_s and item.size < count.stride_deg
         return quick and not (seen.began and seen.rested)
 
     def _follows_full(self, item: Item) -> bool:
