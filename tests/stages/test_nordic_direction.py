@@ -179,3 +179,20 @@ def test_sitting_down_and_picking_up_all_day_is_no_set(name: str) -> None:
     made = simulate(everyday_session(4001, kit="thigh", minutes=3.0), 4001)
     events = joint_events(name, made)
     assert not any(isinstance(event, RepCompleted) for event in events)
+
+
+def test_partial_repetitions_of_different_depth_and_a_full_one_are_a_set() -> None:
+    """None of them proves the way, and no two are alike; nothing else goes from rest to rest like that."""
+    down = {"pause_s": 2.0, "hip_flexion_deg": 0.0}
+    parts = [
+        NordicRep(descent_s=1.85, partial=0.45, back="active", turn_s=0.1, return_s=1.7, **down),
+        NordicRep(descent_s=1.4, partial=0.6, back="active", turn_s=0.1, return_s=1.9, **down),
+    ]
+    full = NordicRep(descent_s=2.1, end_lean_deg=80.0, turn_s=2.0, return_s=1.75, **down)
+    made, events, reps = analysed(scenario(*parts, full))
+    assert len(reps) == len(made.truth.reps) == live_count(events) == 3
+    heels = [SitBack(lean_deg=lean, down_s=1.6, seconds=1.0, up_s=1.5) for lean in (-40.0, -55.0, -72.0)]
+    rest = Hold(seconds=2.0)
+    before = (Hold(seconds=3.0), KneelDown(), rest, *(move for heel in heels for move in (heel, rest)))
+    _, _, reps = analysed(scenario(before=before))
+    assert reps == []

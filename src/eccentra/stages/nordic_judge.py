@@ -21,7 +21,7 @@ from eccentra.stages.nordic_measure import Measured
 from eccentra.stages.nordic_rep import Circumstances, write_repetition
 from eccentra.stages.nordic_set import set_totals
 from eccentra.stages.nordic_usual import Usual
-from eccentra.stages.nordic_waiting import Waiting, alongside, one_set, same_pose
+from eccentra.stages.nordic_waiting import Waiting, accompanied, alongside, one_set, same_pose
 from eccentra.stages.sets import SetBook
 
 __all__ = ["Judge", "Open"]
@@ -182,6 +182,8 @@ class Judge:
         """Time passes: close sets, drop what has waited too long."""
         events: list[Event] = []
         if not busy:
+            if self._waiting and t_ns // 1000 - self._end_us(self._waiting[-1]) > self._gap_us:
+                events += self._company(t_ns)
             if self._waiting and t_ns // 1000 - self._end_us(self._waiting[0]) > 2 * self._gap_us:
                 events += self._drop(self._waiting.pop(0), t_ns)
             events += self.book.tick(t_ns // 1000)
@@ -189,7 +191,7 @@ class Judge:
 
     def finish(self, t_ns: int) -> list[Event]:
         """Nothing more will come: the better direction of what waits is taken, if there is one."""
-        events = self.settled(t_ns)
+        events = self.settled(t_ns) + self._company(t_ns)
         if self.forward is None:
             best = self._best_waiting()
             if best is not None:
@@ -198,6 +200,21 @@ class Judge:
             events += self._drop(item, t_ns)
         self._waiting = []
         return events + self.book.finish(t_ns // 1000)
+
+    def _company(self, t_ns: int) -> list[Event]:
+        """No more comes in the set of what waits: a full one among partial ones counts, and they with it."""
+        if self.forward is not None:
+            return []
+        best = accompanied(self._waiting, self._stage, self.usual.partial_from(), self._gap_us)
+        if best is None:
+            return []
+        at = next(k for k, item in enumerate(self._waiting) if item is best)
+        later, self._waiting = self._waiting[at + 1 :], self._waiting[: at + 1]
+        events = self._accept(best, t_ns)
+        for item in later:
+            mine = alongside(item, best, self._stage) and self.usual.refused(item.measured) is None
+            events += self._accept(item, t_ns) if mine else self._drop(item, t_ns)
+        return events
 
     # -- inside -------------------------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ from eccentra.stages.nordic import Stage
 from eccentra.stages.nordic_direction import Proof
 from eccentra.stages.nordic_measure import Measured
 
-__all__ = ["Waiting", "alongside", "one_set", "same_pose"]
+__all__ = ["Waiting", "accompanied", "alongside", "one_set", "same_pose"]
 
 # Turned by this many times what a lowering may turn it by, the shank is in another pose: standing.
 _OTHER_POSE = 3.0
+# So many others beside a full one show what it is.
+_BESIDE = 2
 
 
 class Waiting(msgspec.Struct, kw_only=True):
@@ -50,6 +52,28 @@ def one_set(items: Sequence[Waiting], gap_us: int) -> list[Waiting]:
             break
         found.append(item)
     return found
+
+
+def accompanied(items: Sequence[Waiting], stage: Stage, least_deg: float, gap_us: int) -> Waiting | None:
+    """The last full excursion that is clear by itself and has others of its set and way beside it.
+
+    Partial repetitions do not look alike, and prove no way. But getting into position goes to and fro, and
+    not from rest to rest in one pose, the same way every time, a full lowering among them.
+
+    Parameters
+    ----------
+    least_deg
+        Smallest range of the others.
+    """
+    for item in reversed(items):
+        if not item.full or not item.returned or item.evidence < stage.direction.enough:
+            continue
+        group = [one for one in items if one.returned and alongside(one, item, stage)]
+        its_set = one_set(group, gap_us)
+        beside = [one for one in its_set if one is not item and one.measured.reach >= least_deg]
+        if len(beside) >= _BESIDE and any(one is item for one in its_set):
+            return item
+    return None
 
 
 def alongside(one: Waiting, other: Waiting, stage: Stage) -> bool:
