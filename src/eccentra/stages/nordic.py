@@ -60,6 +60,8 @@ class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         The departure must follow such a moment within this time (slow, soft starts take long).
     new_pose_s
         A pose held so long elsewhere, without a repetition going on, is a new start pose.
+    tilt_deg
+        A start pose that tilts by more about another axis than that of the lean is not among the usual ones.
     shift_deg
         A pose held within this of the start pose, without a repetition going on, is the start pose, shifted.
     most_deg
@@ -79,6 +81,7 @@ class PoseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     settle_s: float
     touch_memory_s: float
     new_pose_s: float
+    tilt_deg: float
     shift_deg: float
     most_deg: float
     lean_back_deg: float

@@ -413,12 +413,13 @@ class MotionRun:
         self._flush_noise(now, out)
         seen = returned and m.back_end is not None
         counted = self._judge.counted
+        shifted = self._poses.shifted(e.home, self._judge.forward)
         rested = seen and self._touching(e)
         out += self._judge.done(
             m, e.opened, now, returned=seen, rested=rested, swung=e.swung, unsure=e.unsure
         )
         if e.opened is not None or self._judge.counted > counted:
-            self._poses.learn_upright(e.home)
+            self._poses.learn_upright(e.home, anew=shifted)
         self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
         e.opened = None
 
@@ -432,7 +433,7 @@ class MotionRun:
         zeros = {side: zero.value for side, zero in self._zeros.items() if zero.value is not None}
         self._judge.zeros = all(zero.sure(t) for zero in self._zeros.values())
         upright = self._poses.upright if self._poses.known else None
-        shifted = upright is None or angle_between(upright, e.home) > self._stage.pose.shift_deg
+        shifted = upright is None or self._poses.shifted(e.home, self._judge.forward)
         home = e.home if upright is None or shifted else upright
         m = measure(
             rows,

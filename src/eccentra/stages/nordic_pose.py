@@ -6,6 +6,7 @@ the mean of the poses in which repetitions began.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from eccentra.stages.inclination import Vector, angle_between, cross, dot, unit
@@ -64,10 +65,19 @@ class Poses(Stillness):
             and abs(dot(pose, axis)) < 0.3
         )
 
-    def learn_upright(self, pose: Vector) -> None:
-        """A repetition began in this pose: what is upright is the mean of the last ones."""
+    def shifted(self, pose: Vector, forward: Vector | None) -> bool:
+        """Whether a start pose is none of the usual ones: kneeling anew, or the sensor sits otherwise.
+
+        ``forward`` is the axis of the forward lean: who kneels leans about it, and hardly to the side.
+        """
+        if self.upright is None or angle_between(self.upright, pose) > self._rule.shift_deg:
+            return True
+        return forward is not None and abs(dot(forward, pose)) > math.sin(math.radians(self._rule.tilt_deg))
+
+    def learn_upright(self, pose: Vector, *, anew: bool) -> None:
+        """A repetition began in this pose: what is upright is the mean of the last ones, or ``anew`` this."""
         upright = self.upright
-        if upright is None or not self._count or angle_between(upright, pose) > self._rule.shift_deg:
+        if upright is None or not self._count or anew:
             self.upright, self._count = pose, 1
             return
         self._count = min(self._count + 1, 8)
