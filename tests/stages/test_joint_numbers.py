@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from joint_kit import events_of, one_set, reps_in
 
 from eccentra.events import Flag, Metric, SetCompleted
-from eccentra.simulate import JointRep
+from eccentra.simulate import JointRep, strokes
 
 
 def set_metrics(*plan: JointRep, exercise: str = "leg-curl", kit: str = "shank") -> dict[str, Metric]:
@@ -68,3 +69,41 @@ def test_too_few_repetitions_make_no_trend() -> None:
     for name in ("omega_slope_deg_s", "eccentric_cv", "rom_loss"):
         assert few[name].value is None
         assert few[name].reason is Flag.FEW_REPETITIONS
+
+
+def test_stated_uncertainty_covers_ends_softer_than_minimum_jerk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speed that grows with the third power of time hides an end for longer than the usual second power."""
+    share = np.linspace(0.0, 1.0, 2001)
+    way = np.cumsum(np.sin(np.pi * share) ** 3)
+    monkeypatch.setattr(
+        strokes, "min_jerk", lambda n: np.interp(np.arange(1, n + 1) / n, share, way / way[-1])
+    )
+    plan = [JointRep(first_s=4.0, second_s=5.0, pause_s=1.0) for _ in range(3)]
+    made = one_set("glute-bridge", *plan, kit="thigh")
+    reps = reps_in(events_of("glute-bridge", made))
+    assert len(reps) == len(plan)
+    for rep, true in zip(reps, made.truth.reps, strict=True):
+        for kind in ("eccentric", "concentric"):
+            found, want = rep.metrics[f"{kind}_s"], true.total_s(kind)
+            assert found.value is not None
+            assert found.uncertainty is not None
+            assert abs(found.value - want) <= 2.0 * found.uncertainty <= 0.28 * want
+
+
+def test_a_wide_movement_with_ends_softer_than_minimum_jerk_is_timed_by_its_whole_course(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A third power is told from a second one where the way is long beside the sway (0.3 s short before)."""
+    share = np.linspace(0.0, 1.0, 2001)
+    way = np.cumsum(np.sin(np.pi * share) ** 3)
+    monkeypatch.setattr(
+        strokes, "min_jerk", lambda n: np.interp(np.arange(1, n + 1) / n, share, way / way[-1])
+    )
+    plan = [JointRep(first_s=6.0, second_s=7.0, pause_s=1.0) for _ in range(4)]
+    made = one_set("squat", *plan, kit="thigh")
+    reps = reps_in(events_of("squat", made))
+    off = [
+        (rep.value("concentric_s") or 0.0) - true.total_s("concentric")
+        for rep, true in zip(reps, made.truth.reps, strict=True)
+    ]
+    assert abs(np.mean(off)) < 0.2

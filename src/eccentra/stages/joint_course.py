@@ -24,6 +24,9 @@ _NEAR_S = 0.35
 _GOING_SHARE = 0.25
 # A way back that seems at rest may end as much later: so long repetitions may wait to be decided.
 _BEYOND_S = 0.5
+# The shape of the whole stroke halves the time in which a soft end is hidden. Both ends of a stroke are
+# alike: their errors add, which the root of two makes of what adds in squares.
+_UNSEEN = 0.5 * math.sqrt(2.0)
 # A piece is at least this share of the range; less is sway.
 _PIECE_SHARE = 0.015
 
@@ -101,14 +104,15 @@ class Course:
     def end_error(self, strokes: list[Stroke], sensors: int) -> float:
         """Standard error in s of one end of a way.
 
-        A soft stroke's angle grows with the cube of the time, ``10 way (t / T)³`` (minimum-jerk): until it
-        exceeds the error of the angle nobody sees it. The shape of the whole stroke halves that time. The
-        error of the angle is sway of about 0.6 Hz, or that of the inclinations.
+        A soft stroke's angle grows with a power of the time, ``10 way (t / T)³`` (minimum-jerk) or, of a
+        speed that grows as ``sin³``, ``18 way (t / T)⁴``: until it exceeds the error of the angle nobody
+        sees it. Which power it is can hardly be seen either, so the softer one counts. The error of the
+        angle is sway of about 0.6 Hz, or that of the inclinations.
         """
         seconds = math.fsum(s.end_s - s.start_s for s in strokes)
         way = math.fsum(abs(self.at(s.end_s) - self.at(s.start_s)) for s in strokes)
         error = max(0.1 * math.sqrt(sensors), self.noise / 3.0 / (2.0 * math.pi * 0.6))
-        return 0.02 + 0.5 * seconds * math.cbrt(error / (10.0 * max(way, 1.0)))
+        return 0.02 + _UNSEEN * seconds * math.sqrt(math.sqrt(error / (18.0 * max(way, 1.0))))
 
     def at(self, s: float) -> float:
         """Angle at a time."""

@@ -31,6 +31,10 @@ _SHARES = (*_TAIL, *(k / 20 for k in range(3, 18)), *(1.0 - k for k in reversed(
 _HIDDEN = 3
 _CLEAR = 4.0
 _POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
+# Softer ends than these are seldom: sway makes ordinary ends look like them more often than people do, so
+# that they get a small weight, and count where sway leaves no other choice.
+_SOFTER = (2.5, 3.0, 3.5)
+_SOFTER_PRIOR = 0.002
 _EVEN = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 _UNEVEN = (0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 _SKEWS = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45)
@@ -90,7 +94,9 @@ def _speeds(*, begins: bool = False) -> list[_Shape]:
     for soft in (False, True):
         out += [ramps(a, b, 0.08 / len(even), soft) for a, b in even]
         out += [ramps(a, b, 0.12 / len(uneven), soft) for a, b in uneven]
-    return out + [_Shape(0.26 / len(powers), u**a * (1.0 - u) ** b) for a, b in powers]
+    softer = [] if begins else [(a, b) for a in _SOFTER for b in _SOFTER if max(a, b) > _POWERS[-1]]
+    out += [_Shape(_SOFTER_PRIOR / len(softer), u**a * (1.0 - u) ** b) for a, b in softer]
+    return out + [_Shape((0.26 - _SOFTER_PRIOR) / len(powers), u**a * (1.0 - u) ** b) for a, b in powers]
 
 
 def _cut_speeds() -> list[_Shape]:
