@@ -61,6 +61,7 @@ class Judge:
         self._waiting: list[Waiting] = []
         self._unsettled: Waiting | None = None
         self._opposite: list[Waiting] = []
+        self._aside: list[Waiting] = []
         self._unproven: list[tuple[int, int]] = []
         self._kneel: Vector | None = None
         self.zeros = False
@@ -154,7 +155,9 @@ class Judge:
             return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, reason)
         side = self.side_of(m.axis)
         if side is None:
-            if self.book.open or not full or item.evidence < self._stage.direction.enough:
+            if self.book.open:
+                return self._aside_of_set(item, t_ns, rested=rested)
+            if not full or item.evidence < self._stage.direction.enough:
                 return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
             # between sets the sensor was put on again, differently: learn anew
             self._direction.start(None)
@@ -341,6 +344,22 @@ class Judge:
         if item.full and self._turned():
             return self._turn_around(item, t_ns)
         return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.WRONG_DIRECTION)
+
+    def _aside_of_set(self, item: Waiting, t_ns: int, *, rested: bool) -> list[Event]:
+        """About another axis in the middle of a set: refused, until one clear by itself shows a slip.
+
+        It counts then, and what was refused for the same before it.
+        """
+        m = item.measured
+        clear = item.full and item.evidence >= self._stage.direction.alone
+        if not (clear and rested and item.returned):
+            self._aside = [*self._aside[-_COUNTED_LATE:], item]
+            return self.book.reject(m.us(m.start), m.us(m.end), t_ns // 1000, Reason.SETUP)
+        before, self._aside = one_set([*self._aside, item], self._gap_us)[:0:-1], []
+        self._direction.start(m.axis)
+        self._unproven, self._opposite = [], []
+        own = [one for one in before if alongside(one, item, self._stage)]
+        return [event for one in (*own, item) for event in self._accept(one, t_ns)]
 
     def _speaks_against(self, item: Waiting) -> None:
         """Keep it in case the evidence turns, also what counts only beside others."""

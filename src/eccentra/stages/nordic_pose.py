@@ -70,8 +70,11 @@ class Poses(Stillness):
 
         ``forward`` is the axis of the forward lean: who kneels leans about it, and hardly to the side.
         """
-        if self.upright is None or angle_between(self.upright, pose) > self._rule.shift_deg:
-            return True
+        off = self.upright is None or angle_between(self.upright, pose) > self._rule.shift_deg
+        return off or self.tilted(pose, forward)
+
+    def tilted(self, pose: Vector, forward: Vector | None) -> bool:
+        """Whether a pose tilts to the side as nobody's thigh does who kneels."""
         return forward is not None and abs(dot(forward, pose)) > math.sin(math.radians(self._rule.tilt_deg))
 
     def learn_upright(self, pose: Vector, *, anew: bool) -> None:
