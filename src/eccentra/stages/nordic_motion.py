@@ -275,7 +275,8 @@ class MotionRun:
             return True
         small = e.peak < self._stage.count.partial_least_deg
         shift = max(self._stage.pose.shift_deg, self._stage.pose.lean_back_deg)
-        slipped = self._judge.established and self._poses.tilted(u, self._judge.forward)
+        in_set = self._judge.established and self._judge.book.open
+        slipped = in_set and self._poses.tilted(u, self._judge.forward)
         return (small or not e.eligible or slipped) and e.peak < shift
 
     def _home_again(self, e: Excursion, t: int, phi: float, u: Vector, out: list[Event]) -> None:
