@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from eccentra.events import RepRejected, SetCompleted
-from eccentra.simulate import KITS, Hold, HoldRep, HoldSet, LieStill, Move, Scenario, TakePose, simulate
+from eccentra.simulate import (
+    KITS,
+    Hold,
+    HoldRep,
+    HoldSet,
+    LieStill,
+    Move,
+    Scenario,
+    TakePose,
+    hold_session,
+    simulate,
+)
 from eccentra.simulate.holds import Style
 from stages.test_hold import events_of, reps_in
 
@@ -30,3 +41,11 @@ def test_one_that_was_let_go_between_two_holds_keeps_the_set_together(style: Sty
     assert [(rep.set_index, rep.index) for rep in reps_in(events)] == [(1, 1), (1, 2)]
     assert sum(isinstance(event, SetCompleted) for event in events) == 1
     assert any(isinstance(event, RepRejected) for event in events)
+
+
+def test_a_small_try_between_two_holds_keeps_the_set_together() -> None:
+    """A slow way up in pieces that was let go, 27 s between the holds beside it."""
+    made = simulate(hold_session(17003, "long-lever-bridge-hold", kit="pelvis"), 17003)
+    assert any(move.what == "small" for move in made.truth.movements)
+    reps = reps_in(events_of(made, "long-lever-bridge-hold"))
+    assert [(rep.set_index, rep.index) for rep in reps] == [(1, 1), (1, 2), (1, 3)]

@@ -108,6 +108,7 @@ class Judge:
         m = self.measured(held.moments, now)
         if m is None:
             self.refused.refuse(held.since, now, now, Reason.IRREGULAR, out)
+            self._goes_on(held.home, held.pose, now)
             return False
         up, down = self._ways(m)
         if not back:
