@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from eccentra.simulate import JointRep
@@ -27,14 +29,16 @@ def test_a_stop_on_the_way_back_is_a_phase() -> None:
         assert rep.value("tut_controlled_s") == pytest.approx(true.total_s("eccentric"), abs=0.1)
 
 
-def test_the_soft_end_of_a_slow_way_back_is_no_stop() -> None:
-    """Of 7 s the last half second has a sixth of a degree."""
-    plan = [JointRep(second_s=7.0, pause_s=1.5) for _ in range(3)]
+@pytest.mark.parametrize("pause_s", [0.0, 1.5])
+def test_the_soft_end_of_a_slow_way_back_is_no_stop(pause_s: float) -> None:
+    """Of 7 s the last half second has a sixth of a degree. Without a pause the next one begins there."""
+    plan = [JointRep(second_s=7.0, pause_s=pause_s) for _ in range(3)]
     made = one_set("razor-curl", *plan, kit="thigh")
     reps = reps_in(events_of("razor-curl", made))
     assert len(reps) == 3
     for rep, true in zip(reps, made.truth.reps, strict=True):
         assert rep.value("concentric_s") == pytest.approx(true.total_s("concentric"), abs=0.3)
+    assert all(one.end_us <= two.start_us for one, two in pairwise(reps))
 
 
 def test_the_range_is_that_of_the_whole_repetition() -> None:

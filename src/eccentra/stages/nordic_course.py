@@ -18,6 +18,8 @@ __all__ = ["BEHIND_DEG", "Course", "MeasureRule", "Span", "pulled"]
 
 # Descents start within 10 degrees of the start pose: what begins further back is coming up from the heels.
 BEHIND_DEG = 10.0
+# The last tenth of a soft way back of 9 s has a hundredth of the way: it ends so much later than it seems.
+_BEYOND_S = 1.0
 
 
 class MeasureRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,7 +128,7 @@ class Course:
             most_residual=0.3,
             heads=True,
             usual_sway=1.0,
-            beyond_s=1.0,
+            beyond_s=_BEYOND_S,
         )
         refine(strokes, grid.t, self.lean, self.speed, how)
         down = self._down(strokes)

@@ -422,7 +422,8 @@ class MotionRun:
         )
         if e.opened is not None or self._judge.counted > counted:
             self._poses.learn_upright(e.home, anew=shifted)
-        self._free_from = min(m.t0 + round(m.end * NS_PER_S), t)
+        # a soft end may be later than now: what comes next begins after it
+        self._free_from = m.t0 + round(m.end * NS_PER_S)
         e.opened = None
 
     def _touching(self, e: Excursion) -> bool:
