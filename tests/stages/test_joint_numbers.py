@@ -71,13 +71,19 @@ def test_too_few_repetitions_make_no_trend() -> None:
         assert few[name].reason is Flag.FEW_REPETITIONS
 
 
-def test_stated_uncertainty_covers_ends_softer_than_minimum_jerk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Speed that grows with the third power of time hides an end for longer than the usual second power."""
+@pytest.fixture
+def softer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soft strokes whose speed grows with the third power of time, not the second."""
     share = np.linspace(0.0, 1.0, 2001)
     way = np.cumsum(np.sin(np.pi * share) ** 3)
     monkeypatch.setattr(
         strokes, "min_jerk", lambda n: np.interp(np.arange(1, n + 1) / n, share, way / way[-1])
     )
+
+
+@pytest.mark.usefixtures("softer_ends")
+def test_stated_uncertainty_covers_ends_softer_than_minimum_jerk() -> None:
+    """Speed that grows with the third power of time hides an end for longer than the usual second power."""
     plan = [JointRep(first_s=4.0, second_s=5.0, pause_s=1.0) for _ in range(3)]
     made = one_set("glute-bridge", *plan, kit="thigh")
     reps = reps_in(events_of("glute-bridge", made))
@@ -90,15 +96,9 @@ def test_stated_uncertainty_covers_ends_softer_than_minimum_jerk(monkeypatch: py
             assert abs(found.value - want) <= 2.0 * found.uncertainty <= 0.28 * want
 
 
-def test_a_wide_movement_with_ends_softer_than_minimum_jerk_is_timed_by_its_whole_course(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("softer_ends")
+def test_a_wide_movement_with_ends_softer_than_minimum_jerk_is_timed_by_its_whole_course() -> None:
     """A third power is told from a second one where the way is long beside the sway (0.3 s short before)."""
-    share = np.linspace(0.0, 1.0, 2001)
-    way = np.cumsum(np.sin(np.pi * share) ** 3)
-    monkeypatch.setattr(
-        strokes, "min_jerk", lambda n: np.interp(np.arange(1, n + 1) / n, share, way / way[-1])
-    )
     plan = [JointRep(first_s=6.0, second_s=7.0, pause_s=1.0) for _ in range(4)]
     made = one_set("squat", *plan, kit="thigh")
     reps = reps_in(events_of("squat", made))
