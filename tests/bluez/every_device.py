@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
@@ -33,7 +34,7 @@ from eccentra.link.virtual.radios import HciTransport
 from eccentra.profiles import SensorSetup
 from eccentra.station import running
 from waves import tape_of
-from worn import groups
+from worn import groups, packets_a_second
 
 AIR = "tcp-client:127.0.0.1:9100"
 NOBODY = "mqtt://127.0.0.1:9"
@@ -44,6 +45,9 @@ MOST_A_SECOND = 110.0
 SCANS = 6
 SCAN_S = 6
 STREAMS_S = 8.0
+# A busy machine may hold a sensor up for longer: until this share of its packets came, or the limit.
+ENOUGH = 0.1
+STREAMS_LIMIT_S = 90.0
 START_LIMIT_S = 150.0
 END_LIMIT_S = 60.0
 POLL_S = 0.2
@@ -145,7 +149,22 @@ def bind(group: int, setups: Sequence[SensorSetup], folder: Path) -> None:
     write_bindings(bound)
 
 
-def station(folder: Path) -> None:
+def missing(setups: Sequence[SensorSetup]) -> dict[str, int]:
+    """How many packets the running session has of sensors of which it has not enough."""
+    (path,) = (Path(os.environ["ECCENTRA_HOME"]) / "sessions").glob("*.eccentra")
+    session = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        rows = session.execute("SELECT sensor, count(*) FROM input WHERE kind = 'packet' GROUP BY sensor")
+        came = dict(rows.fetchall())
+    finally:
+        session.close()
+    names = {one.device: one.sensor for one in read_bindings()}
+    counts = {setup.sensor: came.get(names[setup.sensor], 0) for setup in setups}
+    wanted = {setup.sensor: 3 + ENOUGH * STREAMS_S * packets_a_second(setup) for setup in setups}
+    return {name: count for name, count in counts.items() if count < wanted[name]}
+
+
+def station(setups: Sequence[SensorSetup], folder: Path) -> None:
     """A session of all of them, ended by Ctrl-C."""
     said = folder / "station.txt"
     process = begin(["station", "--exercise", "generic", "--mqtt", NOBODY], said)
@@ -154,7 +173,12 @@ def station(folder: Path) -> None:
         assert process.is_alive(), Path(f"{said}.err").read_text()
         assert time.monotonic() - start < START_LIMIT_S, Path(f"{said}.err").read_text()
         time.sleep(POLL_S)
+    began = time.monotonic()
     time.sleep(STREAMS_S)
+    while (few := missing(setups)) and time.monotonic() - began < STREAMS_LIMIT_S:
+        time.sleep(1.0)
+    if few:
+        print(f"few packets came in {STREAMS_LIMIT_S:g} s: {few}")
     assert process.pid is not None
     os.kill(process.pid, signal.SIGINT)
     process.join(END_LIMIT_S)
@@ -183,7 +207,7 @@ def main() -> None:
         scanned = time.monotonic()
         bind(number, setups, folder)
         bound = time.monotonic()
-        station(folder)
+        station(setups, folder)
         for path in (home / "bindings.toml", *(home / "sessions").glob("*")):
             shutil.copy(path, folder)
         sensors.terminate()

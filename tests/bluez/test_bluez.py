@@ -23,6 +23,7 @@ SPARE_S = 480
 
 
 @pytest.mark.long
+@pytest.mark.machine
 def test_six_models_at_once_through_bluez_with_drops_and_vanishes(tmp_path: Path) -> None:
     need_rig()
     if not has_kvm():

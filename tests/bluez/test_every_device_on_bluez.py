@@ -91,6 +91,7 @@ def by_itself(setup: SensorSetup, got: Floats, earlier: Floats) -> int:
 
 
 @pytest.mark.long
+@pytest.mark.machine
 def test_scan_and_station_drive_every_model(tmp_path: Path) -> None:
     need_rig()
     print(in_machine(["python3", "/proj/tests/bluez/every_device.py"], tmp_path, LIMIT_S))

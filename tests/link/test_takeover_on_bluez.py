@@ -18,6 +18,7 @@ CONNECT_S = 15.0
 
 
 @pytest.mark.long
+@pytest.mark.machine
 def test_a_killed_link_takes_its_sensors_over_and_a_dead_adapter_or_service_is_survived(
     tmp_path: Path,
 ) -> None:
