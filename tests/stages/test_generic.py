@@ -383,6 +383,32 @@ def test_a_bar_is_pulled_up_then_lifted_and_the_last_lift_creeps() -> None:
     assert reps(events)[4].end_us * 1e-6 == pytest.approx((len(height) - 1135) / 100, abs=0.6)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_the_last_lift_is_too_slow_to_be_seen(ends: bool) -> None:
+    """Half a metre in nine seconds while the bar tilts a little: lowered like the others it counts.
+
+    What is not known is not told, and the flags say why.
+    """
+    times = {"out_s": 1.0, "back_s": 2.0, "pause_s": 0.6}
+    before = np.concatenate([still(4), -lifted(4, **times), -0.5 * min_jerk(1.0)])
+    rises = -0.5 + 0.5 * min_jerk(9.0)
+    height = np.concatenate([before, rises, still(25)] if ends else [before, rises[:600]])
+    x = lift_rows(height, np.zeros(len(height)))
+    at = np.arange(len(height)) - len(before)
+    x[:, 8] += 0.05 * np.clip(at / 200, 0.0, 1.0) * np.clip((1100 - at) / 200, 0.0, 1.0)
+    events = run(*as_live(x))
+    assert counts(events) == [5]
+    last = reps(events)[-1]
+    assert last.start_us * 1e-6 == pytest.approx((len(before) - 100) / 100, abs=0.3)
+    assert {Flag.RETURN_NOT_SEEN, Flag.COUNT_UNSURE} <= set(last.flags)
+    assert not last.valid
+    assert last.reasons == (Reason.UNFINISHED,)
+    assert [phase.kind for phase in last.phases] == ["concentric"]
+    assert last.value("eccentric_s") is None
+    assert last.value("tut_s") is None
+    assert last.metrics["tut_s"].reason is Flag.RETURN_NOT_SEEN
+
+
 @pytest.mark.parametrize("own_time", [False, True])
 def test_a_bar_that_rocks_while_it_is_lifted_is_followed_by_its_height(own_time: bool) -> None:
     """It rocks by six degrees to and fro, with its acceleration or in a time of its own."""

@@ -22,8 +22,8 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Standard deviation (each of two directions) in an exercise, limit otherwise.
     lift
         What it says that a movement goes straight up or down and does not tilt.
-    size, any_size, time, any_time
-        The same for the logarithms of the ratios of sizes and times.
+    size, any_size, time, any_time, pace, any_pace
+        The same for the logarithms of the ratios of sizes, of times of cycles, and of times of strokes.
     enough
         Sum that is enough for cycles of one second. Slower ones, of which there are fewer a minute and so
         fewer chances to look alike, need less by the logarithm of their time.
@@ -36,6 +36,8 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     any_size: float
     time: float
     any_time: float
+    pace: float
+    any_pace: float
     enough: float
 
     def of(self, likeness: float, size_ratio: float, *, straight: bool) -> float:
@@ -53,6 +55,14 @@ class Belief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def of_time(self, ratio: float) -> float:
         """The same of the times of two cycles."""
         return _of_ratio(ratio, self.time, self.any_time)
+
+    def of_pace(self, ratio: float) -> float:
+        """The same of the times of two strokes in the same direction.
+
+        Where the way says nothing, on a straight path, the time does: who lifts once in one second and once
+        in three does two things.
+        """
+        return _of_ratio(ratio, self.pace, self.any_pace)
 
 
 def _of_ratio(ratio: float, sd: float, limit: float) -> float:

@@ -157,7 +157,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if len(times) < 8:
                 continue
             found = self._along(lift_axis(part, cutoff), times, part, last)
-            if found is not None and is_lift(part[found[1].turns[0] : found[1].turns[-1]]):
+            if found is not None and is_lift(part[_moving(found[1], times, part)]):
                 early = found[0], _moved(found[1], begin)
                 if found[1].period_s * cutoff <= _WELL_PASSED:
                     break
@@ -373,10 +373,13 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         likeness, likes = 0.0, 0.0
         for k in range(len(strokes) - 3, -1, -1):
             like = float((shapes[k] * shapes[k + 2]).sum())
-            total += self.belief.of(like, sizes[k] / sizes[k + 2], straight=axis.kind == "lift")
+            straight = axis.kind == "lift"
+            total += self.belief.of(like, sizes[k] / sizes[k + 2], straight=straight)
+            if straight:
+                total += self.belief.of_pace(_pace(x, t, *strokes[k]) / _pace(x, t, *strokes[k + 2]))
             # the last cycle has none after it to be compared with
             if k + 1 < len(cycles):
-                total += self.belief.of_time(cycles[k] / cycles[k + 1])
+                total += self.belief.of_time(cycles[k] / cycles[k + 1]) * (0.5 if straight else 1.0)
             likes += like
             if total > best:
                 best, begin, likeness = total, k, likes / (len(strokes) - 2 - k)
@@ -439,6 +442,12 @@ def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
     )
 
 
+def _pace(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
+    """Time of the moving part of the stroke from ``a`` to ``b``."""
+    first, last = moving_part(x, a, b)
+    return t[last] - t[first]
+
+
 def _from_rest_level(
     turns: tuple[int, ...], t: Floats, x: Floats, size: float, rules: StartRules
 ) -> tuple[int, ...]:
@@ -464,6 +473,12 @@ def _from_rest_level(
     if float((np.maximum.accumulate(after[::-1])[::-1] - after).max()) > _NEAR * size:
         return turns
     return (rest, *turns)
+
+
+def _moving(found: Found, t: Floats, rows: Floats) -> slice:
+    """From where its first stroke leaves: who waited there may have come from aside."""
+    x = found.axis.values(t, rows).tolist()
+    return slice(moving_part(x, *found.turns[:2])[0], found.turns[-1])
 
 
 def _moved(found: Found, begin: int) -> Found:

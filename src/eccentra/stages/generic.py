@@ -20,6 +20,7 @@ import numpy as np
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
+from eccentra.stages.cycle_half import HalfRules
 from eccentra.stages.cycle_lever import LeverRules
 from eccentra.stages.cycle_odd import OddRules
 from eccentra.stages.cycle_phases import PhaseRules
@@ -60,10 +61,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Longest missing time that a repetition survives.
     sway_share
         Movement in a pose, as a share of the smallest movement that the search looks at.
-    search, rules, pause, odd, gait, phases, turned, lever
+    search, rules, pause, odd, half, gait, phases, turned, lever
         Parameters of the search, of the count, of pauses that part repetitions, of what is no repetition at
-        the ends of a set, of telling walking, of phase times, of those of an angle that pushes do not bend,
-        and of finding such an angle without a gyroscope.
+        the ends of a set, of lifts that are not seen to come back, of telling walking, of phase times, of
+        those of an angle that pushes do not bend, and of finding such an angle without a gyroscope.
     trend_least_reps
         Repetitions that a variation within a set needs; ``None`` leaves means and variations of a set out.
     """
@@ -81,6 +82,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rules: CycleRules
     pause: PauseRules
     odd: OddRules
+    half: HalfRules
     gait: GaitRules
     phases: PhaseRules
     turned: PhaseRules
@@ -285,6 +287,10 @@ class Run:
 
     def _take(self, tracking: Tracking, cycle: Cycle, out: list[Event]) -> None:
         """A movement was decided: refuse it, or count it once there are enough for a set."""
+        far_s = tracking.half(cycle, self._stage.half)
+        if far_s is not None:
+            self._take_half(tracking, cycle.start_s, far_s, out)
+            return
         if cycle.reason is None and not self._alike(tracking, cycle):
             cycle = msgspec.structs.replace(cycle, reason=Reason.IRREGULAR)
         if cycle.reason is not None:
@@ -303,6 +309,15 @@ class Run:
                 self._settle(tracking, out)
         if tracking.booked:
             self._publish_refused(tracking, out)
+
+    def _take_half(self, tracking: Tracking, start_s: float, far_s: float, out: list[Event]) -> None:
+        """A lift whose way back was too slow to be seen."""
+        assert self._maker is not None
+        rep = self._maker.make_half(start_s, far_s, round(tracking.times[-1] * 1e6))
+        tracking.wait(rep)
+        tracking.last_s = max(tracking.last_s, far_s)
+        if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
+            self._settle(tracking, out)
 
     def _settle(self, tracking: Tracking, out: list[Event], *, ended: bool = False) -> None:
         """Count what is waiting, but for what is no repetition at the ends of a set.
@@ -338,7 +353,7 @@ class Run:
                 self._open(tracking, out)
             for rep in group:
                 refused = reason
-                if refused is None and tracking.odd(self._stage.odd):
+                if refused is None and tracking.odd(self._stage.odd, self._stage.half):
                     if len(tracking.waiting) < self._stage.prove_reps:
                         return
                     if not tracking.alike(self._stage.odd):

@@ -229,6 +229,34 @@ class RepMaker:
             flags=(*self._flags, Flag.START_NOT_SEEN),
         )
 
+    def make_half(self, start_s: float, far_s: float, known_us: int) -> Repetition:
+        """A repetition whose stroke away is like the others and whose stroke back was not seen."""
+        start = max(round(start_s * 1e6), self._last_end_us)
+        end = max(round(far_s * 1e6), start + 1)
+        phases = (Phase(kind="concentric", start_us=start, end_us=end),)
+        metrics = self._metrics(phases, 0.0, Flag.RETURN_NOT_SEEN)
+        unknown = {
+            name: Metric(
+                value=None, unit=one.unit, method=one.method, quality="missing", reason=Flag.RETURN_NOT_SEEN
+            )
+            for name, one in metrics.items()
+            if name != "concentric_s"
+        }
+        self._last_end_us = end
+        return Repetition(
+            set_index=0,
+            index=0,
+            start_us=start,
+            end_us=end,
+            decided_us=known_us,
+            valid=False,
+            reasons=(Reason.UNFINISHED,),
+            phases=phases,
+            metrics={**metrics, **unknown},
+            confidence=round(_GUESSED * self._found.likeness, 3),
+            flags=(*self._flags, Flag.RETURN_NOT_SEEN, Flag.COUNT_UNSURE),
+        )
+
     def _tile(self, when: CyclePhases, known_us: int) -> tuple[Phase, ...]:
         start = max(round(when.start_s * 1e6), self._last_end_us)
         end = max(min(round(when.end_s * 1e6), known_us), start + 2)

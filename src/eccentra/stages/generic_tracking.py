@@ -11,10 +11,11 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from eccentra.events import Flag, Repetition
+from eccentra.events import Flag, Reason, Repetition
 from eccentra.samples import Floats
 from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
+from eccentra.stages.cycle_half import HalfRules, away_like
 from eccentra.stages.cycle_height import STEP_NS, HeightFollower
 from eccentra.stages.cycle_lever import LeverRules, swung_deg, undelayed
 from eccentra.stages.cycle_odd import Looks, OddRules, creeps, elsewhere, looks, oddness
@@ -144,6 +145,25 @@ class Tracking:
         angle = swung_deg(found.axis, t, rows, rules)
         return None if angle is None else found.sign * angle
 
+    def half(self, cycle: Cycle, rules: HalfRules) -> float | None:
+        """When a lift that was not seen to come back was at its far end, if it went there like the others."""
+        if self.found.axis.kind != "lift" or cycle.reason not in (Reason.NO_RETURN, Reason.UNFINISHED):
+            return None
+        then = [self._looks[one.start_us] for one in self.waiting if one.start_us in self._looks]
+        last_us = self.waiting[-1].end_us if self.waiting else self._last_end_us
+        pauses = sorted([*self._pauses, *(b.start_us - a.end_us for a, b in pairwise(self.waiting))])
+        if (
+            not pauses
+            or cycle.start_s - last_us * 1e-6 > pauses[len(pauses) // 2] * 1e-6 + self._pause.extra_s
+        ):
+            return None
+        return self._away(cycle.start_s, [*self._usual[-self.counter.memory :], *then], rules)
+
+    def _away(self, start_s: float, others: Sequence[Looks], rules: HalfRules) -> float | None:
+        first = max(bisect(self.times, start_s) - 1, 0)
+        t, x = np.array(self.times[first:]), np.array(self.values[first:])
+        return away_like(t, x, start_s, others, rules)
+
     def wait(self, rep: Repetition) -> None:
         """``rep`` may be part of the set."""
         self.waiting.append(rep)
@@ -192,8 +212,11 @@ class Tracking:
             extra_s > rules.pause_s and oddness(first, others, extra_s, rules) > rules.most
         )
 
-    def odd(self, rules: OddRules) -> bool:
-        """Whether none of those that wait is like any that count: who changed the pace may change it back."""
+    def odd(self, rules: OddRules, half: HalfRules) -> bool:
+        """Whether none of those that wait is like any that count: who changed the pace may change it back.
+
+        The height of a load that comes back slowly is hardly known: its way away tells.
+        """
         if len(self._usual) <= _FEWEST:
             return False
         styles = self._styles(rules)
@@ -206,6 +229,11 @@ class Tracking:
             if seen is None or any(
                 (oddness(seen, one, extra_s, rules) <= rules.most and not elsewhere(seen, one, rules))
                 or creeps(seen, one, extra_s, rules)
+                or (
+                    self.found.axis.kind == "lift"
+                    and extra_s <= rules.pause_s
+                    and self._away(rep.start_us * 1e-6, one, half) is not None
+                )
                 for one in styles
             ):
                 return False
