@@ -11,7 +11,6 @@ along the axis, so that two different movements that look alike on one axis are 
 from __future__ import annotations
 
 import math
-from bisect import insort
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -21,60 +20,14 @@ import numpy as np
 from eccentra.samples import Floats
 from eccentra.stages.cycle_belief import Belief
 from eccentra.stages.cycle_closed import pushed, pushes
+from eccentra.stages.cycle_found import Found
+from eccentra.stages.cycle_runs import Course, like_runs, rated
 from eccentra.stages.cycle_start import StartRules, from_rest, stroke_back_before
 from eccentra.stages.movement_axis import Axis, Kind, is_lift, lift_axis, shift_axis, tilt_axis, turn_axis
 from eccentra.stages.stroke_shape import moving_part, sensor_path, stroke_shape
 from eccentra.stages.turning_points import coarser, extremes
 
-__all__ = ["CycleSearch", "Found"]
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A cyclic movement.
-
-    Attributes
-    ----------
-    axis
-        How to follow it.
-    sign
-        +1 when it goes away from the start pose in the direction in which the axis' number grows.
-    size
-        Typical stroke, in the axis' unit.
-    period_s
-        Typical time from one start to the next.
-    turns
-        Rows of its turning points.
-    likeness
-        Mean likeness of its strokes, at most 1.
-    away, back
-        Mean shape of its strokes in each direction, see :mod:`eccentra.stages.stroke_shape`.
-    pushes
-        Usual accelerations of its strokes away and back, if it is a lift, see
-        :func:`eccentra.stages.cycle_closed.pushes`.
-    cut_off
-        Row of the far end of a repetition whose stroke away was before the first row, if there is one.
-    """
-
-    axis: Axis
-    sign: int
-    size: float
-    period_s: float
-    turns: tuple[int, ...]
-    likeness: float
-    away: Floats
-    back: Floats
-    pushes: tuple[tuple[float, float], ...] = ()
-    cut_off: int | None = None
-
-    def same(self, other: Found, rules: CycleSearch) -> bool:
-        """Whether ``other`` may be the same movement found again."""
-        cosine = sum(a * b for a, b in zip(self.axis.main, other.axis.main, strict=True))
-        return (
-            self.axis.kind == other.axis.kind
-            and abs(cosine) > _SAME_AXIS
-            and _like(self.size, other.size, rules.size_ratio)
-            and _like(self.period_s, other.period_s, rules.time_ratio)
-        )
+__all__ = ["CycleSearch"]
 
 
 class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +81,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             for axis in self._axes(part):
                 found = self._along(axis, times, part, last)
                 if found is not None and (best is None or self._better(found, best)):
-                    best = (found[0], _moved(found[1], begin))
+                    best = (found[0], found[1].moved(begin))
         # a load that is lifted may tilt a little, each time or not
         if best is not None and best[1].size < _FLAT_DEG and best[1].axis.kind in ("tilt", "turn"):
             lifted = self._lifted(t, rows, last)
@@ -157,8 +110,8 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if len(times) < 8:
                 continue
             found = self._along(lift_axis(part, cutoff), times, part, last)
-            if found is not None and is_lift(part[_moving(found[1], times, part)]):
-                early = found[0], _moved(found[1], begin)
+            if found is not None and is_lift(part[found[1].moving(times, part)]):
+                early = found[0], found[1].moved(begin)
                 if found[1].period_s * cutoff <= _WELL_PASSED:
                     break
         return early
@@ -186,7 +139,7 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             return None
         axis = shift_axis(rows[begin:], self.keep(t))
         found = self._along(axis, t[begin:], rows[begin:], last)
-        return None if found is None else (found[0], _moved(found[1], begin))
+        return None if found is None else (found[0], found[1].moved(begin))
 
     def keep(self, t: Floats) -> float:
         """Share that a leaking sum keeps from row to row."""
@@ -314,103 +267,29 @@ class CycleSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         least = self.least(axis.kind)
         points = coarser(values, extremes(x), 0.5 * least)
         size = 0.6 * float(x.max() - x.min())
-        path: Floats | None = None
+        course: Course | None = None
         best: tuple[float, Found] | None = None
         seen: set[tuple[int, ...]] = set()
         while size >= 0.5 * least:
             turns = coarser(values, points, size)
-            for run in self._runs(turns if last else turns[:-1], values, times):
+            known = turns if last else turns[:-1]
+            for run in like_runs(
+                known, times, values, size_ratio=self.size_ratio, time_ratio=self.time_ratio
+            ):
                 if run not in seen:
                     seen.add(run)
-                    path = sensor_path(axis.kind, t, rows, x) if path is None else path
-                    rated = self._rate(run, values, times, path, axis)
-                    if rated is not None and (best is None or self._better(rated, best)):
-                        best = rated
+                    if course is None:
+                        course = Course(axis, times, values, sensor_path(axis.kind, t, rows, x))
+                    one = rated(run, course, self.belief, least)
+                    if one is not None and (best is None or self._better(one, best)):
+                        best = one
             size *= 0.6
         return best
-
-    def _runs(self, turns: Sequence[int], x: Sequence[float], t: Sequence[float]) -> list[tuple[int, ...]]:
-        """Stretches of turning points with strokes of like size and cycles of like time, the late ones."""
-        if len(turns) <= 2 * _FEWEST:
-            return []
-        sizes = [abs(x[b] - x[a]) for a, b in pairwise(turns)]
-        middles = [_middle(x, t, a, b) for a, b in pairwise(turns)]
-        runs: list[tuple[int, ...]] = []
-        reached = len(turns)
-        for end in range(len(sizes), max(len(sizes) - 4, 0), -1):
-            begin = self._back(sizes, middles, end)
-            if end - begin >= 2 * _FEWEST and begin < reached:
-                reached = begin
-                runs.append(tuple(turns[begin : end + 1]))
-        return runs
-
-    def _back(self, sizes: Sequence[float], middles: Sequence[float], end: int) -> int:
-        """First of the strokes before ``end`` that belong together by size and time."""
-        used: list[float] = []
-        cycles: list[float] = []
-        for begin in range(end - 1, -1, -1):
-            if used and not _like(sizes[begin], used[len(used) // 2], self.size_ratio):
-                return begin + 1
-            if begin + 2 < end:
-                cycle = middles[begin + 2] - middles[begin]
-                if cycles and not _like(cycle, cycles[len(cycles) // 2], self.time_ratio):
-                    return begin + 1
-                insort(cycles, cycle)
-            insort(used, sizes[begin])
-        return 0
-
-    def _rate(
-        self, run: tuple[int, ...], x: Sequence[float], t: Sequence[float], path: Floats, axis: Axis
-    ) -> tuple[float, Found] | None:
-        """How strongly a run, or its late part, speaks for a movement, and the movement if that is enough."""
-        strokes = list(pairwise(run))
-        shapes = [stroke_shape(path, x, a, b) for a, b in strokes]
-        sizes = [abs(x[b] - x[a]) for a, b in strokes]
-        middles = [_middle(x, t, a, b) for a, b in strokes]
-        cycles = [b - a for a, b in zip(middles, middles[2:], strict=False)]
-        total = best = 0.0
-        begin = len(strokes)
-        likeness, likes = 0.0, 0.0
-        for k in range(len(strokes) - 3, -1, -1):
-            like = float((shapes[k] * shapes[k + 2]).sum())
-            straight = axis.kind == "lift"
-            total += self.belief.of(like, sizes[k] / sizes[k + 2], straight=straight)
-            if straight:
-                total += self.belief.of_pace(_pace(x, t, *strokes[k]) / _pace(x, t, *strokes[k + 2]))
-            # the last cycle has none after it to be compared with
-            if k + 1 < len(cycles):
-                total += self.belief.of_time(cycles[k] / cycles[k + 1]) * (0.5 if straight else 1.0)
-            likes += like
-            if total > best:
-                best, begin, likeness = total, k, likes / (len(strokes) - 2 - k)
-        if begin >= len(strokes):
-            return None
-        run = run[begin:]
-        period = 2.0 * (middles[-1] - middles[begin]) / (len(middles) - 1 - begin)
-        size = sorted(sizes[begin:])[(len(sizes) - begin) // 2]
-        best *= _PREFERENCE[axis.kind]
-        if axis.kind == "lift":
-            best += self.belief.lift
-        if size < self.least(axis.kind) or best < self.belief.enough - math.log(period):
-            return None
-        found = Found(
-            axis=axis,
-            sign=1 if x[run[1]] > x[run[0]] else -1,
-            size=size,
-            period_s=period,
-            turns=tuple(run),
-            likeness=likeness,
-            away=shapes[begin],
-            back=shapes[begin + 1],
-        )
-        return best, found
 
 
 # A lift tilts by less; and no lever is longer than a metre or so.
 _FLAT_DEG = 15.0
 _LEVER_M = 1.0
-# Cosine of 37 degrees: less is another axis.
-_SAME_AXIS = 0.8
 # Cycles of more than 9 s, whose position is early by more, are hardly found from acceleration.
 _MOST_LEAD_S = 1.0
 # Period by cutoff: when a height is told, the next time the load stands still was seen.
@@ -419,33 +298,6 @@ _WELL_PASSED = math.pi
 _NEAR = 0.3
 # m: sway of a load that is held.
 _SWAY_M = 0.02
-# Fewer cycles are no repetition of anything.
-_FEWEST = 2
-
-# Of equally good answers, take the one that cannot drift; a leaky position comes last.
-_PREFERENCE: dict[Kind, float] = {"tilt": 1.0, "turn": 0.95, "shift": 0.8, "lift": 0.95}
-
-
-def _middle(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
-    """When the stroke from ``a`` to ``b`` passes its middle; unlike its ends, this does not lie in a hold."""
-    level = 0.5 * (x[a] + x[b])
-    up = x[b] > x[a]
-    low, high = a, b
-    while high - low > 1:
-        at = (low + high) // 2
-        if (x[at] < level) == up:
-            low = at
-        else:
-            high = at
-    return (
-        t[low] + (t[high] - t[low]) * (level - x[low]) / (x[high] - x[low]) if x[high] != x[low] else t[low]
-    )
-
-
-def _pace(x: Sequence[float], t: Sequence[float], a: int, b: int) -> float:
-    """Time of the moving part of the stroke from ``a`` to ``b``."""
-    first, last = moving_part(x, a, b)
-    return t[last] - t[first]
 
 
 def _from_rest_level(
@@ -456,7 +308,7 @@ def _from_rest_level(
     A bar that is pulled up from the floor, waits, and goes on up from there has gone twice as far.
     """
     first = turns[0]
-    if first < _FEWEST:
+    if first < 2:
         return turns
     up = x[first] > x[turns[1]]
     way = x[first] - x[: first + 1] if up else x[: first + 1] - x[first]
@@ -475,23 +327,8 @@ def _from_rest_level(
     return (rest, *turns)
 
 
-def _moving(found: Found, t: Floats, rows: Floats) -> slice:
-    """From where its first stroke leaves: who waited there may have come from aside."""
-    x = found.axis.values(t, rows).tolist()
-    return slice(moving_part(x, *found.turns[:2])[0], found.turns[-1])
-
-
-def _moved(found: Found, begin: int) -> Found:
-    """The same with rows counted from ``begin`` earlier."""
-    return msgspec.structs.replace(found, turns=tuple(turn + begin for turn in found.turns))
-
-
 def _mean(shapes: Sequence[Floats]) -> Floats:
     total: Floats = np.zeros_like(shapes[0])
     for shape in shapes:
         total = total + shape
     return total / math.sqrt(float((total * total).sum()))
-
-
-def _like(a: float, b: float, ratio: float) -> bool:
-    return a <= b * ratio and b <= a * ratio

@@ -20,11 +20,12 @@ import numpy as np
 from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
+from eccentra.stages.cycle_found import Found
 from eccentra.stages.cycle_half import HalfRules
 from eccentra.stages.cycle_lever import LeverRules
 from eccentra.stages.cycle_odd import OddRules
 from eccentra.stages.cycle_phases import PhaseRules
-from eccentra.stages.cycle_search import CycleSearch, Found
+from eccentra.stages.cycle_search import CycleSearch
 from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
 from eccentra.stages.generic_rows import THIN_NS, Rows
 from eccentra.stages.generic_tracking import PauseRules, Tracking
@@ -388,7 +389,9 @@ class Run:
         if tracking.booked:
             return
         tracking.booked = True
-        if self._book.open and not (self._before and self._before.same(tracking.found, self._stage.search)):
+        search, before = self._stage.search, self._before
+        again = before and before.same(tracking.found, search.size_ratio, search.time_ratio)
+        if self._book.open and not again:
             out += self._book.finish(self._t_us)
         self._before = tracking.found
         out.append(CalibrationDone(t_us=self._t_us, what=f"axis:{tracking.found.axis.kind}"))

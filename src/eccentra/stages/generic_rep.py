@@ -10,8 +10,8 @@ import numpy as np
 from eccentra.events import Flag, Metric, Phase, Quality, Reason, Repetition
 from eccentra.samples import Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle
+from eccentra.stages.cycle_found import Found
 from eccentra.stages.cycle_phases import CyclePhases, PhaseRules, cycle_phases
-from eccentra.stages.cycle_search import Found
 from eccentra.stages.cycle_turn import turned_deg
 from eccentra.stages.metric import doubted, metric_of
 from eccentra.stages.movement_axis import GRAVITY

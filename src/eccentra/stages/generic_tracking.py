@@ -15,12 +15,12 @@ from eccentra.events import Flag, Reason, Repetition
 from eccentra.samples import Floats
 from eccentra.stages.cycle_closed import closed_position
 from eccentra.stages.cycle_counter import Cycle, CycleCounter
+from eccentra.stages.cycle_found import Found
 from eccentra.stages.cycle_half import HalfRules, away_like
 from eccentra.stages.cycle_height import STEP_NS, HeightFollower
 from eccentra.stages.cycle_lever import LeverRules, swung_deg, undelayed
 from eccentra.stages.cycle_odd import Looks, OddRules, creeps, elsewhere, looks, oddness
 from eccentra.stages.cycle_rise import rise
-from eccentra.stages.cycle_search import Found
 from eccentra.stages.stroke_shape import Likeness
 
 __all__ = ["PauseRules", "Tracking"]
