@@ -21,6 +21,8 @@ from eccentra.stages.joint_reading import Item, Reading
 __all__ = ["is_deliberate", "odds_of", "set_odds", "without_strangers"]
 
 
+# Own ranges vary by less.
+_CUT_SHORT = 0.85
 # Of two, one alone would be left.
 _LEAVE_OUT = 3
 
@@ -80,8 +82,8 @@ def _strangers(reading: Reading, members: Sequence[Item], rule: CountRule) -> in
     fulls = [item for item in members[1:] if reading.is_full(item)]
     if len(fulls) < 2:
         return 0
-    full = reading.is_full(members[0])
-    return int(odds_of(members[0], fulls, rule, full=full) < -rule.like.least)
+    least = -rule.like.least
+    return int(not _is_like(members[0], fulls, reading, rule, full=least, partial=least))
 
 
 def _block(members: Sequence[Item], apart_s: float) -> int:
@@ -102,11 +104,22 @@ def _are_strange(reading: Reading, some: Sequence[Item], others: Sequence[Item],
     alone = 2.0 * rule.like.alone * min(_alone(some, others, rule), 1.0)
     early = some[0].start_us < others[0].start_us
     partial = rule.like.first_partial if early else rule.like.last_partial
-    for item in some:
-        full = reading.is_full(item)
-        if odds_of(item, fulls, rule, full=full) >= alone + (-rule.like.alone if full else partial):
-            return False
-    return True
+    full, partial = alone - rule.like.alone, alone + partial
+    return not any(_is_like(item, fulls, reading, rule, full=full, partial=partial) for item in some)
+
+
+def _is_like(
+    item: Item, fulls: Sequence[Item], reading: Reading, rule: CountRule, *, full: float, partial: float
+) -> bool:
+    """Whether a movement is likely enough one of the person's: as a full repetition, or as one cut short.
+
+    One that just counts as full is cut short all the same, and takes less time.
+    """
+    if reading.is_full(item) and odds_of(item, fulls, rule, full=True) >= full:
+        return True
+    sizes = sorted(one.size for one in fulls)
+    short = item.size < _CUT_SHORT * sizes[len(sizes) // 2] or not reading.is_full(item)
+    return short and odds_of(item, fulls, rule, full=False) >= partial
 
 
 def _alone(some: Sequence[Item], others: Sequence[Item], rule: CountRule) -> float:

@@ -205,19 +205,28 @@ def _odd_ends(members: list[Item], usual: float, known: Known) -> int:
 
     Seen from its far end, a set begins with getting into the start pose, and ends with getting out of it.
     """
-    full = [item.measured for item in members if _is_full(item, usual, known)]
+    full = [item for item in members if _is_full(item, usual, known)]
     if len(full) < 3:
         return 0
     rule = known.rule
     # times without stops on the way
-    away = [m.total(m.spans[0].kind) for m in full]
-    back = [m.total(m.spans[-1].kind) for m in full]
-    hold = _middle([m.hold_s for m in full])
+    away = [item.measured.total(item.measured.spans[0].kind) for item in full]
+    back = [item.measured.total(item.measured.spans[-1].kind) for item in full]
+    hold = _middle([item.measured.hold_s for item in full])
+    size = _middle([item.size for item in full])
     ends = ((full[0], away[0], _middle(away)), (full[-1], back[-1], _middle(back)))
     return sum(
-        ratio(one, usual_s) > rule.odd_ratio or abs(m.hold_s - hold) > 2.0 * rule.unlike_hold_s
-        for m, one, usual_s in ends
+        _off_pace(one, usual_s, size / item.size) > rule.odd_ratio
+        or abs(item.measured.hold_s - hold) > 2.0 * rule.unlike_hold_s
+        for item, one, usual_s in ends
     )
+
+
+def _off_pace(time: float, usual: float, larger: float) -> float:
+    """Ratio of a stroke's time to the usual one, ``larger`` times as far; less far takes less time."""
+    if time >= usual:
+        return ratio(time, usual)
+    return ratio(min(time * max(larger, 1.0), usual), usual)
 
 
 def _middle(values: list[float]) -> float:
