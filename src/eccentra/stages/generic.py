@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from eccentra.events import CalibrationDone, Event, Flag, PhaseChanged, Reason, Repetition
+from eccentra.events import Event, Flag, PhaseChanged, Reason, Repetition
 from eccentra.samples import NS_PER_S, Block, Floats, StreamInfo
 from eccentra.stages.cycle_counter import Cycle, CycleCounter, CyclePhase, CycleRules
 from eccentra.stages.cycle_found import Found
@@ -26,11 +26,11 @@ from eccentra.stages.cycle_lever import LeverRules
 from eccentra.stages.cycle_odd import OddRules
 from eccentra.stages.cycle_phases import PhaseRules
 from eccentra.stages.cycle_search import CycleSearch
-from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait, set_totals
+from eccentra.stages.generic_count import Counting
+from eccentra.stages.generic_rep import GaitRules, RepMaker, looks_like_gait
 from eccentra.stages.generic_rows import THIN_NS, Rows
 from eccentra.stages.generic_tracking import PauseRules, Tracking
 from eccentra.stages.live import Beat, LiveState
-from eccentra.stages.sets import SetBook
 
 __all__ = ["Stage"]
 
@@ -106,15 +106,13 @@ class Run:
         self._rows = Rows(info, keep_s=window + stage.rules.longest_s + stage.set_gap_s)
         self._step_s = 1.0 / info.rate_hz
         self._every = round(stage.search_every_s * NS_PER_S)
-        self._book = SetBook(first_set, round(stage.set_gap_s * 1e6), set_totals(stage.trend_least_reps))
+        self._counting = Counting(stage, first_set)
+        self._book = self._counting.book
         self._tracking: Tracking | None = None
         self._maker: RepMaker | None = None
-        self._session_reps = 0
-        self._t_us = 0
         self._phase = "rest"
         self._angle: float | None = None
         self._quiet = False
-        self._before: Found | None = None
 
     def push(self, block: Block) -> Sequence[Event]:
         """Take aligned rows, give the events they decide."""
@@ -138,7 +136,7 @@ class Run:
             for last in (*tracking.pending, *((cycle,) if cycle is not None else ())):
                 self._take(tracking, last, out)
             self._end(tracking, out)
-        out += self._book.finish(self._t_us)
+        out += self._book.finish(self._counting.t_us)
         return out
 
     def undo(self, t_us: int) -> Sequence[Event]:
@@ -149,11 +147,11 @@ class Run:
         """What a screen shows now."""
         book = self._book
         return LiveState(
-            t_us=self._t_us,
+            t_us=self._counting.t_us,
             phase=self._phase,
             set_index=book.set_index,
             reps=book.live_reps if book.open else 0,
-            session_reps=self._session_reps,
+            session_reps=self._counting.session_reps,
             angle_deg=self._angle,
         )
 
@@ -163,9 +161,9 @@ class Run:
         point = -(-int(t[begin]) // self._every) * self._every
         end = int(t.searchsorted(point, side="right"))
         self._rows.add(t[begin:end], block.x[begin:end])
-        self._t_us = int(t[end - 1]) // 1000
+        self._counting.t_us = int(t[end - 1]) // 1000
         if int(t[end - 1]) == point:
-            out += self._book.tick(self._t_us)
+            out += self._book.tick(self._counting.t_us)
             self._search(out)
             self.beats.append(Beat(point, len(out), self._angle, None))
         return end
@@ -247,7 +245,7 @@ class Run:
     def _row(self, tracking: Tracking, now: int, row: list[float], out: list[Event], *, live: bool) -> bool:
         """Take one row; whether the set ended with it."""
         if live:
-            self._t_us = now // 1000
+            self._counting.t_us = now // 1000
         if row[tracking.sensor] == row[tracking.sensor]:
             for when, known, x in tracking.arrive(now, row):
                 self._step(tracking, when * 1e-9, known, x, out)
@@ -283,7 +281,7 @@ class Run:
 
     def _tell_phase(self, phase: CyclePhase, out: list[Event]) -> None:
         if phase != self._phase and self._book.open:
-            out.append(PhaseChanged(t_us=self._t_us, phase=phase, set_index=self._book.set_index))
+            out.append(PhaseChanged(t_us=self._counting.t_us, phase=phase, set_index=self._book.set_index))
         self._phase = phase
 
     def _take(self, tracking: Tracking, cycle: Cycle, out: list[Event]) -> None:
@@ -299,7 +297,7 @@ class Run:
             tracking.refused.append(cycle)
         else:
             if tracking.goes_on and cycle.start_s - tracking.counted_s > self._stage.set_gap_s:
-                self._close(tracking, out)
+                self._counting.close(tracking, out)
                 tracking.begin_set()
             tracking.unlike = 0
             tracking.counter.learn(cycle)
@@ -307,9 +305,9 @@ class Run:
             tracking.wait(rep)
             tracking.last_s = max(tracking.last_s, cycle.end_s, rep.end_us * 1e-6)
             if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
-                self._settle(tracking, out)
+                self._counting.settle(tracking, out)
         if tracking.booked:
-            self._publish_refused(tracking, out)
+            self._counting.publish_refused(tracking, out)
 
     def _take_half(self, tracking: Tracking, start_s: float, far_s: float, out: list[Event]) -> None:
         """A lift whose way back was too slow to be seen."""
@@ -318,52 +316,7 @@ class Run:
         tracking.wait(rep)
         tracking.last_s = max(tracking.last_s, far_s)
         if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
-            self._settle(tracking, out)
-
-    def _settle(self, tracking: Tracking, out: list[Event], *, ended: bool = False) -> None:
-        """Count what is waiting, but for what is no repetition at the ends of a set.
-
-        Picking up a weight looks like one repetition, and comes after or before a pause, or is odd beside the
-        others. The last one that is waiting may have a neighbour yet, and an odd one one that is not.
-        """
-        while not tracking.goes_on and tracking.odd_first(self._stage.odd):
-            if len(tracking.waiting) <= self._stage.prove_reps:
-                if not ended:
-                    return
-                break
-            first = tracking.waiting.pop(0)
-            out += self._book.reject(first.start_us, first.end_us, self._t_us, Reason.IRREGULAR)
-        groups = tracking.grouped()
-        for k, group in enumerate(groups):
-            joins = k == 0 and tracking.goes_on
-            later = any(len(other) >= self._stage.least_reps for other in groups[k + 1 :])
-            if tracking.goes_on and not joins and not tracking.fits(group, self._stage.search.time_ratio):
-                if not later and k == len(groups) - 1:
-                    # something else has begun: learn it when it is enough to be a movement
-                    if len(group) >= self._stage.prove_reps:
-                        tracking.unlike = self._stage.relearn_after
-                    break
-                reason: Reason | None = Reason.IRREGULAR
-            elif len(group) < self._stage.least_reps and not joins:
-                # if single ones go on, their pauses become the usual ones
-                if not later:
-                    break
-                reason = Reason.SINGLE_CYCLE
-            else:
-                reason = None
-                self._open(tracking, out)
-            for rep in group:
-                refused = reason
-                if refused is None and tracking.odd(self._stage.odd, self._stage.half):
-                    if len(tracking.waiting) < self._stage.prove_reps:
-                        return
-                    if not tracking.alike(self._stage.odd):
-                        refused = Reason.IRREGULAR
-                if refused is None:
-                    self._count(tracking, rep, out)
-                else:
-                    out += self._book.reject(rep.start_us, rep.end_us, self._t_us, refused)
-                del tracking.waiting[0]
+            self._counting.settle(tracking, out)
 
     def _alike(self, tracking: Tracking, cycle: Cycle) -> bool:
         begin, top, end = cycle.start, cycle.top, cycle.end + 1
@@ -378,23 +331,6 @@ class Run:
             top - begin,
             self._stage.rules.likeness,
         )
-
-    def _publish_refused(self, tracking: Tracking, out: list[Event]) -> None:
-        for cycle in tracking.refused:
-            out += self._reject(cycle.start_s, cycle.end_s, cycle.reason or Reason.IRREGULAR)
-        tracking.refused.clear()
-
-    def _open(self, tracking: Tracking, out: list[Event]) -> None:
-        """Tell once that a movement is known; another movement is another set."""
-        if tracking.booked:
-            return
-        tracking.booked = True
-        search, before = self._stage.search, self._before
-        again = before and before.same(tracking.found, search.size_ratio, search.time_ratio)
-        if self._book.open and not again:
-            out += self._book.finish(self._t_us)
-        self._before = tracking.found
-        out.append(CalibrationDone(t_us=self._t_us, what=f"axis:{tracking.found.axis.kind}"))
 
     def _make(self, tracking: Tracking, cycle: Cycle) -> Repetition:
         assert self._maker is not None
@@ -417,33 +353,10 @@ class Run:
             swung=swung is not None,
         )
 
-    def _count(self, tracking: Tracking, made: Repetition, out: list[Event]) -> None:
-        tracking.counted(made)
-        index, events = self._book.count(made.start_us, made.end_us)
-        rep = msgspec.structs.replace(
-            made, set_index=self._book.set_index, index=index, decided_us=self._t_us
-        )
-        out += events
-        out += self._book.complete(rep)
-        self._session_reps += 1
-
-    def _reject(self, start_s: float, end_s: float, reason: Reason) -> list[Event]:
-        return self._book.reject(round(start_s * 1e6), round(end_s * 1e6), self._t_us, reason)
-
     def _end(self, tracking: Tracking, out: list[Event]) -> None:
         """The set is over: forget the axis, keep the rows since its last repetition."""
-        self._close(tracking, out)
+        self._counting.close(tracking, out)
         self._leave(tracking.last_s)
-
-    def _close(self, tracking: Tracking, out: list[Event]) -> None:
-        """No more repetition of the set will come."""
-        if len(tracking.waiting) >= self._stage.least_reps or self._book.open:
-            self._settle(tracking, out, ended=True)
-        for rep in tracking.waiting:
-            out += self._book.reject(rep.start_us, rep.end_us, self._t_us, Reason.SINGLE_CYCLE)
-        tracking.waiting.clear()
-        self._publish_refused(tracking, out)
-        out += self._book.finish(self._t_us)
 
     def _relearn(self, tracking: Tracking) -> None:
         """Several movements in a row were not like the known one: the axis was wrong, or all has changed."""
