@@ -70,15 +70,6 @@ def test_less_than_two_thirds_of_that_is_none() -> None:
     assert len(bridged("thigh", *full * 2, *sway, *full)) == 3
 
 
-def test_a_stop_just_before_the_start_pose_is_not_the_end_for_who_comes_back_nearer() -> None:
-    """A fifth of the way is left, five degrees; the others ended in the pose itself."""
-    whole = ((27.0, 1.5, 0.2), (0.0, 3.3, 1.2))
-    stopped = ((27.0, 1.5, 0.2), (5.2, 2.2, 0.9), (0.0, 1.3, 1.2))
-    found = bridged("thigh", *whole * 4, *stopped, *whole * 2)
-    assert len(found) == 7
-    assert found[4].end_us - found[4].start_us == pytest.approx(6.1e6, abs=0.3e6)
-
-
 def test_a_short_one_that_just_counts_as_full_is_quicker_and_still_the_persons() -> None:
     full, last = ((31.0, 2.5, 2.0), (0.0, 4.2, 0.4)), ((22.0, 1.6, 2.7), (0.0, 2.45, 1.0))
     assert len(bridged("thigh", *full * 3, *last)) == 4

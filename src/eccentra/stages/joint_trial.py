@@ -22,8 +22,6 @@ __all__ = ["Seen", "Trial"]
 _AXIS_DEG = 30.0
 # So many slow moments in a row in the pose are a stay, not a swing that turns around there.
 _SLOW_TICKS = 8
-# Ends of so many movements say how near the person comes back.
-_ENDS = 2
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -83,7 +81,6 @@ class Trial:
         self.proven = False
         self.free_from = -(1 << 62)
         self.unsure = False
-        self._ends = deque[float](maxlen=_ENDS)
         self._clear()
 
     def _clear(self) -> None:
@@ -203,7 +200,7 @@ class Trial:
             if self._stopped():
                 self.arrived_at = self.arrived_at or t
                 waited = (t - self.arrived_at) / NS_PER_S
-                here = phi <= max(count.arrived_share * self.peak, self._usual_end())
+                here = phi <= max(count.arrived_share * self.peak, 0.7 * near)
                 still = self._spread() < self._fading(count.still_share, count.still_deg)
                 if (here and (still or waited >= 1.5 * count.settle_s)) or waited >= count.arrived_s:
                     return self._leave("back", t, touched=True)
@@ -214,11 +211,6 @@ class Trial:
         if turned and way > count.turn_share * self.peak:
             return self._turn_around(t)
         return None
-
-    def _usual_end(self) -> float:
-        """How near to the pose a stop is the end: who came back nearer so far may stop on the way."""
-        exact = self.proven and len(self._ends) == _ENDS and max(self._ends) <= self._count.same_deg
-        return self._count.same_deg if exact else 0.7 * self._pose.near_deg
 
     def _is_near_home(self) -> bool:
         return self.low <= max(self._count.arrived_share * self.peak, 0.7 * self._pose.near_deg)
@@ -233,8 +225,6 @@ class Trial:
 
     def _leave(self, what: Literal["back", "lost"], t: int, *, touched: bool) -> Seen:
         exact, near = self._exact(), self._is_near_home()
-        if touched:
-            self._ends.append(abs(self.phi))
         seen = Seen(
             what,
             self.since,
