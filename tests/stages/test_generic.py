@@ -407,6 +407,10 @@ def test_the_last_lift_is_too_slow_to_be_seen(ends: bool) -> None:
     assert last.value("eccentric_s") is None
     assert last.value("tut_s") is None
     assert last.metrics["tut_s"].reason is Flag.RETURN_NOT_SEEN
+    assert not {Flag.GAP_INSIDE, Flag.GAP_INTERPOLATED} & set(last.flags)
+    hole = len(before) + 200
+    blocks = [one for k, one in enumerate(as_live(x)) if not hole <= 10 * k < hole + 30]
+    assert Flag.GAP_INSIDE in reps(run(*blocks))[-1].flags
 
 
 @pytest.mark.parametrize("own_time", [False, True])

@@ -308,7 +308,7 @@ def _from_rest_level(
     A bar that is pulled up from the floor, waits, and goes on up from there has gone twice as far.
     """
     first = turns[0]
-    if first < 2:
+    if not first:
         return turns
     up = x[first] > x[turns[1]]
     way = x[first] - x[: first + 1] if up else x[: first + 1] - x[first]

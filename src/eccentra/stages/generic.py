@@ -312,7 +312,11 @@ class Run:
     def _take_half(self, tracking: Tracking, start_s: float, far_s: float, out: list[Event]) -> None:
         """A lift whose way back was too slow to be seen."""
         assert self._maker is not None
-        rep = self._maker.make_half(start_s, far_s, round(tracking.times[-1] * 1e6))
+        now = tracking.times[-1]
+        marked, lost_s = self._holes(tracking, start_s, now)
+        rep = self._maker.make_half(
+            start_s, far_s, marked=marked, lost=lost_s > 0.0, known_us=round(now * 1e6)
+        )
         tracking.wait(rep)
         tracking.last_s = max(tracking.last_s, far_s)
         if self._book.open or len(tracking.waiting) >= self._stage.prove_reps:
@@ -336,10 +340,9 @@ class Run:
         assert self._maker is not None
         now = tracking.times[-1]
         t, x, _ = self._rows.between(tracking.sensor, cycle.start_s - _BEFORE_S, now)
-        inside, _, marked = self._rows.between(tracking.sensor, cycle.start_s, cycle.end_s)
-        lost = float(np.diff(inside).max()) if len(inside) > 1 else 0.0
+        marked, lost_s = self._holes(tracking, cycle.start_s, cycle.end_s)
         # what was interpolated is no push
-        whole = not marked and lost <= 1.5 * self._step_s
+        whole = not marked and not lost_s
         swung = tracking.swung(t, x, self._stage.lever) if whole else None
         return self._maker.make(
             cycle,
@@ -348,10 +351,16 @@ class Run:
             x,
             usual=tracking.counter.size,
             marked=marked,
-            lost_s=lost if lost > 1.5 * self._step_s else 0.0,
+            lost_s=lost_s,
             known_us=round(now * 1e6),
             swung=swung is not None,
         )
+
+    def _holes(self, tracking: Tracking, begin_s: float, end_s: float) -> tuple[bool, float]:
+        """Whether rows between two times were interpolated over a gap, and the longest time without rows."""
+        t, _, marked = self._rows.between(tracking.sensor, begin_s, end_s)
+        lost = float(np.diff(t).max()) if len(t) > 1 else 0.0
+        return marked, lost if lost > 1.5 * self._step_s else 0.0
 
     def _end(self, tracking: Tracking, out: list[Event]) -> None:
         """The set is over: forget the axis, keep the rows since its last repetition."""

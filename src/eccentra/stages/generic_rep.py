@@ -214,47 +214,61 @@ class RepMaker:
         held = leave - start >= self._hold_s * 1e6
         back = Phase(kind="eccentric", start_us=leave if held else start, end_us=end)
         phases = (Phase(kind="isometric", start_us=start, end_us=leave), back) if held else (back,)
-        self._last_end_us = end
-        return Repetition(
-            set_index=0,
-            index=0,
-            start_us=start,
-            end_us=end,
-            decided_us=end,
-            valid=False,
-            reasons=(Reason.NOT_FROM_START_POSE,),
-            phases=phases,
-            metrics=self._metrics(phases, when.rom, Flag.START_NOT_SEEN),
-            confidence=round(_GUESSED * self._found.likeness, 3),
-            flags=(*self._flags, Flag.START_NOT_SEEN),
-        )
+        metrics = self._metrics(phases, when.rom, Flag.START_NOT_SEEN)
+        flags = (Flag.START_NOT_SEEN,)
+        return self._part(phases, metrics, Reason.NOT_FROM_START_POSE, flags, start_us=start, known_us=end)
 
-    def make_half(self, start_s: float, far_s: float, known_us: int) -> Repetition:
-        """A repetition whose stroke away is like the others and whose stroke back was not seen."""
+    def make_half(
+        self, start_s: float, far_s: float, *, marked: bool, lost: bool, known_us: int
+    ) -> Repetition:
+        """A repetition whose stroke away is like the others and whose stroke back was not seen.
+
+        Parameters
+        ----------
+        start_s, far_s
+            Begin and end of the stroke away.
+        marked, lost
+            Whether rows since its begin were interpolated over a gap, or are missing.
+        known_us
+            Time of the last row known when it was decided.
+        """
         start = max(round(start_s * 1e6), self._last_end_us)
         end = max(round(far_s * 1e6), start + 1)
         phases = (Phase(kind="concentric", start_us=start, end_us=end),)
-        metrics = self._metrics(phases, 0.0, Flag.RETURN_NOT_SEEN)
+        why = Flag.RETURN_NOT_SEEN
         unknown = {
-            name: Metric(
-                value=None, unit=one.unit, method=one.method, quality="missing", reason=Flag.RETURN_NOT_SEEN
-            )
-            for name, one in metrics.items()
-            if name != "concentric_s"
+            name: Metric(value=None, unit=one.unit, method=one.method, quality="missing", reason=why)
+            for name, one in self._metrics(phases, 0.0, why).items()
         }
-        self._last_end_us = end
+        metrics = {**unknown, "concentric_s": self._metrics(phases, 0.0, why)["concentric_s"]}
+        gap = (Flag.GAP_INSIDE,) if lost else (Flag.GAP_INTERPOLATED,) if marked else ()
+        flags = (*gap, why, Flag.COUNT_UNSURE)
+        return self._part(phases, metrics, Reason.UNFINISHED, flags, start_us=start, known_us=known_us)
+
+    def _part(
+        self,
+        phases: tuple[Phase, ...],
+        metrics: dict[str, Metric],
+        reason: Reason,
+        flags: tuple[Flag, ...],
+        *,
+        start_us: int,
+        known_us: int,
+    ) -> Repetition:
+        """A repetition of which only a part was seen, up to the end of its last phase."""
+        self._last_end_us = phases[-1].end_us
         return Repetition(
             set_index=0,
             index=0,
-            start_us=start,
-            end_us=end,
+            start_us=start_us,
+            end_us=phases[-1].end_us,
             decided_us=known_us,
             valid=False,
-            reasons=(Reason.UNFINISHED,),
+            reasons=(reason,),
             phases=phases,
-            metrics={**metrics, **unknown},
+            metrics=metrics,
             confidence=round(_GUESSED * self._found.likeness, 3),
-            flags=(*self._flags, Flag.RETURN_NOT_SEEN, Flag.COUNT_UNSURE),
+            flags=(*self._flags, *flags),
         )
 
     def _tile(self, when: CyclePhases, known_us: int) -> tuple[Phase, ...]:
